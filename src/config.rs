@@ -1,0 +1,270 @@
+//! The configuration after it has been checked: what cannot be wrong any more.
+//!
+//! A person writes one file in the shape that `shape` describes. `check` reads it, collects
+//! every [`Problem`] in it, and only where there is none makes a [`Config`]. The types here make
+//! the worst mistakes impossible to hold: a pool has members, its weights do not sum to nothing,
+//! and every name that points at a backend has become an index.
+//!
+//! The same code runs in the command (`spillway check`) and in the filter when Envoy loads it, so
+//! both refuse the same things in the same words.
+
+pub mod problem;
+pub mod secret;
+
+use std::collections::BTreeMap;
+
+use crate::time::Millis;
+
+pub use problem::Problem;
+pub use secret::Secret;
+
+/// A whole configuration, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The backends, in the order of the file. Everything else names them by [`BackendId`].
+    pub backends: Vec<Backend>,
+    /// The models that are served, in the order of the file.
+    pub models: Vec<Model>,
+    /// Model names that are refused with 403 unless they are also served.
+    pub denied_models: Vec<NamePattern>,
+    /// The model whose pool takes requests that name none, such as `GET /openai/models`.
+    pub default_model: Option<ModelId>,
+    /// Removed from the front of every client's path; empty or `/like-this`.
+    pub path_prefix: String,
+    /// Who may call. `None`: everyone.
+    pub clients: Option<Vec<Client>>,
+    /// The key of the affinity cookies' hash. `None`: derived from the backends' names and URLs.
+    pub cookie_key: Option<Secret>,
+    /// What a client is told when no backend may be chosen.
+    pub when_exhausted: WhenExhausted,
+    /// The shape of the gateway's own refusals for unknown and denied models.
+    pub error_format: ErrorFormat,
+    /// Which of the gateway's own headers stand on every answer.
+    pub answer_headers: AnswerHeaders,
+    /// The longest request body that is taken, in bytes; a longer one gets 413.
+    pub max_request_body: u64,
+}
+
+/// The position of a backend in [`Config::backends`].
+pub type BackendId = usize;
+
+/// The position of a model in [`Config::models`].
+pub type ModelId = usize;
+
+/// Where requests are sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backend {
+    /// Lower-case letters, digits and `-`: it is also the name of Envoy's cluster.
+    pub name: String,
+    /// Where it answers.
+    pub url: BackendUrl,
+    /// What Envoy adds to each request; `None`: nothing.
+    pub credential: Option<Credential>,
+    /// How long a connection to it may take.
+    pub connect_timeout: Millis,
+    /// The CA certificates that its certificate is checked against; `None`: the system's.
+    pub ca_file: Option<String>,
+}
+
+/// A backend's URL, in the parts that Envoy and the rewriting of requests need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendUrl {
+    /// `https` rather than `http`.
+    pub tls: bool,
+    /// A DNS name or an IP address; an IPv6 address without brackets.
+    pub host: String,
+    /// The port, the scheme's own where the file names none.
+    pub port: u16,
+    /// Empty, or a path that starts with `/` and does not end with one.
+    pub base_path: String,
+}
+
+impl BackendUrl {
+    /// What goes into the `Host` header: the port only where it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let usual = if self.tls { 443 } else { 80 };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// A backend's own key: where it is found and in which header it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Where the key is found. Its value never enters the filter.
+    pub secret: Secret,
+    /// How it is sent.
+    pub header: CredentialHeader,
+}
+
+/// The header that carries a backend's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialHeader {
+    /// `api-key: KEY`, as Azure OpenAI wants it.
+    ApiKey,
+    /// `Authorization: Bearer KEY`, as OpenAI and most compatible servers want it.
+    Bearer,
+}
+
+/// A model that clients may ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Exact and case-sensitive: the deployment in the path, or `model` in the body.
+    pub name: String,
+    /// Who can serve it. Never empty, no backend twice.
+    pub pool: Vec<Member>,
+    /// The cookie that keeps a client with its backend, where wanted.
+    pub affinity: Option<Affinity>,
+    /// When a backend is left alone, and for how long.
+    pub breaker: BreakerRule,
+    /// What is tried again elsewhere, and how often.
+    pub retry: RetryRule,
+}
+
+/// A backend's place in a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The backend.
+    pub backend: BackendId,
+    /// Lower is chosen first.
+    pub priority: u32,
+    /// The share among members of the same priority; at least 1.
+    pub weight: u32,
+    /// What the model is called at this backend.
+    pub deployment: String,
+}
+
+/// Session affinity by cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Affinity {
+    /// The cookie's name.
+    pub cookie: String,
+    /// Whether it is marked `Secure`.
+    pub secure: SecureCookie,
+}
+
+/// When an affinity cookie is marked `Secure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecureCookie {
+    /// Only where the client's own connection is TLS: HTTP clients drop `Secure` cookies on plain HTTP.
+    Auto,
+    /// Always, for a gateway behind a proxy that ends TLS.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The circuit breaker's rule: when it opens and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerRule {
+    /// As many failures within [`interval`](Self::interval) open it; at least 1.
+    pub failures: u32,
+    /// How long a failure counts.
+    pub interval: Millis,
+    /// How long it stays open where the backend announces nothing.
+    pub trip: Millis,
+    /// Whether an announced time replaces [`trip`](Self::trip).
+    pub accept_retry_after: bool,
+    /// No announced time is taken for longer than this.
+    pub max_trip: Millis,
+    /// The statuses that count as failures. A 429 opens at once unless it is among them.
+    pub statuses: StatusSet,
+    /// What is stopped when it opens.
+    pub scope: BreakerScope,
+}
+
+/// What one circuit covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerScope {
+    /// One deployment at one backend: a 429 on one model does not stop another.
+    Deployment,
+    /// A whole backend, as in API Management.
+    Backend,
+}
+
+/// What is tried again on another backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryRule {
+    /// Backends that one request may be sent to, the first included. `None`: every member once.
+    pub attempts: Option<u32>,
+    /// The statuses that are tried again.
+    pub statuses: StatusSet,
+    /// Whether a refused credential and a missing deployment are tried again elsewhere.
+    pub failover_on_refusal: bool,
+    /// Whether a lost connection or a time-out is tried again elsewhere.
+    pub failover_on_connection_failure: bool,
+    /// How long one backend may take until its answer begins. `None`: as long as it likes.
+    pub per_try_timeout: Option<Millis>,
+}
+
+/// A set of HTTP statuses, as ranges with both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSet(pub Vec<(u16, u16)>);
+
+impl StatusSet {
+    /// Whether the set holds this status.
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|&(from, to)| (from..=to).contains(&status))
+    }
+}
+
+/// Someone who may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The name that stands in logs.
+    pub name: String,
+    /// Where the key is found.
+    pub key: Secret,
+}
+
+/// A model name, or the start of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamePattern {
+    /// Exactly this name.
+    Exact(String),
+    /// Every name that starts so; written with a `*` at the end.
+    Prefix(String),
+}
+
+impl NamePattern {
+    /// Whether the name is meant.
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == name,
+            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        }
+    }
+}
+
+/// What a client is told when no backend may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenExhausted {
+    /// 429 with `Retry-After`: the SDKs wait and then succeed.
+    RetryLater,
+    /// API Management's answer: an empty 503.
+    ServiceUnavailable,
+}
+
+/// The shape of the gateway's own refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorFormat {
+    /// `{"error": {"message", "type", "param", "code"}}`.
+    OpenAi,
+    /// `{"error": "text"}` for unknown and denied models, as in the API Management labs.
+    ApiManagement,
+}
+
+/// Which of the gateway's own headers stand on every answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerHeaders {
+    /// `x-spillway-backend`.
+    pub backend: bool,
+    /// `x-spillway-attempts`.
+    pub attempts: bool,
+    /// `x-backend-region`: the backend's `x-ms-region`, or `unknown`.
+    pub region: bool,
+}
+
+/// Names of deployments where they differ from the model's, by model.
+pub type DeploymentNames = BTreeMap<String, String>;

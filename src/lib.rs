@@ -1,0 +1,11 @@
+//! Spillway, an AI gateway that lives inside Envoy.
+//!
+//! The pure core decides; it is everything that is not `filter`, `envoy` or `cli`. Time, chance
+//! and bytes are its arguments, and it compiles for every target. `filter` (wasm32-wasip1 only)
+//! turns Envoy's callbacks into events and the core's effects into host calls. `envoy` and `cli`
+//! (native only) render Envoy's configuration and run it.
+//!
+//! ARCHITECTURE.md has the picture and the life of a request.
+
+pub mod config;
+pub mod time;

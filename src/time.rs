@@ -1,0 +1,89 @@
+//! Points in time and spans of it, in whole milliseconds.
+//!
+//! The core never asks what time it is: whoever calls it says so. Both types are plain numbers so
+//! that they fit into shared data and survive a reload.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+/// A span of time in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// A span of whole seconds; the longest span where it does not fit.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Whole seconds, rounded up: a client that waits so long does not come too early.
+    pub const fn as_secs_rounded_up(self) -> u64 {
+        self.0.div_ceil(1000)
+    }
+}
+
+impl fmt::Display for Millis {
+    /// As a person writes it in the configuration: `60s`, `10m`, `1500ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ms if ms == 0 || ms % 1000 != 0 => write!(f, "{ms}ms"),
+            ms if ms % 3_600_000 == 0 => write!(f, "{}h", ms / 3_600_000),
+            ms if ms % 60_000 == 0 => write!(f, "{}m", ms / 60_000),
+            ms => write!(f, "{}s", ms / 1000),
+        }
+    }
+}
+
+/// A point in time: milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// The span from `earlier` to here; nothing where `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Millis {
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Millis> for Timestamp {
+    type Output = Self;
+
+    fn add(self, span: Millis) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Millis> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, span: Millis) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_written_as_the_configuration_writes_them() {
+        let shown: Vec<String> = [0, 1, 1500, 60_000, 61_000, 600_000, 7_200_000]
+            .map(|ms| Millis(ms).to_string())
+            .into();
+        assert_eq!(shown, ["0ms", "1ms", "1500ms", "1m", "61s", "10m", "2h"]);
+    }
+
+    #[test]
+    fn a_wait_in_seconds_is_never_too_short() {
+        assert_eq!(Millis(1).as_secs_rounded_up(), 1);
+        assert_eq!(Millis(1000).as_secs_rounded_up(), 1);
+        assert_eq!(Millis(1001).as_secs_rounded_up(), 2);
+    }
+
+    #[test]
+    fn sums_at_the_edge_saturate() {
+        assert_eq!(Timestamp(u64::MAX) + Millis(1), Timestamp(u64::MAX));
+        assert_eq!(Timestamp(0) - Millis(1), Timestamp(0));
+        assert_eq!(Timestamp(0).since(Timestamp(5)), Millis(0));
+    }
+}

@@ -7,5 +7,13 @@
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
+pub mod affinity;
+pub mod announced;
+pub mod breaker;
+pub mod client_key;
 pub mod config;
+pub mod cookie;
+pub mod pool;
+pub mod prompt;
+pub mod target;
 pub mod time;

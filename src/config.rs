@@ -8,15 +8,27 @@
 //! The same code runs in the command (`spillway check`) and in the filter when Envoy loads it, so
 //! both refuse the same things in the same words.
 
+pub mod check;
+pub mod duration;
+pub mod json;
+pub mod name;
+pub mod nearest;
+pub mod path;
 pub mod problem;
+mod read;
 pub mod secret;
+pub mod shape;
+pub mod size;
+pub mod status;
+pub mod url;
 
 use std::collections::BTreeMap;
 
 use crate::time::Millis;
 
+pub use check::{check, parse_json};
 pub use problem::Problem;
-pub use secret::Secret;
+pub use secret::{Secret, missing_secrets};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]

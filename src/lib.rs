@@ -8,4 +8,6 @@
 //! ARCHITECTURE.md has the picture and the life of a request.
 
 pub mod config;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod envoy;
 pub mod time;

@@ -204,8 +204,6 @@ pub struct RetryRule {
     pub statuses: StatusSet,
     /// Whether a refused credential and a missing deployment are tried again elsewhere.
     pub failover_on_refusal: bool,
-    /// Whether a lost connection or a time-out is tried again elsewhere.
-    pub failover_on_connection_failure: bool,
     /// How long one backend may take until its answer begins. `None`: as long as it likes.
     pub per_try_timeout: Option<Millis>,
 }

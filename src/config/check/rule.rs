@@ -13,7 +13,7 @@ pub(super) fn default_breaker() -> BreakerRule {
         trip: Millis::from_secs(60),
         accept_retry_after: true,
         max_trip: Millis::from_secs(600),
-        statuses: StatusSet(vec![(408, 408), (500, 500), (502, 504)]),
+        statuses: StatusSet(vec![(408, 408), (500, 599)]),
         scope: BreakerScope::Deployment,
     }
 }
@@ -22,9 +22,8 @@ pub(super) fn default_breaker() -> BreakerRule {
 pub(super) fn default_retry() -> RetryRule {
     RetryRule {
         attempts: None,
-        statuses: StatusSet(vec![(408, 408), (429, 429), (500, 500), (502, 504)]),
+        statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
         failover_on_refusal: true,
-        failover_on_connection_failure: true,
         per_try_timeout: None,
     }
 }
@@ -76,9 +75,6 @@ pub(super) fn read_retry(
     rule.statuses = statuses.unwrap_or(rule.statuses);
     rule.failover_on_refusal =
         read_flag(&fields, "failover_on_refusal", reader).unwrap_or(rule.failover_on_refusal);
-    rule.failover_on_connection_failure =
-        read_flag(&fields, "failover_on_connection_failure", reader)
-            .unwrap_or(rule.failover_on_connection_failure);
     rule.per_try_timeout =
         read_duration(&fields, "per_try_timeout", reader).or(rule.per_try_timeout);
     rule

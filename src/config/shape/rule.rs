@@ -48,7 +48,7 @@ pub static CIRCUIT_BREAKER: Object = Object {
         Field {
             name: "statuses",
             kind: Kind::List(&Kind::Status),
-            default: Default::Is("[408, 500, 502, 503, 504]"),
+            default: Default::Is("[408, 500-599]"),
             doc: "The statuses that count as failures: numbers from 400 to 599, or ranges such as \
                   `500-599`.",
             example: "[429, 500-599]",
@@ -81,7 +81,7 @@ pub static RETRY: Object = Object {
         Field {
             name: "statuses",
             kind: Kind::List(&Kind::Status),
-            default: Default::Is("[408, 429, 500, 502, 503, 504]"),
+            default: Default::Is("[408, 429, 500-599]"),
             doc: "The statuses that are tried again: numbers from 400 to 599, or ranges such as \
                   `500-599`.",
             example: "[429, 503]",
@@ -92,14 +92,6 @@ pub static RETRY: Object = Object {
             default: Default::Is("true"),
             doc: "Whether another backend is tried where one refuses Spillway's own key or does \
                   not have the deployment. `false` passes the refusal on, as API Management does.",
-            example: "false",
-        },
-        Field {
-            name: "failover_on_connection_failure",
-            kind: Kind::Flag,
-            default: Default::Is("true"),
-            doc: "Whether another backend is tried where a connection is refused, lost or times \
-                  out before the answer begins.",
             example: "false",
         },
         Field {

@@ -44,9 +44,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: Vec<Effect>) -> Next {
             Effect::FailOverTo(backend) => host::put(CLUSTER, backend.as_bytes()),
             Effect::SetRequestHeader(name, value) => host::set_request_header(name, &value),
             Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
-            Effect::ReplaceBody { place, with } => {
-                host::replace_request_body(place.start, place.len(), &with);
-            }
+            Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),
             Effect::Record(record) => host::record(&record),
             Effect::MarkRetry => host::set_answer_header(RETRY, "1"),
             Effect::SetAnswerHeader(name, value) => host::set_answer_header(name, &value),

@@ -5,6 +5,7 @@
 //! that is gone, a property nobody reads) is left at that; none here can fail where it matters
 //! without the request failing visibly.
 
+use std::ops::Range;
 use std::time::UNIX_EPOCH;
 
 use proxy_wasm::hostcalls;
@@ -70,9 +71,14 @@ pub(super) fn answer_body(length: usize) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// Replaces `length` bytes from `start` on of the part of the request's body that is passing.
-pub(super) fn replace_request_body(start: usize, length: usize, with: &[u8]) {
-    let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, start, length, with);
+/// Replaces these bytes of the part of the request's body that is passing.
+///
+/// Envoy can only replace the front of a buffer, so what stands before them is put there again:
+/// little, where the name of the model stands early, however long the body is.
+pub(super) fn replace_request_body(place: Range<usize>, with: &[u8]) {
+    let mut front = if place.start == 0 { Vec::new() } else { request_body(place.start) };
+    front.extend_from_slice(with);
+    let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, place.end, &front);
 }
 
 /// Answers the client; the request goes nowhere.

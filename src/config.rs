@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use crate::time::Millis;
 
 pub use check::{check, parse_json};
-pub use problem::Problem;
+pub use problem::{Problem, quoted};
 pub use secret::{Secret, missing_secrets};
 
 /// A whole configuration, checked.

@@ -7,5 +7,7 @@
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cli;
 pub mod config;
 pub mod time;

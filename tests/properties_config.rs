@@ -30,6 +30,27 @@ proptest! {
     }
 
     #[test]
+    fn a_secret_is_never_repeated(secret in "[0-9]{12,16}|[a-z0-9]{16,40}|[!-~]{16,40}") {
+        let number = secret.parse::<u64>().map_or(Value::Null, Value::from);
+        let values = [json!(secret), number, json!([secret]), json!({"file": secret}),
+            json!({secret.as_str(): 1}), json!(format!("${{A}}{secret}"))];
+        for value in values {
+            let file = json!({
+                "backends": {
+                    "a": {"url": format!("https://me:{secret}@a"), "api_key": value},
+                    "b": {"url": format!("https://b?key={secret}"), "bearer_token": value},
+                },
+                "models": {"m": {"pool": ["a"]}},
+                "clients": [{"name": "a", "key": value}],
+                "cookie_key": value,
+            });
+            for problem in check(&file).unwrap_err() {
+                prop_assert!(!problem.to_string().contains(&secret), "{problem}");
+            }
+        }
+    }
+
+    #[test]
     fn a_right_file_with_one_thing_replaced_has_an_answer(
         file in right(),
         place in any::<prop::sample::Index>(),

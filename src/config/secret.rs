@@ -71,8 +71,8 @@ pub(super) fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
         );
         return None;
     }
-    let path = map.get("file").filter(|_| map.len() == 1).and_then(serde_json::Value::as_str);
-    let Some(path) = path else {
+    let file = map.get("file").filter(|_| map.len() == 1).and_then(serde_json::Value::as_str);
+    let Some(file) = file else {
         reader.say(
             &node.path,
             "the object is not a reference to a secret",
@@ -80,13 +80,11 @@ pub(super) fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
         );
         return None;
     };
-    absolute(path).map(|()| Secret::File(path.to_owned())).map_or_else(
-        |problem| {
-            reader.problems.push(problem.at(&path::key(&node.path, "file")));
-            None
-        },
-        Some,
-    )
+    if let Err(problem) = absolute(file) {
+        reader.problems.push(problem.at(&path::key(&node.path, "file")));
+        return None;
+    }
+    Some(Secret::File(file.to_owned()))
 }
 
 fn read_variable(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {

@@ -43,9 +43,21 @@ fn words(kind: &Kind) -> String {
         Kind::Secret { file: false } => "`${NAME}`".into(),
         Kind::OneOf(choices) => one_of(choices),
         Kind::Object(object) => link(object.name),
-        Kind::List(item) => format!("list of {}", words(item)),
+        Kind::List(item) => format!("list of {}", many(item)),
         Kind::Map { key, value } => format!("{} by {key}", words(value)),
+        Kind::Short(Kind::Flag, object) => format!("`true`, `false` or {}", link(object.name)),
         Kind::Short(short, object) => format!("{} or {}", words(short), link(object.name)),
+    }
+}
+
+/// The kind in words, where there may be several.
+fn many(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "names".into(),
+        Kind::Status => "statuses and ranges".into(),
+        Kind::Object(object) => format!("{}s", link(object.name)),
+        Kind::Short(short, object) => format!("{} or {}s", many(short), link(object.name)),
+        kind => words(kind),
     }
 }
 
@@ -66,8 +78,8 @@ const INTRODUCTION: &str = "# The configuration
 <!-- Printed by `spillway docs` from `src/config/shape`. -->
 
 One file says everything, in YAML or JSON; `examples/spillway.yaml` is a whole one. `spillway check
-FILE` says every problem in it at once. The filter reads the same file with the same code when
-Envoy starts, and refuses the same things. An unknown field is a problem.
+FILE` says every problem in it at once. The filter reads the same configuration with the
+same code when Envoy starts, and refuses the same things. An unknown field is a problem.
 
 A **duration** is a whole number and `ms`, `s`, `m` or `h`: `500ms`, `60s`. A **size** is a whole
 number of bytes, or of `KiB`, `MiB`, `GiB`, `KB`, `MB` or `GB`: `32MiB`. A **range** of statuses is

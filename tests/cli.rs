@@ -4,7 +4,7 @@ use std::fs;
 
 #[test]
 fn transcripts() {
-    trycmd::TestCases::new().case("tests/cmd/*/*.md");
+    trycmd::TestCases::new().case("tests/cmd/*/*.md").case("tests/cmd/*/*.toml");
 }
 
 #[test]

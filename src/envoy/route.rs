@@ -51,16 +51,11 @@ pub(super) fn routes(config: &Config) -> Value {
 }
 
 fn retry_policy(config: &Config) -> Value {
-    let connection = config.models.iter().any(|m| m.retry.failover_on_connection_failure);
     let largest_pool = config.models.iter().map(|m| m.pool.len()).max().unwrap_or(1);
     json!({
         // The backend seat marks what is worth another attempt; only failures without an answer
         // are left to Envoy.
-        "retry_on": if connection {
-            "connect-failure,refused-stream,reset,retriable-headers"
-        } else {
-            "retriable-headers"
-        },
+        "retry_on": "connect-failure,refused-stream,reset,retriable-headers",
         "retriable_headers": [{ "name": RETRY_HEADER, "present_match": true }],
         // An upper bound; the gateway seat lowers it for each request (`x-envoy-max-retries`).
         "num_retries": largest_pool.saturating_sub(1),

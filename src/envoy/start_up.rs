@@ -45,6 +45,7 @@ fn relevant_line(log: &str) -> Option<&str> {
     let line = worst("[error]")
         .chain(worst("[critical]"))
         .find(from_filter)
+        .or_else(|| log.lines().find(|line| line.contains("Wasm VM failed")))
         .or_else(|| worst("[critical]").next_back())
         .or_else(|| worst("[error]").next_back())
         .or_else(|| log.lines().rfind(|line| !line.trim().is_empty()))?;

@@ -23,6 +23,12 @@ impl Exchange {
             Ok(None) => {}
             Err(reply) => return self.reply(reply),
         }
+        let content_length = head.content_length.as_deref().and_then(length);
+        let longest = self.gateway.config.max_request_body;
+        // Envoy only limits what it holds; a body that streams would pass at any length.
+        if content_length.is_some_and(|length| length as u64 > longest) {
+            return self.reply(Reply::long_body());
+        }
         effects.extend(self.strip(&head));
         let deployment = target.deployment();
         self.arrival = Some(Arrival {
@@ -31,7 +37,7 @@ impl Exchange {
             has_body: head.has_body,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
-            content_length: head.content_length.as_deref().and_then(length),
+            content_length,
             named: None,
             held: None,
         });

@@ -1,5 +1,7 @@
 //! A region over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stand outside of test functions")]
+
 mod client;
 
 use std::time::Duration;

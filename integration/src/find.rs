@@ -1,0 +1,57 @@
+//! Where the things under test are: Envoy, the filter, the command, the Python clients.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// Envoy: `$SPILLWAY_ENVOY`, else on `PATH`, else the project's own install.
+pub(crate) fn envoy() -> PathBuf {
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&on_path).map(|directory| directory.join("envoy"));
+    let own = workspace().join(".tools/envoy/bin/envoy");
+    first("SPILLWAY_ENVOY", on_path.chain([own]), "Envoy", "run `make tools` first")
+}
+
+/// The filter: `$SPILLWAY_FILTER`, else as cargo builds it.
+pub(crate) fn filter() -> PathBuf {
+    let built = target().join("wasm32-wasip1/release/spillway.wasm");
+    first("SPILLWAY_FILTER", [built], "the filter", "run `make build` first")
+}
+
+/// The command: `$SPILLWAY_BIN`, else as cargo builds it.
+pub(crate) fn command() -> PathBuf {
+    let profiles = ["debug", "release"].map(|profile| target().join(profile).join("spillway"));
+    first("SPILLWAY_BIN", profiles, "the command", "run `make build` first")
+}
+
+/// A Python with an `openai` SDK: `$SPILLWAY_PYTHON_OLD` or `…_NEW`, else the project's own.
+pub(crate) fn python(which: &str) -> PathBuf {
+    let variable = format!("SPILLWAY_PYTHON_{}", which.to_uppercase());
+    let own = workspace().join(format!(".tools/openai-{which}/bin/python"));
+    first(&variable, [own], "a Python with the `openai` SDK", "run `make tools` first")
+}
+
+/// The repository.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member of a workspace").to_owned()
+}
+
+fn first(
+    variable: &str,
+    places: impl IntoIterator<Item = PathBuf>,
+    what: &str,
+    hint: &str,
+) -> PathBuf {
+    if let Some(named) = env::var_os(variable).filter(|value| !value.is_empty()) {
+        let named = PathBuf::from(named);
+        assert!(named.is_file(), "{variable}: there is no file `{}`", named.display());
+        return named;
+    }
+    let found = places.into_iter().find(|place| place.is_file());
+    found.unwrap_or_else(|| panic!("{what} was not found: {hint}, or set {variable}"))
+}
+
+/// Cargo's target directory: the tests themselves run from `<target>/<profile>/deps`.
+fn target() -> PathBuf {
+    let executable = env::current_exe().expect("the path of this test");
+    executable.ancestors().nth(3).expect("a test below a target directory").to_owned()
+}

@@ -1,0 +1,194 @@
+//! A gateway of a test's own.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use spillway_simulator::Region;
+use tempfile::TempDir;
+
+use crate::call::{Answer, Call, Client};
+use crate::process::{ACCESS_LOG, LOG, Process, Start};
+use crate::regions::key_of;
+use crate::{admin, wait};
+
+/// A gateway, before it is started.
+#[derive(Debug)]
+pub struct Setup {
+    config: String,
+    workers: u32,
+    environment: Vec<(String, String)>,
+}
+
+/// A running gateway. It ends when it is dropped, and then fails the test if the filter trapped.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where clients connect.
+    pub at: SocketAddr,
+    admin: SocketAddr,
+    client: Client,
+    // Ended before the folder is removed: fields are dropped in this order.
+    process: Process,
+    directory: TempDir,
+}
+
+impl Gateway {
+    /// A gateway in front of these regions. `config` is the file's text without `backends`: every
+    /// region becomes one under its own name, with its own key from the environment.
+    pub async fn start<const N: usize>(config: &str, regions: [&Region; N]) -> Self {
+        Self::setup(config, regions).start().await
+    }
+
+    /// The same, to be changed before it is started.
+    pub fn setup<const N: usize>(config: &str, regions: [&Region; N]) -> Setup {
+        let mut all = String::from("backends:\n");
+        let mut environment = Vec::new();
+        for region in regions {
+            let (name, url) = (region.name(), region.url());
+            let variable = format!("KEY_{}", name.to_uppercase());
+            let _ = writeln!(all, "  {name}: {{ url: \"{url}\", api_key: \"${{{variable}}}\" }}");
+            environment.push((variable, key_of(name)));
+        }
+        let config =
+            if config.contains("backends:") { config.to_owned() } else { format!("{all}{config}") };
+        Setup { config, workers: 2, environment }
+    }
+
+    /// The address as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
+    /// Another client, with a connection of its own.
+    pub fn client(&self) -> Client {
+        Client::at(self.at)
+    }
+
+    /// Sends a request on the usual connection.
+    pub async fn send(&self, call: &Call) -> Answer {
+        self.client.send(call).await
+    }
+
+    /// Sends the same request so often, one after the other.
+    pub async fn send_times(&self, times: usize, call: &Call) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(times);
+        for _ in 0..times {
+            answers.push(self.send(call).await);
+        }
+        answers
+    }
+
+    /// The lines of the access log so far.
+    pub fn log_lines(&self) -> Vec<Value> {
+        let text = self.access_log();
+        // The last line may be half written.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// The access log's line for the request that was sent with this `x-request-id`.
+    pub async fn log_line(&self, request_id: &str) -> Value {
+        let found = || self.log_lines().into_iter().find(|line| line["request_id"] == request_id);
+        wait::eventually("a line of the access log", async || found()).await
+    }
+
+    /// The access log as text.
+    pub fn access_log(&self) -> String {
+        self.read(ACCESS_LOG)
+    }
+
+    /// What the command and Envoy have logged.
+    pub fn log(&self) -> String {
+        self.read(LOG)
+    }
+
+    /// What Envoy's admin interface says at this path.
+    pub async fn admin(&self, path: &str) -> String {
+        admin::ask(self.admin, path).await.expect("an answer of the admin interface")
+    }
+
+    /// One of Envoy's counters or gauges; 0 where there is none of this name.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let stats = self.admin("/stats").await;
+        let line = stats.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.map_or(0, |value| value.parse().expect("a number"))
+    }
+
+    fn read(&self, file: &str) -> String {
+        let bytes = std::fs::read(self.directory.path().join(file)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn tail(&self) -> String {
+        format!("{}\n{}", tail("log", &self.log()), tail("access log", &self.access_log()))
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            complain(&self.tail());
+            return;
+        }
+        let died = self.process.has_ended();
+        let log = self.log();
+        let trap = TRAPS.iter().any(|word| log.contains(word));
+        assert!(!trap, "the filter trapped\n{}", self.tail());
+        assert!(!died, "the gateway ended by itself\n{}", self.tail());
+    }
+}
+
+impl Setup {
+    /// With so many worker threads; two where nothing is said.
+    #[must_use]
+    pub fn workers(self, workers: u32) -> Self {
+        Self { workers, ..self }
+    }
+
+    /// With one more variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it, and waits until it takes requests.
+    pub async fn start(self) -> Gateway {
+        let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
+        let mut process = Process::start(&Start {
+            directory: directory.path(),
+            config: &self.config,
+            workers: self.workers,
+            environment: &self.environment,
+        });
+        let deadline = Instant::now() + START;
+        let (at, admin) = loop {
+            if let Some(addresses) = Process::addresses(directory.path()) {
+                break addresses;
+            }
+            let log = || std::fs::read_to_string(directory.path().join(LOG)).unwrap_or_default();
+            assert!(!process.has_ended(), "the gateway did not start\n{}", log());
+            assert!(Instant::now() < deadline, "not ready after {START:?}\n{}", log());
+            tokio::time::sleep(PAUSE).await;
+        };
+        Gateway { at, admin, client: Client::at(at), process, directory }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "shown by the test harness, for failed tests only")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+fn tail(title: &str, text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(TAIL);
+    format!("--- the gateway's {title}, last {TAIL} lines\n{}", lines[from..].join("\n"))
+}
+
+/// What Envoy logs when the filter panics or is torn down by the VM.
+const TRAPS: [&str; 4] = ["panicked", "Uncaught", "Proxy-Wasm plugin in-VM backtrace", "wasm trap"];
+const TAIL: usize = 40;
+const START: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);

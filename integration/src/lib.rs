@@ -1,0 +1,39 @@
+//! Spillway as its users run it: the real Envoy, started by `spillway up`, simulated Azure OpenAI
+//! regions behind it, and real clients in front.
+//!
+//! Everything the filter decides is tested elsewhere in microseconds. What is left is whether
+//! Envoy does with the filter and the rendered configuration what both were written for, and only
+//! Envoy can tell. So a test here starts a gateway of its own (a second or so), says what the
+//! regions do, and looks at both ends: what the client got, and what each region saw.
+//!
+//! A [`Gateway`] takes free ports, keeps its logs in a folder of its own, shows them only when the
+//! test fails, and ends with the test, however that ends. A test never waits for time to pass
+//! where it can ask instead ([`eventually`]); where the passing of time is what is tested, it says
+//! so with [`time_passes`].
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod admin;
+mod call;
+mod find;
+mod gateway;
+mod journal;
+mod process;
+mod python;
+mod raw;
+mod regions;
+mod wait;
+
+pub use call::{Answer, Call, Client};
+pub use gateway::{Gateway, Setup};
+pub use journal::{Journal, story};
+pub use python::Python;
+pub use raw::{Raw, RawAnswer};
+pub use regions::{key_of, region, region_with};
+pub use wait::{eventually, time_passes};

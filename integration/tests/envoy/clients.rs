@@ -1,0 +1,285 @@
+//! Real clients: the Python `openai` SDK, oldest and newest, and the labs' own cells.
+//!
+//! 1.0.0, the oldest, has no Responses API and does not send `x-stainless-retry-count`. That it
+//! never had to try again is therefore shown for both by the gateway's own count: as many requests
+//! as calls. Where the header is sent, every attempt that a region saw says 0.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use spillway_integration::{
+    Call, Gateway, Journal, Python, eventually, region, region_with, story,
+};
+use spillway_simulator::{Fault, Limits, Region, RetryAfter};
+
+const KEY: &str = "client-key";
+const EACH: [Python; 2] = [Python::Old, Python::New];
+
+async fn gateway<const N: usize>(models: &str, regions: [&Region; N]) -> Gateway {
+    let config = format!("clients: [{{ name: lab, key: \"${{CLIENT}}\" }}]\n{models}");
+    Gateway::setup(&config, regions).env("CLIENT", KEY).start().await
+}
+
+const PAIR: &str = "
+models:
+  gpt-4o-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }
+";
+
+/// The first tier of most of the labs, which throttles after a few requests.
+async fn limited(count: u64, window: Duration) -> Region {
+    let mut limits = Limits::requests(count, window);
+    limits.retry_after_ms = true;
+    region_with("eastus", |config| config.any_limits = limits).await
+}
+
+fn never_tried_again(regions: &[&Region]) {
+    for region in regions {
+        for seen in region.requests() {
+            let count = seen.header("x-stainless-retry-count").unwrap_or("0");
+            assert_eq!(count, "0", "at {}: {seen:?}", region.name());
+        }
+    }
+}
+
+async fn requests_taken(gateway: &Gateway, wanted: usize) {
+    eventually("the access log", async || (gateway.log_lines().len() >= wanted).then_some(()))
+        .await;
+    assert_eq!(gateway.log_lines().len(), wanted, "one request for each call");
+}
+
+fn text<'a>(line: &'a Value, field: &str) -> &'a str {
+    line[field].as_str().unwrap_or_else(|| panic!("`{field}` in {line}"))
+}
+
+#[tokio::test]
+async fn behaviour_34_every_form_and_operation_while_the_first_tier_throttles() {
+    for python in EACH {
+        let (eastus, westus) =
+            (limited(5, Duration::from_millis(400)).await, region("westus").await);
+        let gateway = gateway(PAIR, [&eastus, &westus]).await;
+        let lines = python.run("forms.py", &[&gateway.url(), KEY, "gpt-4o-mini", "3"]).await;
+        let calls = &lines[1..];
+        let operations = if python == Python::Old { 5 } else { 7 };
+        assert_eq!(calls.len(), 3 * 3 * operations, "{calls:?}");
+        for call in calls {
+            let said = text(call, "text");
+            let wanted = if call["operation"] == "embeddings" { "2 of " } else { "gpt-4o-mini" };
+            assert!(said.contains(wanted), "{call}");
+        }
+        assert!(eastus.statuses().contains(&429), "it throttled in the middle");
+        assert!(eastus.statuses().contains(&200) && westus.count() > 5);
+        never_tried_again(&[&eastus, &westus]);
+        requests_taken(&gateway, calls.len()).await;
+        if python == Python::New {
+            let told = eastus.requests();
+            assert!(told.iter().all(|seen| seen.header("x-stainless-retry-count").is_some()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn behaviour_34_the_pool_lab_by_requests_and_by_sdk() {
+    for (python, cell) in [(Python::New, "http"), (Python::New, "sdk"), (Python::Old, "sdk")] {
+        let (eastus, sweden) =
+            (limited(8, Duration::from_secs(60)).await, region("swedencentral").await);
+        let (westus, uksouth) = (region("westus").await, region("uksouth").await);
+        let gateway = gateway(LAB_POOL, [&eastus, &sweden, &westus, &uksouth]).await;
+        let lines = python.run("lab_backend_pool.py", &[&gateway.url(), KEY, cell, "0"]).await;
+        assert_eq!(lines.len(), 20);
+        assert!(lines.iter().all(|line| line["status"] == 200));
+        let regions: Vec<&str> = lines.iter().map(|line| text(line, "region")).collect();
+        assert!(regions[..8].iter().all(|region| *region == "East US"), "{regions:?}");
+        assert!(regions[8..].windows(2).all(|pair| pair[0] != pair[1]), "{regions:?}");
+        assert_eq!(story([&eastus, &sweden, &westus, &uksouth]), [9, 6, 6, 0]);
+        never_tried_again(&[&eastus, &sweden, &westus]);
+        requests_taken(&gateway, 20).await;
+    }
+}
+
+#[tokio::test]
+async fn behaviour_34_the_routing_lab() {
+    let (eastus, sweden) = (region("eastus").await, region("swedencentral").await);
+    let eastus2 = region("eastus2").await;
+    let gateway = gateway(LAB_ROUTING, [&eastus, &sweden, &eastus2]).await;
+    for (python, calls) in [(Python::Old, 4), (Python::New, 8)] {
+        let lines = python.run("lab_model_routing.py", &[&gateway.url(), KEY]).await;
+        assert_eq!(lines.len(), calls);
+        for line in lines {
+            let owner = match text(&line, "model") {
+                "gpt-4.1" => "East US",
+                "gpt-4.1-mini" | "gpt-4.1-nano" => "Sweden Central",
+                _ => "East US 2",
+            };
+            assert_eq!((text(&line, "region"), &line["said"]), (owner, &line["model"]));
+        }
+    }
+    never_tried_again(&[&eastus, &sweden, &eastus2]);
+}
+
+#[tokio::test]
+async fn behaviour_34_the_session_lab() {
+    let (eastus2, westus) = (region("eastus2").await, region("westus").await);
+    let pool = "
+path_prefix: /inference
+answer_headers: [region]
+models:
+  gpt-4o-mini:
+    pool: [eastus2, westus]
+";
+    let without = gateway(pool, [&eastus2, &westus]).await;
+    let lines = Python::New.run("lab_session_awareness.py", &[&without.url(), KEY]).await;
+    assert!(text(&lines[2], "failed").contains("not found"), "{lines:?}");
+
+    let with = format!("{pool}    session_affinity: {{ cookie: APIM-Backend-Affinity }}\n");
+    let gateway = gateway(&with, [&eastus2, &westus]).await;
+    let lines = Python::New.run("lab_session_awareness.py", &[&gateway.url(), KEY]).await;
+    assert_ne!(text(&lines[2], "ended"), "");
+    assert_eq!((&lines[0]["cookie"], &lines[0]["region"]), (&Value::Null, &lines[1]["region"]));
+    let issued = lines[0]["set_cookie"][0].as_str().expect("a cookie");
+    let sent = text(&lines[1], "cookie");
+    assert!(issued.starts_with(sent) && sent.starts_with("APIM-Backend-Affinity="), "{lines:?}");
+    assert!(lines[..2].iter().all(|line| !text(line, "request_id").is_empty()));
+}
+
+#[tokio::test]
+async fn errors_raise_what_fits_and_carry_our_words() {
+    let eastus = region("eastus").await;
+    eastus.script(Fault::too_many_requests(RetryAfter::Seconds(30)).on("limited").forever());
+    let models = "
+denied_models: [denied-model]
+models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
+";
+    let gateway = gateway(models, [&eastus]).await;
+    for python in EACH {
+        let lines = python.run("errors.py", &[&gateway.url(), KEY]).await;
+        let wanted = [
+            ("BadRequestError", 400, "Model 'no-such-model' is not served by this gateway"),
+            ("AuthenticationError", 401, "The key is missing or not known to this gateway"),
+            ("PermissionDeniedError", 403, "Model 'denied-model' is not permitted"),
+            ("RateLimitError", 429, "retry after"),
+        ];
+        assert_eq!(lines.len(), 2 * wanted.len());
+        for (at, line) in lines.iter().enumerate() {
+            let (raised, status, message) = wanted[at / 2];
+            assert_eq!((text(line, "raised"), &line["status"]), (raised, &json!(status)), "{line}");
+            assert!(text(line, "message").contains(message), "{line}");
+        }
+        let wait: u64 = text(&lines[7], "retry_after").parse().expect("whole seconds");
+        assert!((25..=30).contains(&wait), "{wait}");
+    }
+}
+
+#[tokio::test]
+async fn an_exhausted_pool_makes_the_sdk_wait_and_succeed() {
+    for python in EACH {
+        let (eastus, westus) = (region("eastus").await, region("westus").await);
+        for region in [&eastus, &westus] {
+            region.script(Fault::too_many_requests(RetryAfter::Decimal(1.5)));
+        }
+        let gateway = gateway(PAIR, [&eastus, &westus]).await;
+        let lines = python.run("exhausted.py", &[&gateway.url(), KEY]).await;
+        let took = lines[0]["took"].as_f64().expect("seconds");
+        assert!((1.4..4.0).contains(&took), "{took} s");
+        // The second try may find the first tier back, or just not yet.
+        requests_taken(&gateway, 2).await;
+        assert_eq!(story([&eastus, &westus])[0], 2);
+    }
+}
+
+/// On a backend's first 429, whatever that says about the wait, openai-apim-lb answered 500 (#29).
+#[tokio::test]
+async fn behaviour_35_never_a_500_on_the_first_429() {
+    let waits = [
+        RetryAfter::Seconds(50),
+        RetryAfter::Raw("50s".into()),
+        RetryAfter::Raw("50, 60".into()),
+        RetryAfter::Raw(String::new()),
+        RetryAfter::Raw("9".repeat(400)),
+        RetryAfter::Raw("caf\u{e9}".into()),
+        RetryAfter::Decimal(0.001),
+        RetryAfter::DateInSeconds(50),
+        RetryAfter::RatelimitReset(50),
+        RetryAfter::None,
+    ];
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let pool = "{ pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }";
+    let models: String = (0..waits.len()).map(|n| format!("  m{n}: {pool}\n")).collect();
+    let gateway = Gateway::start(&format!("models:\n{models}"), [&eastus, &westus]).await;
+    for (n, wait) in waits.iter().enumerate() {
+        eastus.script(Fault::too_many_requests(wait.clone()).forever());
+        let answer = gateway.send(&Call::chat(&format!("m{n}"))).await;
+        assert_eq!((answer.status, answer.backend()), (200, "westus"), "{wait:?}");
+    }
+    assert_eq!(eastus.statuses(), vec![429; waits.len()]);
+}
+
+/// The SDK honours `Retry-After`, so a 429 that gets through means a pause of 50 s (PR#225).
+#[tokio::test]
+async fn behaviour_35_never_a_pause_while_a_backend_is_healthy() {
+    for python in EACH {
+        let (eastus, westus) = (region("eastus").await, region("westus").await);
+        eastus.script(Fault::too_many_requests(RetryAfter::Seconds(50)).forever());
+        let gateway = gateway(PAIR, [&eastus, &westus]).await;
+        let started = Instant::now();
+        python.run("forms.py", &[&gateway.url(), KEY, "gpt-4o-mini", "1"]).await;
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        assert_eq!(eastus.statuses(), [429]);
+        never_tried_again(&[&eastus, &westus]);
+    }
+}
+
+#[tokio::test]
+async fn behaviour_36_the_recorded_order_of_twenty_runs() {
+    // Eight requests in a window that ends while the second tier still answers.
+    let window = Duration::from_millis(1300);
+    let eastus = region_with("eastus", |config| {
+        config.any_limits = Limits {
+            requests: Some(spillway_simulator::RequestWindow {
+                count: 8,
+                per_ms: u64::try_from(window.as_millis()).expect("short"),
+                kind: spillway_simulator::WindowKind::Fixed,
+            }),
+            retry_after_ms: true,
+            ..Limits::default()
+        };
+    })
+    .await;
+    let (sweden, westus) = (region("swedencentral").await, region("westus").await);
+    let uksouth = region("uksouth").await;
+    let gateway = gateway(LAB_POOL, [&eastus, &sweden, &westus, &uksouth]).await;
+    let lines = Python::New.run("lab_backend_pool.py", &[&gateway.url(), KEY, "http", "90"]).await;
+    let regions: Vec<&str> = lines.iter().map(|line| text(line, "region")).collect();
+    assert!(lines.iter().all(|line| line["status"] == 200));
+    assert!(regions[..8].iter().all(|region| *region == "East US"), "{regions:?}");
+    let back = regions[8..].iter().position(|region| *region == "East US");
+    let back = 8 + back.unwrap_or_else(|| panic!("the first tier did not return: {regions:?}"));
+    let between = &regions[8..back];
+    assert!(between.len() >= 3, "{regions:?}");
+    assert!(between.windows(2).all(|pair| pair[0] != pair[1]), "strict alternation: {regions:?}");
+    assert!(regions[back..].iter().all(|region| *region == "East US"), "{regions:?}");
+    assert_eq!(eastus.statuses().iter().filter(|status| **status == 429).count(), 1);
+}
+
+const LAB_POOL: &str = "
+path_prefix: /inference
+models:
+  gpt-4o-mini:
+    retry: { attempts: 3 }
+    pool:
+      - { backend: eastus, priority: 1 }
+      - { backend: swedencentral, priority: 2, weight: 50 }
+      - { backend: westus, priority: 2, weight: 50 }
+      - { backend: uksouth, priority: 3 }
+";
+const LAB_ROUTING: &str = "
+path_prefix: /inference
+denied_models: [\"gpt-4o*\"]
+error_format: api_management
+models:
+  gpt-4.1: { pool: [eastus] }
+  gpt-4.1-mini: { pool: [swedencentral] }
+  gpt-4.1-nano: { pool: [swedencentral] }
+  model-router: { pool: [eastus2] }
+  gpt-5: { pool: [eastus2] }
+  DeepSeek-R1: { pool: [eastus2] }
+";

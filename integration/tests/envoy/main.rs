@@ -1,0 +1,25 @@
+//! The numbered behaviours of an AI gateway in front of Azure OpenAI, each on the real Envoy.
+//!
+//! One test has the number of one behaviour in its name; `integration/README.md` has the table.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod admission;
+mod affinity;
+mod breaker;
+mod clients;
+mod failover;
+mod odd_requests;
+mod pools;
+mod readme;
+mod routing;
+mod secrets;
+mod streaming;
+mod visibility;
+mod workers;

@@ -1,0 +1,171 @@
+//! No key where it does not belong: not in a log, a dump, an answer, or at another backend.
+
+use spillway_integration::{Call, Gateway, Journal, eventually, region, region_with};
+use spillway_simulator::{Fault, Region, Reset, RetryAfter, Script, SeenRequest};
+
+const CLIENT: &str = "marked-client-key-5d1e";
+const COOKIE: &str = "marked-cookie-key-77aa";
+const KEYS: [&str; 3] =
+    ["marked-eastus-key-19c4", "marked-westus-key-b2f0", "marked-uksouth-key-e6d3"];
+
+#[tokio::test]
+async fn no_key_is_where_it_does_not_belong() {
+    let mut regions = Vec::new();
+    for (name, key) in ["eastus", "westus", "uksouth"].into_iter().zip(KEYS) {
+        regions.push(region_with(name, |config| config.api_key = Some(key.into())).await);
+    }
+    let [eastus, westus, uksouth] = &regions[..] else { panic!("three regions") };
+    let directory = tempfile::tempdir().expect("a folder");
+    let file = directory.path().join("uksouth-key");
+    std::fs::write(&file, KEYS[2]).expect("a key");
+    let config = format!(
+        "
+clients: [{{ name: chat-app, key: \"${{CLIENT}}\" }}]
+cookie_key: \"${{COOKIE}}\"
+circuit_breaker: {{ failures: 1000, trip: 1ms, max_trip: 1ms }}
+backends:
+  eastus: {{ url: \"{}\", api_key: \"${{EASTUS}}\" }}
+  westus: {{ url: \"{}\", bearer_token: \"${{WESTUS}}\" }}
+  uksouth: {{ url: \"{}\", api_key: {{ file: \"{}\" }} }}
+models:
+  gpt-4o-mini:
+    session_affinity: true
+    pool:
+      - {{ backend: eastus, priority: 1 }}
+      - {{ backend: westus, priority: 2 }}
+      - {{ backend: uksouth, priority: 3 }}
+",
+        eastus.url(),
+        westus.url(),
+        uksouth.url(),
+        file.display()
+    );
+    let setup = Gateway::setup(&config, [eastus, westus, uksouth]).env("CLIENT", CLIENT);
+    let setup = setup.env("COOKIE", COOKIE).env("EASTUS", KEYS[0]).env("WESTUS", KEYS[1]);
+    let gateway = setup.start().await;
+
+    let mut answers = Vec::new();
+    for faults in every_kind_of_trouble() {
+        for (region, fault) in regions.iter().zip(faults) {
+            region.script(Script::new(fault.map(Fault::forever)));
+        }
+        for call in every_kind_of_call() {
+            let answer = gateway.send(&call).await;
+            answers.push(format!("{:?} {}", answer.headers, answer.text()));
+        }
+    }
+    assert!(regions.iter().all(|region| region.count() > 5), "all three were asked");
+
+    let dump = gateway.admin("/config_dump?include_eds").await;
+    assert!(dump.contains("eastus") && dump.contains("spillway.gateway"), "a dump of it all");
+    let mut places = vec![
+        ("the config dump", dump),
+        ("the statistics", gateway.admin("/stats").await),
+        ("the clusters", gateway.admin("/clusters").await),
+        ("the command line", gateway.admin("/server_info").await),
+        ("the certificates", gateway.admin("/certs").await),
+        ("the log", gateway.log()),
+        ("the answers", answers.join("\n")),
+    ];
+    eventually("the access log", async || {
+        (gateway.log_lines().len() == answers.len()).then_some(())
+    })
+    .await;
+    places.push(("the access log", gateway.access_log()));
+    for (place, text) in places {
+        for key in KEYS.iter().chain([&CLIENT, &COOKIE]) {
+            assert!(!text.contains(key), "{key} stands in {place}:\n{}", around(&text, key));
+        }
+    }
+    for (at, region) in regions.iter().enumerate() {
+        for seen in region.requests() {
+            let all = everything(&seen);
+            let foreign = KEYS.iter().enumerate().filter(|(of, _)| *of != at).map(|(_, key)| *key);
+            for key in foreign.chain([CLIENT, COOKIE]) {
+                assert!(!all.contains(key), "{} was sent {key}: {all}", region.name());
+            }
+            assert!(all.contains(KEYS[at]), "{} was sent its own: {all}", region.name());
+        }
+    }
+}
+
+fn every_kind_of_trouble() -> Vec<[Option<Fault>; 3]> {
+    let throttled = || Some(Fault::too_many_requests(RetryAfter::Millis(1)));
+    let status = |status| Some(Fault::status(status));
+    vec![
+        [None, None, None],
+        [throttled(), None, None],
+        [throttled(), throttled(), None],
+        [throttled(), throttled(), throttled()],
+        [status(401), status(403), status(500)],
+        [Some(Fault::reset(Reset::BeforeHeaders)), status(503), None],
+        [status(400), None, None],
+    ]
+}
+
+fn every_kind_of_call() -> Vec<Call> {
+    let path = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-03-01-preview";
+    let query = format!("{path}&api-key={CLIENT}");
+    let body = Call::chat("gpt-4o-mini").body().clone();
+    vec![
+        Call::chat("gpt-4o-mini").header("api-key", CLIENT),
+        Call::response("gpt-4o-mini").header("authorization", format!("Bearer {CLIENT}")),
+        Call::streamed_chat("gpt-4o-mini").header("api-key", CLIENT),
+        Call::post_bytes(&query, "application/json", body),
+        Call::chat("no-such-model").header("api-key", CLIENT),
+        Call::chat("gpt-4o-mini").header("api-key", format!("{CLIENT}-wrong")),
+        Call::chat("gpt-4o-mini").header("api-key", KEYS[0]),
+    ]
+}
+
+#[tokio::test]
+async fn a_key_in_a_file_is_replaced_without_a_restart() {
+    let (eastus, westus) = (region_with_key("eastus", "new").await, region("westus").await);
+    let directory = tempfile::tempdir().expect("a folder");
+    let file = directory.path().join("key");
+    std::fs::write(&file, "old").expect("a key");
+    let config = format!(
+        "
+circuit_breaker: {{ trip: 1ms }}
+backends:
+  eastus: {{ url: \"{}\", api_key: {{ file: \"{}\" }} }}
+  westus: {{ url: \"{}\", api_key: \"${{KEY_WESTUS}}\" }}
+models:
+  gpt-4o-mini: {{ pool: [{{ backend: eastus }}, {{ backend: westus, priority: 2 }}] }}
+",
+        eastus.url(),
+        file.display(),
+        westus.url()
+    );
+    let gateway = Gateway::start(&config, [&eastus, &westus]).await;
+    let chat = Call::chat("gpt-4o-mini");
+    assert_eq!(gateway.send(&chat).await.ok().backend(), "westus", "the old key is refused");
+
+    // As Kubernetes and careful people do: a new file takes the old one's place at once.
+    let next = directory.path().join("next");
+    std::fs::write(&next, "new").expect("a key");
+    std::fs::rename(&next, &file).expect("a rename");
+
+    eventually("the new key", async || {
+        let answer = gateway.send(&chat).await.ok();
+        (answer.backend() == "eastus").then_some(())
+    })
+    .await;
+    let sent = eastus.requests().pop().expect("a request");
+    assert_eq!(sent.header("api-key"), Some("new"));
+}
+
+async fn region_with_key(name: &str, key: &str) -> Region {
+    region_with(name, |config| config.api_key = Some(key.into())).await
+}
+
+fn everything(seen: &SeenRequest) -> String {
+    let headers: Vec<_> =
+        seen.headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))).collect();
+    format!("{} {headers:?} {:?}", seen.path, seen.body)
+}
+
+fn around(text: &str, key: &str) -> String {
+    let lines = text.lines().filter(|line| line.contains(key));
+    lines.map(|line| line.chars().take(300).collect::<String>()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,90 @@
+//! Event streams: as they come, and what happens when they break.
+
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt;
+use spillway_integration::{Call, Gateway, Journal, eventually, region, story};
+use spillway_simulator::{Fault, Reset, RetryAfter};
+
+const PAIR: &str = "
+models:
+  gpt-4o-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }
+";
+
+#[tokio::test]
+async fn behaviour_31_chunks_arrive_as_they_are_sent() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let slow = Fault { chunk_delay_ms: Some(150), chunks: Some(6), ..Fault::default() };
+    eastus.script(slow.forever());
+    let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
+
+    let answer = gateway.client().open(&Call::streamed_chat("gpt-4o-mini")).await.expect("a head");
+    assert_eq!(answer.status().as_u16(), 200);
+    let mut body = answer.into_body();
+    let mut arrivals = Vec::new();
+    let mut text = String::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.expect("a whole stream");
+        if arrivals.is_empty() {
+            assert!(!eastus.only().completed, "the first byte comes before the backend is done");
+        }
+        arrivals.push(Instant::now());
+        text.push_str(&String::from_utf8_lossy(frame.data_ref().expect("data")));
+    }
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert!(arrivals.len() >= 6, "{} frames", arrivals.len());
+    let spread = arrivals[arrivals.len() - 1] - arrivals[0];
+    assert!(spread > Duration::from_millis(600), "spread over the time it took: {spread:?}");
+    eventually("the backend's end", async || eastus.only().completed.then_some(())).await;
+}
+
+#[tokio::test]
+async fn behaviour_33_a_429_fails_over_and_a_broken_stream_does_not() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let both = [&eastus, &westus];
+    let gateway = Gateway::start(PAIR, both).await;
+
+    eastus.script(Fault::too_many_requests(RetryAfter::Millis(1)));
+    let answer = gateway.send(&Call::streamed_chat("gpt-4o-mini")).await.ok();
+    assert_eq!((answer.backend(), answer.header("x-spillway-attempts")), ("westus", "2"));
+    assert!(answer.header("content-type").starts_with("text/event-stream"));
+    assert!(answer.text().ends_with("data: [DONE]\n\n"));
+
+    for (at, reset) in [Reset::MidStream, Reset::AfterHeaders].into_iter().enumerate() {
+        (eastus.clear(), westus.clear());
+        let breaks = Fault { chunk_delay_ms: Some(20), ..Fault::reset(reset) };
+        eastus.script(breaks);
+        let id = format!("broken-{at}");
+        let call = Call::streamed_chat("gpt-4o-mini").header("x-request-id", &id);
+        let broken = gateway.client().try_send(&call).await;
+        assert!(
+            broken.as_ref().map_or(true, |answer| !answer.text().ends_with("data: [DONE]\n\n")),
+            "the client can tell: {broken:?}"
+        );
+        assert_eq!(story(both), [1, 0], "{reset:?} is not tried again");
+        let line = gateway.log_line(&id).await;
+        assert_eq!(line["status"], 200);
+        assert_ne!(line["flags"], "-", "{line}");
+        assert!(line["details"].as_str().is_some_and(|why| why.contains("upstream")), "{line}");
+        assert!(line["attempts"].as_str().is_some_and(|a| a.starts_with("eastus 200")), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_its_request_at_the_backend() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let slow = Fault { chunk_delay_ms: Some(50), chunks: Some(2000), ..Fault::default() };
+    eastus.script(slow);
+    let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
+    let call = Call::streamed_chat("gpt-4o-mini").header("x-request-id", "left");
+    let client = gateway.client();
+    let mut body = client.open(&call).await.expect("a head").into_body();
+    body.frame().await.expect("a chunk").expect("data");
+    drop((body, client));
+    let line = gateway.log_line("left").await;
+    assert!(line["flags"].as_str().is_some_and(|flags| flags.contains("DC")), "{line}");
+    assert!(line["attempts"].as_str().is_some_and(|a| a.starts_with("eastus 200")), "{line}");
+    assert_eq!(gateway.send(&Call::chat("gpt-4o-mini")).await.status, 200);
+    assert_eq!((eastus.count(), westus.count()), (2, 0), "nobody is blamed for it");
+    assert!(!eastus.requests()[0].completed);
+}

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::host;
-use crate::exchange::{Effect, Event, Exchange, World};
+use crate::exchange::{Effect, Event, Exchange, Passing, World};
 use crate::gateway::Gateway;
 use crate::pool::Rotation;
 
@@ -64,6 +64,11 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
         let mut world = World::new(host::now(), &mut rotations, &host::board);
         Some(exchange.on(event, &mut world))
     })
+}
+
+/// Lets bytes of a request's body pass.
+pub(super) fn pass(ticket: Ticket, passing: Passing) -> Option<Effect> {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.1.pass(passing))
 }
 
 /// Lets go of a request that is over, with its story.

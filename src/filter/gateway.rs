@@ -8,8 +8,8 @@ use proxy_wasm::types::Action;
 use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Desk, Ticket};
 use super::host;
-use crate::exchange::Event;
 use crate::exchange::event::Head;
+use crate::exchange::{Event, Passing};
 
 /// One request in the gateway seat.
 #[derive(Debug)]
@@ -104,7 +104,8 @@ impl HttpContext for Gateway {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if self.awaits == Awaits::Nothing {
-            return Action::Continue;
+            let effect = exchanges::pass(self.ticket, Passing::FromClient(size));
+            return self.act(carry_out(self.ticket, effect));
         }
         self.body = size;
         if end_of_stream { self.ended() } else { Action::Pause }

@@ -71,13 +71,14 @@ pub(super) fn pass(ticket: Ticket, passing: Passing) -> Option<Effect> {
     EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.1.pass(passing))
 }
 
-/// Lets go of a request that is over, with its story.
-pub(super) fn close(ticket: Ticket) -> Option<String> {
-    EXCHANGES.with_borrow_mut(|all| {
-        let story = all.find(ticket).map(|(_, exchange)| exchange.attempts_text());
-        all.close(ticket);
-        story
-    })
+/// The attempts of a request so far, for the access log.
+pub(super) fn attempts_text(ticket: Ticket) -> Option<String> {
+    EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.1.attempts_text()))
+}
+
+/// Lets go of a request that is over.
+pub(super) fn close(ticket: Ticket) {
+    EXCHANGES.with_borrow_mut(|all| all.close(ticket));
 }
 
 impl Exchanges {

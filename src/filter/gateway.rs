@@ -18,7 +18,7 @@ pub(super) struct Gateway {
     ticket: Ticket,
     /// What the request is held for.
     awaits: Awaits,
-    /// The client's answer has passed, so that the access log knows all.
+    /// The client's answer has passed, and the access log knows all.
     told: bool,
     /// Bytes of the body that are there.
     body: usize,
@@ -79,6 +79,12 @@ impl Gateway {
     }
 }
 
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        exchanges::close(self.ticket);
+    }
+}
+
 impl Context for Gateway {}
 
 impl HttpContext for Gateway {
@@ -125,10 +131,13 @@ impl HttpContext for Gateway {
         Action::Continue
     }
 
+    /// Of a request whose client has left before any answer, the log would know nothing.
     fn on_log(&mut self) {
-        let story = exchanges::close(self.ticket);
-        if let Some(story) = story.filter(|_| !self.told) {
-            host::put(effects::ATTEMPTS, story.as_bytes());
+        if self.told {
+            return;
+        }
+        if let Some(attempts) = exchanges::attempts_text(self.ticket) {
+            host::put(effects::ATTEMPTS, attempts.as_bytes());
         }
     }
 }

@@ -8,15 +8,27 @@
 //! The same code runs in the command (`spillway check`) and in the filter when Envoy loads it, so
 //! both refuse the same things in the same words.
 
+pub mod check;
+pub mod duration;
+pub mod json;
+pub mod name;
+pub mod nearest;
+pub mod path;
 pub mod problem;
+mod read;
 pub mod secret;
+pub mod shape;
+pub mod size;
+pub mod status;
+pub mod url;
 
 use std::collections::BTreeMap;
 
 use crate::time::Millis;
 
+pub use check::{check, parse_json};
 pub use problem::Problem;
-pub use secret::Secret;
+pub use secret::{Secret, missing_secrets};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,8 +204,6 @@ pub struct RetryRule {
     pub statuses: StatusSet,
     /// Whether a refused credential and a missing deployment are tried again elsewhere.
     pub failover_on_refusal: bool,
-    /// Whether a lost connection or a time-out is tried again elsewhere.
-    pub failover_on_connection_failure: bool,
     /// How long one backend may take until its answer begins. `None`: as long as it likes.
     pub per_try_timeout: Option<Millis>,
 }

@@ -7,5 +7,23 @@
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
+pub mod affinity;
+pub mod announced;
+pub mod breaker;
+pub mod client_key;
 pub mod config;
+pub mod cookie;
+pub mod exchange;
+pub mod gateway;
+pub mod outcome;
+pub mod pool;
+pub mod prompt;
+pub mod reply;
+pub mod target;
 pub mod time;
+
+#[cfg(target_os = "wasi")]
+mod filter;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod envoy;

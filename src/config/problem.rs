@@ -25,6 +25,12 @@ impl Problem {
     ) -> Self {
         Self { path: path.into(), message: message.into(), hint: hint.into() }
     }
+
+    /// The same problem, in this place.
+    #[must_use]
+    pub fn at(self, path: &str) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
 }
 
 impl fmt::Display for Problem {

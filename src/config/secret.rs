@@ -1,7 +1,14 @@
 //! Where a secret is found: never the secret itself.
 //!
 //! A configuration only refers to secrets, so that no file we write, no config dump and no log
-//! can hold one. Backends' keys are resolved by Envoy, clients' keys by the filter at start.
+//! can hold one. Backends' keys are resolved by Envoy, clients' keys by the filter at start. A
+//! problem with a secret never repeats what was written in its place.
+
+use std::collections::BTreeSet;
+
+use super::read::{Node, Reader};
+use super::shape::Kind;
+use super::{Config, CredentialHeader, Problem, name, path};
 
 /// A reference to a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,4 +17,100 @@ pub enum Secret {
     Env(String),
     /// A file that holds the secret and may be replaced while Envoy runs; written `{ file: /path }`.
     File(String),
+}
+
+impl Config {
+    /// Every reference to a secret, with its place in the file.
+    pub fn secrets(&self) -> Vec<(String, &Secret)> {
+        let backends = self.backends.iter().filter_map(|backend| {
+            let credential = backend.credential.as_ref()?;
+            let field = match credential.header {
+                CredentialHeader::ApiKey => "api_key",
+                CredentialHeader::Bearer => "bearer_token",
+            };
+            let place = path::key(&path::key("backends", &backend.name), field);
+            Some((place, &credential.secret))
+        });
+        let clients = self
+            .clients
+            .iter()
+            .flatten()
+            .enumerate()
+            .map(|(i, client)| (path::key(&path::index("clients", i), "key"), &client.key));
+        let cookie_key = self.cookie_key.iter().map(|key| ("cookie_key".to_owned(), key));
+        backends.chain(clients).chain(cookie_key).collect()
+    }
+}
+
+/// The environment variables that the configuration refers to and that `lookup` does not find or
+/// finds empty: one problem for each, at the first place that names it.
+pub fn missing_secrets(config: &Config, lookup: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    for (place, secret) in config.secrets() {
+        let Secret::Env(name) = secret else { continue };
+        if seen.insert(name) && lookup(name).is_none_or(|value| value.is_empty()) {
+            let message = format!("the environment variable `{name}` is not set or empty");
+            problems.push(Problem::new(place, message, ""));
+        }
+    }
+    problems
+}
+
+/// The reference that stands here.
+pub(super) fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
+    let Kind::Secret { file: file_allowed } = *node.kind else { return None };
+    let Some(map) = node.value.as_object() else {
+        return read_variable(node, reader);
+    };
+    if !file_allowed {
+        reader.say(
+            &node.path,
+            "a secret in a file is not possible here",
+            "files cannot be read inside Envoy's VM: pass it in an environment variable and write `${NAME}`",
+        );
+        return None;
+    }
+    let path = map.get("file").filter(|_| map.len() == 1).and_then(serde_json::Value::as_str);
+    let Some(path) = path else {
+        reader.say(
+            &node.path,
+            "the object is not a reference to a secret",
+            "write `{ file: /path }` and nothing else in it",
+        );
+        return None;
+    };
+    absolute(path).map(|()| Secret::File(path.to_owned())).map_or_else(
+        |problem| {
+            reader.problems.push(problem.at(&path::key(&node.path, "file")));
+            None
+        },
+        Some,
+    )
+}
+
+fn read_variable(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
+    let name = node.value.as_str().and_then(name::variable);
+    if name.is_none() {
+        let message = match node.value {
+            serde_json::Value::Null => "expected a reference to a secret, found nothing",
+            serde_json::Value::Array(_) => "expected a reference to a secret, found a list",
+            _ => "expected a reference to a secret, found something else, which is not shown here",
+        };
+        let hint = "put the secret into an environment variable and write `${NAME}` with its name, \
+                    in letters, digits and `_`";
+        reader.say(&node.path, message, hint);
+    }
+    name.map(|name| Secret::Env(name.to_owned()))
+}
+
+/// Whether the path of a file can be found whatever Envoy's working directory is.
+pub(super) fn absolute(path: &str) -> Result<(), Problem> {
+    if path.contains(char::is_control) {
+        return Err(Problem::new("", "the path holds a control character", ""));
+    }
+    if path.starts_with('/') && path.len() > 1 {
+        return Ok(());
+    }
+    Err(Problem::new("", "the path is not absolute", "write it from `/` on, as Envoy sees it"))
 }

@@ -1,0 +1,157 @@
+//! The time that a throttled backend announces: when it wants to be asked again.
+//!
+//! Azure OpenAI says it in up to four ways, and real traffic shows all of them, some of them wrong
+//! (`Retry-After: 0`, a day, a header missing). The most exact one that makes sense is taken, in
+//! this order: `retry-after-ms`; `Retry-After` as a number of seconds or an HTTP date (RFC 9110
+//! §10.2.3); `x-ratelimit-reset-requests`, then `-tokens`. A value that is not above zero says
+//! nothing. Capping is the circuit breaker's business.
+
+use std::time::UNIX_EPOCH;
+
+use crate::time::{Millis, Timestamp};
+
+/// The headers of an answer that may announce a time, as they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Announcement {
+    /// `retry-after-ms`.
+    pub retry_after_ms: Option<Vec<u8>>,
+    /// `retry-after`.
+    pub retry_after: Option<Vec<u8>>,
+    /// `x-ratelimit-reset-requests`.
+    pub reset_requests: Option<Vec<u8>>,
+    /// `x-ratelimit-reset-tokens`.
+    pub reset_tokens: Option<Vec<u8>>,
+}
+
+impl Announcement {
+    /// How long the backend wants to be left alone from `now` on, where it says so.
+    pub fn wait(&self, now: Timestamp) -> Option<Millis> {
+        let text = |value: &Option<Vec<u8>>| -> Option<String> {
+            value
+                .as_deref()
+                .and_then(|bytes| std::str::from_utf8(bytes).ok())
+                .map(|s| s.trim().to_owned())
+        };
+        None.or_else(|| number(&text(&self.retry_after_ms)?, 1.0))
+            .or_else(|| retry_after(&text(&self.retry_after)?, now))
+            .or_else(|| reset(&text(&self.reset_requests)?))
+            .or_else(|| reset(&text(&self.reset_tokens)?))
+    }
+}
+
+fn retry_after(text: &str, now: Timestamp) -> Option<Millis> {
+    number(text, 1000.0).or_else(|| date(text, now))
+}
+
+/// A positive decimal number of units of `scale` milliseconds, rounded up.
+fn number(text: &str, scale: f64) -> Option<Millis> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let value: f64 = if digits { text.parse().ok()? } else { return None };
+    // A float cast saturates: a number beyond u64 is as long as a wait can be.
+    let millis = (value * scale).ceil();
+    (millis > 0.0).then_some(Millis(millis as u64))
+}
+
+fn date(text: &str, now: Timestamp) -> Option<Millis> {
+    let at = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let at = Timestamp(u64::try_from(at.as_millis()).ok()?);
+    Some(at.since(now)).filter(|wait| *wait > Millis(0))
+}
+
+/// Azure writes seconds (`55`), OpenAI a span with units (`6m0s`, `120ms`).
+fn reset(text: &str) -> Option<Millis> {
+    number(text, 1000.0).or_else(|| span(text))
+}
+
+fn span(text: &str) -> Option<Millis> {
+    let mut rest = text;
+    let mut total = Millis(0);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (value, tail) = rest.split_at_checked(digits)?;
+        let units = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at_checked(units)?;
+        let scale = match unit {
+            "ms" => 1.0,
+            "s" => 1000.0,
+            "m" => 60_000.0,
+            "h" => 3_600_000.0,
+            _ => return None,
+        };
+        total.0 = total.0.saturating_add(number(value, scale).unwrap_or_default().0);
+        rest = tail;
+    }
+    Some(total).filter(|wait| *wait > Millis(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-20 09:00:00 UTC.
+    const NOW: Timestamp = Timestamp(1_795_165_200_000);
+
+    fn after(text: &str) -> Option<Millis> {
+        let announcement =
+            Announcement { retry_after: Some(text.into()), ..Announcement::default() };
+        announcement.wait(NOW)
+    }
+
+    fn resets(requests: &str, tokens: &str) -> Option<Millis> {
+        let announcement = Announcement {
+            reset_requests: Some(requests.into()),
+            reset_tokens: Some(tokens.into()),
+            ..Announcement::default()
+        };
+        announcement.wait(NOW)
+    }
+
+    #[test]
+    fn retry_after_is_read_in_every_form_that_is_seen() {
+        assert_eq!(after("7"), Some(Millis(7000)));
+        assert_eq!(after(" 7 "), Some(Millis(7000)));
+        assert_eq!(after("1.5"), Some(Millis(1500)));
+        assert_eq!(after("86400"), Some(Millis(86_400_000)));
+        assert_eq!(after("Fri, 20 Nov 2026 09:00:05 GMT"), Some(Millis(5000)));
+        assert_eq!(after("99999999999999999999999"), Some(Millis(u64::MAX)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_announces_nothing() {
+        for text in ["0", "-1", "0.0", "", "soon", "1e3", "inf", "NaN", "1s", "1.2.3"] {
+            assert_eq!(after(text), None, "{text}");
+        }
+        assert_eq!(after("Fri, 20 Nov 2026 08:59:59 GMT"), None);
+    }
+
+    #[test]
+    fn the_most_exact_announcement_wins() {
+        let all = Announcement {
+            retry_after_ms: Some(b"250".to_vec()),
+            retry_after: Some(b"1".to_vec()),
+            reset_requests: Some(b"2".to_vec()),
+            reset_tokens: Some(b"3".to_vec()),
+        };
+        assert_eq!(all.wait(NOW), Some(Millis(250)));
+        let wrong_ms = Announcement { retry_after_ms: Some(b"0".to_vec()), ..all };
+        assert_eq!(wrong_ms.wait(NOW), Some(Millis(1000)));
+        assert_eq!(Announcement::default().wait(NOW), None);
+    }
+
+    #[test]
+    fn resets_are_read_as_seconds_and_as_spans() {
+        assert_eq!(resets("0", "55"), Some(Millis(55_000)));
+        assert_eq!(resets("2", "55"), Some(Millis(2000)));
+        assert_eq!(resets("6m0s", ""), Some(Millis(360_000)));
+        assert_eq!(resets("120ms", ""), Some(Millis(120)));
+        assert_eq!(resets("-1", "0s"), None);
+        assert_eq!(resets("s", "5x"), None);
+    }
+
+    #[test]
+    fn a_header_that_is_no_text_announces_nothing() {
+        let latin1 =
+            Announcement { retry_after: Some(b"caf\xe9".to_vec()), ..Announcement::default() };
+        assert_eq!(latin1.wait(NOW), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! From the file as it was written to a [`Config`] that cannot be wrong.
+//!
+//! Each part of the file has its reader below; each says every problem it finds and goes on.
+//! What a reader gives after a problem does not matter: no [`Config`] is made then.
+
+mod backend;
+mod client;
+mod model;
+mod rule;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::read::{Fields, Node, Reader, quoted};
+use super::shape::{FILE, Kind};
+use super::{
+    AnswerHeaders, BackendId, Config, ErrorFormat, ModelId, NamePattern, Problem, WhenExhausted,
+    json, name, secret, size, url,
+};
+
+/// The configuration that the file says, or everything that is wrong with it.
+pub fn check(file: &Value) -> Result<Config, Vec<Problem>> {
+    let mut reader = Reader::new();
+    match read_file(file, &mut reader) {
+        Some(config) if reader.problems.is_empty() => Ok(config),
+        _ => Err(reader.problems),
+    }
+}
+
+/// The configuration that these bytes of JSON say, or everything that is wrong with them.
+pub fn parse_json(bytes: &[u8]) -> Result<Config, Vec<Problem>> {
+    json::read(bytes).map_err(|problem| vec![problem]).and_then(|file| check(&file))
+}
+
+/// Positions by name.
+type Ids<'a> = BTreeMap<&'a str, usize>;
+
+fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
+    let root = Node { path: String::new(), kind: &ROOT, value: file };
+    let fields = root.fields(reader)?;
+    let backends = read_named(&fields, "backends", reader);
+    let models = read_named(&fields, "models", reader);
+    let backend_ids = ids(&backends);
+    let model_ids = ids(&models);
+
+    let (backends, deployments): (Vec<_>, Vec<_>) = backends
+        .iter()
+        .filter_map(|(name, node)| backend::read(name, node, &model_ids, reader))
+        .unzip();
+    let breaker = fields.get("circuit_breaker");
+    let breaker = rule::read_breaker(breaker.as_ref(), &rule::default_breaker(), reader);
+    let retry = rule::read_retry(fields.get("retry").as_ref(), &rule::default_retry(), reader);
+    let context =
+        model::Context { backends: &backend_ids, deployments: &deployments, breaker, retry };
+    let models = models
+        .iter()
+        .filter_map(|(name, node)| model::read(name, node, &context, reader))
+        .collect();
+
+    Some(Config {
+        backends,
+        models,
+        denied_models: read_denied(&fields, &model_ids, reader),
+        default_model: read_default_model(&fields, &model_ids, reader),
+        path_prefix: fields
+            .get("path_prefix")
+            .and_then(|node| node.parsed(reader, url::path_prefix))
+            .unwrap_or_default(),
+        clients: client::read_all(&fields, reader),
+        cookie_key: fields.get("cookie_key").and_then(|node| secret::read(&node, reader)),
+        when_exhausted: match read_word(&fields, "when_exhausted", reader) {
+            Some("service_unavailable") => WhenExhausted::ServiceUnavailable,
+            _ => WhenExhausted::RetryLater,
+        },
+        error_format: match read_word(&fields, "error_format", reader) {
+            Some("api_management") => ErrorFormat::ApiManagement,
+            _ => ErrorFormat::OpenAi,
+        },
+        answer_headers: read_answer_headers(&fields, reader),
+        max_request_body: fields
+            .get("max_request_body")
+            .and_then(|node| read_size(&node, reader))
+            .unwrap_or(32 << 20),
+    })
+}
+
+/// What stands in `backends` or `models`, by name; neither may be missing or empty.
+fn read_named<'a>(
+    fields: &Fields<'a>,
+    field: &str,
+    reader: &mut Reader,
+) -> Vec<(&'a str, Node<'a>)> {
+    let Some(node) = fields.require(reader, field) else { return Vec::new() };
+    let Some(entries) = node.entries(reader) else { return Vec::new() };
+    if entries.is_empty() {
+        reader.say(&node.path, "expected at least one entry, found none", "");
+    }
+    entries
+}
+
+fn ids<'a>(entries: &[(&'a str, Node<'a>)]) -> Ids<'a> {
+    entries.iter().enumerate().map(|(i, (name, _))| (*name, i)).collect()
+}
+
+fn read_word(fields: &Fields<'_>, field: &str, reader: &mut Reader) -> Option<&'static str> {
+    fields.get(field)?.word(reader)
+}
+
+fn read_size(node: &Node<'_>, reader: &mut Reader) -> Option<u64> {
+    if let Some(bytes) = node.value.as_u64() {
+        return node.accept(reader, size::limited(bytes));
+    }
+    if node.value.is_string() {
+        return node.parsed(reader, size::parse);
+    }
+    node.wrong(reader, "");
+    None
+}
+
+fn read_denied(fields: &Fields<'_>, models: &Ids<'_>, reader: &mut Reader) -> Vec<NamePattern> {
+    let Some(items) = fields.get("denied_models").and_then(|node| node.items(reader)) else {
+        return Vec::new();
+    };
+    let mut read = |node: &Node<'_>| {
+        let pattern = node.parsed(reader, name::pattern)?;
+        if let NamePattern::Exact(name) = &pattern
+            && models.contains_key(name.as_str())
+        {
+            let message = format!("{} is also served, so it would not be denied", quoted(name));
+            reader.say(&node.path, message, "remove it here or from `models`");
+        }
+        Some(pattern)
+    };
+    items.iter().filter_map(&mut read).collect()
+}
+
+fn read_default_model(
+    fields: &Fields<'_>,
+    models: &Ids<'_>,
+    reader: &mut Reader,
+) -> Option<ModelId> {
+    let node = fields.get("default_model")?;
+    let name = node.text(reader)?;
+    resolve(name, models, "models", &node.path, reader)
+}
+
+/// The position of the name, which must be one of `section`.
+fn resolve(
+    name: &str,
+    ids: &Ids<'_>,
+    section: &str,
+    path: &str,
+    reader: &mut Reader,
+) -> Option<BackendId> {
+    let id = ids.get(name).copied();
+    if id.is_none() {
+        let hint = format!("add it to `{section}`");
+        let hint = reader.did_you_mean(name, ids.keys().copied(), hint);
+        reader.say(path, format!("{} is not one of `{section}`", quoted(name)), hint);
+    }
+    id
+}
+
+fn read_answer_headers(fields: &Fields<'_>, reader: &mut Reader) -> AnswerHeaders {
+    let Some(node) = fields.get("answer_headers") else {
+        return AnswerHeaders { backend: true, attempts: true, region: false };
+    };
+    let words: Vec<&str> = node
+        .items(reader)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| item.word(reader))
+        .collect();
+    let has = |word| words.contains(&word);
+    AnswerHeaders { backend: has("backend"), attempts: has("attempts"), region: has("region") }
+}
+
+static ROOT: Kind = Kind::Object(&FILE);
+
+#[cfg(test)]
+mod tests;

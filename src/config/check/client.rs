@@ -1,0 +1,47 @@
+//! Reads `clients`.
+
+use std::collections::BTreeMap;
+
+use crate::config::read::{Fields, Node, Reader, quoted};
+use crate::config::{Client, Secret, name, secret};
+
+/// Everyone who may call; nothing where the file does not say.
+pub(super) fn read_all(file: &Fields<'_>, reader: &mut Reader) -> Option<Vec<Client>> {
+    let node = file.get("clients")?;
+    let items = node.items(reader)?;
+    if items.is_empty() {
+        let hint =
+            "add a client, or remove `clients` to let anyone call who can reach the listener";
+        reader.say(&node.path, "nobody may call", hint);
+    }
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let mut keys: BTreeMap<Secret, usize> = BTreeMap::new();
+    let mut clients = Vec::with_capacity(items.len());
+    for (i, item) in items.iter().enumerate() {
+        let Some(client) = read(item, reader) else { continue };
+        if let Some(first) = names.get(&client.name) {
+            let message =
+                format!("the name {} is already taken by `clients[{first}]`", quoted(&client.name));
+            reader.say(&item.path, message, "give each client a name of its own");
+        } else {
+            names.insert(client.name.clone(), i);
+        }
+        if let Some(first) = keys.get(&client.key) {
+            let message = format!("the key is the same variable as that of `clients[{first}]`");
+            reader.say(&item.path, message, "give each client a key of its own");
+        } else {
+            keys.insert(client.key.clone(), i);
+        }
+        clients.push(client);
+    }
+    Some(clients)
+}
+
+fn read(item: &Node<'_>, reader: &mut Reader) -> Option<Client> {
+    let fields = item.fields(reader)?;
+    let name = fields
+        .require(reader, "name")
+        .and_then(|node| node.parsed(reader, |text| name::client(text).map(|()| text.to_owned())));
+    let key = fields.require(reader, "key").and_then(|node| secret::read(&node, reader));
+    Some(Client { name: name?, key: key? })
+}

@@ -1,0 +1,136 @@
+//! The fields of the file itself.
+
+use super::{BACKEND, CIRCUIT_BREAKER, Default, Field, Kind, MODEL, Object, RETRY};
+
+/// The whole file.
+pub static FILE: Object = Object {
+    name: "file",
+    doc: "The file as a whole, YAML or JSON. Only `backends` and `models` must be there.",
+    fields: &[
+        Field {
+            name: "backends",
+            kind: Kind::Map { key: "name", value: &Kind::Object(&BACKEND) },
+            default: Default::Required,
+            doc: "Where requests may be sent, by name. At least one.",
+            example: "{ eastus-ptu: { url: https://contoso-eastus.openai.azure.com } }",
+        },
+        Field {
+            name: "models",
+            kind: Kind::Map { key: "model", value: &Kind::Object(&MODEL) },
+            default: Default::Required,
+            doc: "What clients may ask for, by the exact, case-sensitive name. At least one; a \
+                  request for any other model is answered with 400.",
+            example: "{ gpt-4o: { pool: [eastus-ptu] } }",
+        },
+        Field {
+            name: "denied_models",
+            kind: Kind::List(&Kind::Text),
+            default: Default::Is("[]"),
+            doc: "Models that are refused with 403 instead of 400. A `*` at the end stands for \
+                  any ending; a model that is served is never refused.",
+            example: "[gpt-4o-audio-preview, \"o1*\"]",
+        },
+        Field {
+            name: "default_model",
+            kind: Kind::Text,
+            default: Default::Means("such requests are answered with 400"),
+            doc: "The model whose pool takes requests that name none, such as \
+                  `GET /openai/models`.",
+            example: "gpt-4o",
+        },
+        Field {
+            name: "path_prefix",
+            kind: Kind::Text,
+            default: Default::Is("\"\""),
+            doc: "Removed from the front of every client's path, so that the gateway can live \
+                  below another path of the same host.",
+            example: "/inference",
+        },
+        Field {
+            name: "circuit_breaker",
+            kind: Kind::Object(&CIRCUIT_BREAKER),
+            default: Default::Is("{}"),
+            doc: "When a backend is left alone, and for how long.",
+            example: "{ failures: 5, trip: 30s }",
+        },
+        Field {
+            name: "retry",
+            kind: Kind::Object(&RETRY),
+            default: Default::Is("{}"),
+            doc: "What is tried again on another backend, and how often.",
+            example: "{ attempts: 3, per_try_timeout: 60s }",
+        },
+        Field {
+            name: "when_exhausted",
+            kind: Kind::OneOf(&["retry_later", "service_unavailable"]),
+            default: Default::Is("retry_later"),
+            doc: "What a client is told when no backend may be chosen: 429 with the soonest \
+                  `Retry-After`, which SDKs wait for, or an empty 503, as in API Management.",
+            example: "service_unavailable",
+        },
+        Field {
+            name: "error_format",
+            kind: Kind::OneOf(&["openai", "api_management"]),
+            default: Default::Is("openai"),
+            doc: "The shape of the gateway's own refusals of unknown and denied models: OpenAI's \
+                  error object, or `{\"error\": \"text\"}` as in the API Management labs.",
+            example: "api_management",
+        },
+        Field {
+            name: "answer_headers",
+            kind: Kind::List(&Kind::OneOf(&["backend", "attempts", "region"])),
+            default: Default::Is("[backend, attempts]"),
+            doc: "The gateway's own headers on every answer: `x-spillway-backend`, \
+                  `x-spillway-attempts` and `x-backend-region`. An empty list: none.",
+            example: "[backend, attempts, region]",
+        },
+        Field {
+            name: "max_request_body",
+            kind: Kind::Size,
+            default: Default::Is("32MiB"),
+            doc: "The longest request body that is taken; a longer one is answered with 413. At \
+                  most `1GiB`.",
+            example: "20MB",
+        },
+        Field {
+            name: "clients",
+            kind: Kind::List(&Kind::Object(&CLIENT)),
+            default: Default::Means("anyone who can reach the listener may call"),
+            doc: "Who may call. A client sends its key in `api-key` or as \
+                  `Authorization: Bearer`; a request without a known key is answered with 401.",
+            example: "[{ name: chat-app, key: \"${CHAT_APP_KEY}\" }]",
+        },
+        Field {
+            name: "cookie_key",
+            kind: Kind::Secret { file: false },
+            default: Default::Means("derived from the backends' names and URLs"),
+            doc: "The key of the hash in affinity cookies. Set it where nobody who knows the \
+                  backends' URLs may choose a backend by a cookie of their own making.",
+            example: "${SPILLWAY_COOKIE_KEY}",
+        },
+    ],
+};
+
+/// Someone who may call.
+pub static CLIENT: Object = Object {
+    name: "client",
+    doc: "Someone who may call.",
+    fields: &[
+        Field {
+            name: "name",
+            kind: Kind::Text,
+            default: Default::Required,
+            doc: "The name that stands in logs: letters, digits, `-`, `_` and `.`, at most 60, and \
+                  no other client's.",
+            example: "chat-app",
+        },
+        Field {
+            name: "key",
+            kind: Kind::Secret { file: false },
+            default: Default::Required,
+            doc: "Where the client's key is found: an environment variable of Envoy's that no \
+                  other client uses.",
+            example: "${CHAT_APP_KEY}",
+        },
+    ],
+};

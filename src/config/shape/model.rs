@@ -1,0 +1,96 @@
+//! The fields of a model and of its pool.
+
+use super::{CIRCUIT_BREAKER, Default, Field, Kind, Object, RETRY};
+
+/// A model that clients may ask for.
+pub static MODEL: Object = Object {
+    name: "model",
+    doc: "A model that clients may ask for, under the exact name they use: the deployment in the \
+          path, or else `model` in the body.",
+    fields: &[
+        Field {
+            name: "pool",
+            kind: Kind::List(&Kind::Short(&Kind::Text, &MEMBER)),
+            default: Default::Required,
+            doc: "The backends that serve the model, at least one and none of them twice. A bare \
+                  name stands for `{ backend: name }`.",
+            example: "[{ backend: eastus-ptu, priority: 1 }, { backend: westus, priority: 2 }]",
+        },
+        Field {
+            name: "session_affinity",
+            kind: Kind::Short(&Kind::Flag, &AFFINITY),
+            default: Default::Is("false"),
+            doc: "Keeps a client with the backend that answered it first, by a cookie, for as \
+                  long as that backend may be chosen. `true` stands for all defaults.",
+            example: "{ cookie: Spillway-Affinity }",
+        },
+        Field {
+            name: "circuit_breaker",
+            kind: Kind::Object(&CIRCUIT_BREAKER),
+            default: Default::Means("the file's `circuit_breaker`"),
+            doc: "Replaces the file's `circuit_breaker` for this pool, field by field.",
+            example: "{ failures: 1 }",
+        },
+        Field {
+            name: "retry",
+            kind: Kind::Object(&RETRY),
+            default: Default::Means("the file's `retry`"),
+            doc: "Replaces the file's `retry` for this pool, field by field.",
+            example: "{ attempts: 2 }",
+        },
+    ],
+};
+
+/// A backend's place in a pool.
+pub static MEMBER: Object = Object {
+    name: "member",
+    doc: "A backend's place in a pool. Among the members that may be chosen, those with the \
+          lowest `priority` share the requests by `weight`; the others wait until none of them may be chosen.",
+    fields: &[
+        Field {
+            name: "backend",
+            kind: Kind::Text,
+            default: Default::Required,
+            doc: "The name of one of `backends`.",
+            example: "eastus-ptu",
+        },
+        Field {
+            name: "priority",
+            kind: Kind::Whole { from: 0, to: 100 },
+            default: Default::Is("1"),
+            doc: "Lower is chosen first: give provisioned throughput 1 and what it spills over to 2.",
+            example: "2",
+        },
+        Field {
+            name: "weight",
+            kind: Kind::Whole { from: 1, to: 1000 },
+            default: Default::Is("1"),
+            doc: "The share of the requests among members of the same priority.",
+            example: "50",
+        },
+    ],
+};
+
+/// Session affinity.
+pub static AFFINITY: Object = Object {
+    name: "session_affinity",
+    doc: "The cookie that keeps a client with its backend. Affinity never defeats failover: where \
+          the backend may not be chosen, another answers and the cookie is issued again.",
+    fields: &[
+        Field {
+            name: "cookie",
+            kind: Kind::Text,
+            default: Default::Is("Spillway-Affinity"),
+            doc: "The cookie's name: letters, digits and ``!#$%&'*+-.^_`|~``.",
+            example: "Spillway-Affinity",
+        },
+        Field {
+            name: "secure",
+            kind: Kind::OneOf(&["auto", "always", "never"]),
+            default: Default::Is("auto"),
+            doc: "Whether the cookie is marked `Secure`. `auto` marks it where the client's own \
+                  connection is TLS; `always` is for a gateway behind a proxy that ends TLS.",
+            example: "always",
+        },
+    ],
+};

@@ -1,0 +1,68 @@
+//! Envoy's configuration, rendered from ours, and the process that runs it.
+//!
+//! A person writes backends and models; Envoy wants listeners, routes, clusters and secrets, and
+//! several of its defaults quietly undo failover. Everything that must be said to Envoy is said
+//! here once, one file for each of Envoy's words, each value that is not obvious with its reason.
+//!
+//! [`bootstrap`] is a pure function of the checked configuration and [`Options`]; only
+//! [`transport::system_ca`] and the process modules look at the machine.
+
+pub mod access_log;
+mod bootstrap;
+mod cluster;
+mod listener;
+mod local_reply;
+mod route;
+mod secret;
+pub mod transport;
+mod wasm;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+pub use access_log::AccessLog;
+pub use bootstrap::bootstrap;
+pub use secret::{SecretFile, secret_files};
+
+/// What rendering needs besides the configuration itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where clients connect. Port 0: Envoy takes a free one and says so in `/listeners`.
+    pub listen: SocketAddr,
+    /// Where Envoy's admin interface listens. It can stop Envoy: keep it off public addresses.
+    pub admin: SocketAddr,
+    /// The path of `spillway.wasm`.
+    pub filter: String,
+    /// Where the line for each request goes.
+    pub access_log: AccessLog,
+    /// The directory of the files that [`secret_files`] lists; absolute.
+    pub state_dir: String,
+    /// The CA bundle for backends without a `ca_file`, usually [`transport::system_ca`].
+    pub ca_bundle: String,
+}
+
+/// A typed extension configuration: the message's full name, then its fields.
+fn any(message: &str, fields: Value) -> Value {
+    let mut typed = serde_json::Map::new();
+    typed.insert("@type".into(), json!(format!("type.googleapis.com/{message}")));
+    if let Value::Object(fields) = fields {
+        typed.extend(fields);
+    }
+    Value::Object(typed)
+}
+
+/// A named extension, which is how Envoy wants most of them.
+fn extension(name: &str, message: &str, fields: Value) -> Value {
+    json!({ "name": name, "typed_config": any(message, fields) })
+}
+
+/// An address as Envoy writes it.
+fn socket_address(host: &str, port: u16) -> Value {
+    json!({ "socket_address": { "address": host, "port_value": port } })
+}
+
+/// A duration in protobuf's JSON form.
+fn duration(span: crate::time::Millis) -> String {
+    format!("{}.{:03}s", span.0 / 1000, span.0 % 1000)
+}

@@ -1,0 +1,85 @@
+//! Where clients come in: the listener and its HTTP connection manager.
+
+use serde_json::{Value, json};
+
+use super::cluster::CONNECTION_BUFFER;
+use super::{Options, access_log, extension, local_reply, route, socket_address, wasm};
+use crate::config::Config;
+
+/// The listener, plain HTTP: TLS ends in front of it, or is added to what `render` prints.
+pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value {
+    json!({
+        "name": "spillway",
+        "address": socket_address(&options.listen.ip().to_string(), options.listen.port()),
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER,
+        "filter_chains": [{ "filters": [extension(
+            "envoy.filters.network.http_connection_manager",
+            "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            connection_manager(config, raw, options),
+        )]}],
+    })
+}
+
+fn connection_manager(config: &Config, raw: &Value, options: &Options) -> Value {
+    json!({
+        "stat_prefix": "spillway",
+        "codec_type": "AUTO",
+        "http_protocol_options": {
+            "accept_http_10": true,
+            // A 1.0 client may leave out the host; the backend seat sets the real one anyway.
+            "default_host_for_http_10": "spillway",
+            "enable_trailers": true,
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": 1024,
+            "initial_stream_window_size": CONNECTION_BUFFER,
+            "initial_connection_window_size": CONNECTION_BUFFER * 16,
+        },
+        "max_request_headers_kb": 96,
+        "common_http_protocol_options": {
+            "max_headers_count": 1000,
+            // Names with `_` pass: the SDKs send none, but a client's own must not vanish.
+            "headers_with_underscores_action": "ALLOW",
+        },
+        // A client gets this long to send its headers, so that slow ones cannot pile up.
+        "request_headers_timeout": "60s",
+        // Ends a stream that has been silent in both directions for so long.
+        "stream_idle_timeout": "600s",
+        // The client's address is the connection's: no header can claim another.
+        "use_remote_address": true,
+        // Backends are other companies' servers: our clients' addresses are not theirs to know.
+        "skip_xff_append": true,
+        // Nobody is internal. Envoy lets internal callers steer it with `x-envoy-*` request
+        // headers (retries, timeouts), and would take every private address for internal.
+        "internal_address_config": {
+            "cidr_ranges": [{ "address_prefix": "255.255.255.255", "prefix_len": 32 }],
+        },
+        "generate_request_id": true,
+        // A client that sends an id wants to find it in our log. Nothing trusts it.
+        "preserve_external_request_id": true,
+        // `always_set_request_id_in_response` stays off: it would replace the backend's own
+        // `x-request-id`, which the SDKs show and the provider's support asks for.
+        //
+        // The path reaches the filter and the backend byte for byte: a deployment may be written
+        // with escapes, and no decision is made on a prefix that an odd spelling could evade.
+        "normalize_path": false,
+        "merge_slashes": false,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        // The backend's `server` header, and none on our own answers.
+        "server_header_transformation": "PASS_THROUGH",
+        // Over HTTP/2 the request's `:scheme` must be the backend's, not that of the client.
+        "scheme_header_transformation": { "match_upstream": true },
+        "access_log": access_log::access_log(&options.access_log),
+        "local_reply_config": local_reply::local_replies(),
+        "http_filters": [
+            wasm::gateway_seat(config, raw, options),
+            extension(
+                "envoy.filters.http.router",
+                "envoy.extensions.filters.http.router.v3.Router",
+                // No `x-envoy-*` towards backends and clients.
+                json!({ "suppress_envoy_headers": true }),
+            ),
+        ],
+        "route_config": route::routes(config),
+    })
+}

@@ -1,0 +1,151 @@
+//! Envoy's own replies in the shape that OpenAI's SDKs understand.
+//!
+//! Where no backend answered, Envoy writes a line of plain text of its own, some of which names
+//! the upstream's address. Clients get fixed texts instead, as JSON, worded for whoever reads
+//! them in a stack trace.
+//!
+//! The filter's own replies must pass untouched. They carry neither a response flag nor response
+//! code details, and every reply of Envoy's own carries details, so each mapper asks for one of
+//! the two.
+
+use serde_json::{Value, json};
+
+use super::extension;
+
+/// What a client is told: the reply's text and the two words that programs look at.
+struct Reply {
+    when: When,
+    kind: &'static str,
+    code: &'static str,
+    message: &'static str,
+}
+
+/// Which of Envoy's replies are meant.
+enum When {
+    /// Those with one of these response flags.
+    Flags(&'static [&'static str]),
+    /// Those with this status.
+    Status(u16),
+    /// Every other one.
+    Any,
+}
+
+const SERVER: &str = "server_error";
+const INVALID: &str = "invalid_request_error";
+
+/// The first that fits is taken.
+const REPLIES: [Reply; 13] = [
+    Reply {
+        when: When::Flags(&["UF"]),
+        kind: SERVER,
+        code: "backend_unreachable",
+        message: "No connection to a backend could be made. Try again later.",
+    },
+    Reply {
+        when: When::Flags(&["UC", "UR", "LR", "UPE"]),
+        kind: SERVER,
+        code: "backend_connection_lost",
+        message: "The connection to the backend was lost before it answered. Try again.",
+    },
+    Reply {
+        when: When::Flags(&["UT", "DT"]),
+        kind: SERVER,
+        code: "backend_timeout",
+        message: "No backend began to answer in time. Try again, or allow more time with `per_try_timeout`.",
+    },
+    Reply {
+        when: When::Flags(&["SI"]),
+        kind: SERVER,
+        code: "stream_idle",
+        message: "Nothing was received for ten minutes, so the gateway ended the request.",
+    },
+    Reply {
+        when: When::Flags(&["UH", "UO", "NC", "NR"]),
+        kind: SERVER,
+        code: "no_backend",
+        message: "No backend can take this request now. Try again later.",
+    },
+    Reply {
+        when: When::Status(400),
+        kind: INVALID,
+        code: "bad_request",
+        message: "The request is not valid HTTP.",
+    },
+    Reply {
+        when: When::Status(403),
+        kind: INVALID,
+        code: "upgrade_not_supported",
+        message: "This gateway does not take connection upgrades such as WebSocket.",
+    },
+    Reply {
+        when: When::Status(404),
+        kind: INVALID,
+        code: "not_found",
+        message: "This gateway does not serve that method or address.",
+    },
+    Reply {
+        when: When::Status(408),
+        kind: INVALID,
+        code: "request_timeout",
+        message: "The request did not arrive in time.",
+    },
+    Reply {
+        when: When::Status(413),
+        kind: INVALID,
+        code: "request_too_large",
+        message: "The request body is longer than this gateway takes; see `max_request_body`.",
+    },
+    Reply {
+        when: When::Status(431),
+        kind: INVALID,
+        code: "headers_too_large",
+        message: "The request's headers are more or longer than this gateway takes.",
+    },
+    Reply {
+        when: When::Status(507),
+        kind: INVALID,
+        code: "request_too_large",
+        message: "The request body is too long to be sent to another backend.",
+    },
+    Reply {
+        when: When::Any,
+        kind: SERVER,
+        code: "gateway_error",
+        message: "The gateway could not handle this request. Try again.",
+    },
+];
+
+/// The rewriting of Envoy's own replies.
+pub(super) fn local_replies() -> Value {
+    json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<Value>>() })
+}
+
+fn mapper(reply: &Reply) -> Value {
+    let body = json!({ "error": {
+        "message": reply.message,
+        "type": reply.kind,
+        "param": null,
+        "code": reply.code,
+    }});
+    json!({
+        "filter": filter(&reply.when),
+        "body_format_override": {
+            // Text, not `json_format`: that sorts the keys and turns `null` into a string.
+            "text_format_source": { "inline_string": body.to_string() },
+            "content_type": "application/json",
+        },
+    })
+}
+
+fn filter(when: &When) -> Value {
+    let expression = match when {
+        When::Flags(flags) => return json!({ "response_flag_filter": { "flags": flags } }),
+        When::Status(status) => format!("response.code == {status} && response.code_details != ''"),
+        When::Any => "response.code_details != ''".to_owned(),
+    };
+    json!({ "extension_filter": extension(
+        "envoy.access_loggers.extension_filters.cel",
+        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        json!({ "expression": expression }),
+    )})
+}

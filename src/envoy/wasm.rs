@@ -1,0 +1,60 @@
+//! The filter's two seats.
+//!
+//! Both seats must say exactly the same about the VM: Envoy shares one VM per worker only between
+//! plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
+//! weights through it. So there is one function for the VM, and one for the plugin around it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Options, any, extension};
+use crate::config::{Config, Secret};
+
+/// The gateway seat: the listener's filter, which gets the user's whole file.
+pub(super) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> Value {
+    seat("gateway", &json!({ "seat": "gateway", "config": raw }), config, options)
+}
+
+/// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
+/// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
+pub(super) fn backend_seat(config: &Config, options: &Options) -> Value {
+    seat("backend", &json!({ "seat": "backend" }), config, options)
+}
+
+fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -> Value {
+    extension(
+        &format!("spillway.{name}"),
+        "envoy.extensions.filters.http.wasm.v3.Wasm",
+        json!({ "config": {
+            "name": format!("spillway.{name}"),
+            "root_id": name,
+            "configuration": any("google.protobuf.StringValue", json!({ "value": configuration.to_string() })),
+            // Without it a pause in the request's headers never sees the body (body routing).
+            "allow_on_headers_stop_iteration": true,
+            // The default leaves a worker answering 503 for ever after one trap.
+            "failure_policy": "FAIL_RELOAD",
+            // The default waits a second before the first reload: a second of 503 on that worker.
+            "reload_config": { "backoff": { "base_interval": "0.05s", "max_interval": "5s" } },
+            "vm_config": {
+                "vm_id": "spillway",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": { "local": { "filename": options.filter } },
+                "environment_variables": { "host_env_keys": filter_env(config) },
+            },
+        }}),
+    )
+}
+
+/// The environment variables that the filter itself must read: clients' keys and the cookie key.
+/// Backends' keys are not among them.
+fn filter_env(config: &Config) -> BTreeSet<&str> {
+    let clients = config.clients.iter().flatten().map(|client| &client.key);
+    clients
+        .chain(&config.cookie_key)
+        .filter_map(|secret| match secret {
+            Secret::Env(name) => Some(name.as_str()),
+            Secret::File(_) => None,
+        })
+        .collect()
+}

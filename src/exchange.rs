@@ -1,0 +1,141 @@
+//! One request, from its arrival to its last answer, as a state machine.
+//!
+//! Envoy runs a request through two seats (ARCHITECTURE.md has the picture): the gateway seat sees
+//! it once, the backend seat once for each attempt. Both feed the same [`Exchange`] with
+//! [`Event`]s and carry out the [`Effect`]s that come back. Nothing here calls Envoy, reads a clock
+//! or draws a number, so a test can play any story in any order.
+//!
+//! | where | events | file |
+//! |---|---|---|
+//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`] | `arrival.rs` |
+//! | backend seat, request | [`Event::AttemptStarts`], [`Event::AttemptBody`] | `attempt.rs` |
+//! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
+//! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
+
+mod answer;
+mod arrival;
+mod attempt;
+mod departure;
+pub mod effect;
+pub mod event;
+mod trail;
+mod world;
+
+use std::rc::Rc;
+
+pub use effect::Effect;
+pub use event::Event;
+pub use world::World;
+
+use crate::breaker::CircuitId;
+use crate::config::ModelId;
+use crate::gateway::{Gateway, Route};
+use crate::prompt::NamedModel;
+use crate::reply::Reply;
+use crate::target::Target;
+use trail::Trail;
+
+/// One request and all that is known of it.
+#[derive(Debug)]
+pub struct Exchange {
+    gateway: Rc<Gateway>,
+    arrival: Option<Arrival>,
+    sending: Option<Sending>,
+    trail: Trail,
+    /// Set where the gateway answered by itself.
+    refused: Option<&'static str>,
+}
+
+/// What was learned from the request's head and body.
+#[derive(Debug)]
+struct Arrival {
+    target: Target,
+    /// The whole `Cookie` header as the client sent it.
+    cookie: Vec<u8>,
+    /// The content type, known for requests that are routed by their body.
+    content_type: Option<Vec<u8>>,
+    /// The length that the client announced, likewise.
+    content_length: Option<usize>,
+    /// Where the body names the model, likewise.
+    named: Option<NamedModel>,
+}
+
+/// A request that has a pool, and is being sent to its members.
+#[derive(Debug)]
+struct Sending {
+    model: ModelId,
+    /// The member that the client's cookie pinned to, and that was chosen for it.
+    pin: Option<usize>,
+    /// The member that Envoy sends the next attempt to.
+    next: Option<usize>,
+    /// Backends that this request may be sent to, the first included.
+    allowed: usize,
+    /// What the upstream request's headers hold now: they stay between attempts.
+    held: Held,
+    /// Bytes of the body that the current attempt has sent.
+    sent: usize,
+}
+
+/// The headers of the upstream request that the last attempt left.
+#[derive(Debug, Default)]
+struct Held {
+    path: Option<Vec<u8>>,
+    content_length: Option<usize>,
+    credential: Option<&'static str>,
+}
+
+impl Exchange {
+    /// An exchange that nothing is known of yet.
+    pub fn new(gateway: Rc<Gateway>) -> Self {
+        Self { gateway, arrival: None, sending: None, trail: Trail::default(), refused: None }
+    }
+
+    /// Takes an event in and says what is to be done, in this order.
+    pub fn on(&mut self, event: Event<'_>, world: &mut World<'_>) -> Vec<Effect> {
+        match event {
+            Event::Arrived(head) => self.arrived(head, world),
+            Event::BodyAhead { content_type, content_length } => {
+                self.body_ahead(content_type, content_length, world)
+            }
+            Event::Body(body) => self.body(body, world),
+            Event::AttemptStarts => self.attempt_starts(world),
+            Event::AttemptBody { length } => self.attempt_body(length),
+            Event::Answered(head) => self.answered(&head, world),
+            Event::AnswerBody(body) => self.answer_body(body, world),
+            Event::Leaving { status, region } => self.leaving(status, region, world),
+        }
+    }
+
+    /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.
+    pub fn attempts_text(&self) -> String {
+        let Some(route) = self.route() else { return String::new() };
+        self.trail.text(|member| {
+            let backend = self.gateway.backend(route.model.pool.get(member)?)?;
+            Some(backend.name.as_str())
+        })
+    }
+
+    fn reply(&mut self, reply: Reply) -> Vec<Effect> {
+        self.refused = Some(reply.reason);
+        vec![Effect::Reply(reply)]
+    }
+
+    fn route(&self) -> Option<Route<'_>> {
+        self.gateway.route(self.sending.as_ref()?.model)
+    }
+
+    /// The next backend of the pool that has not been tried and may be chosen now, if this request
+    /// may be sent once more.
+    fn untried(&self, world: &mut World<'_>) -> Option<usize> {
+        let sending = self.sending.as_ref()?;
+        if self.trail.len() >= sending.allowed {
+            return None;
+        }
+        let route = self.gateway.route(sending.model)?;
+        world.peek(sending.model, &route, |member| !self.trail.has(member))
+    }
+
+    fn circuit(&self, member: usize) -> Option<CircuitId> {
+        self.route()?.circuits.get(member).copied()
+    }
+}

@@ -1,0 +1,158 @@
+//! Gateway seat, request: who asks, for which model, and which backend gets it first.
+
+use super::effect::Note;
+use super::event::Head;
+use super::{Arrival, Effect, Exchange, Held, Sending, World};
+use crate::client_key::bearer;
+use crate::config::ModelId;
+use crate::cookie;
+use crate::prompt::{Form, NamedModel};
+use crate::reply::Reply;
+use crate::target::Target;
+
+impl Exchange {
+    pub(super) fn arrived(&mut self, head: Head, world: &mut World<'_>) -> Vec<Effect> {
+        let prefix = &self.gateway.config.path_prefix;
+        let Some(target) = Target::read(&head.path, prefix) else {
+            let reply = Reply::wrong_path(prefix);
+            return self.reply(reply);
+        };
+        let mut effects = Vec::new();
+        match self.client(&head, &target) {
+            Ok(Some(client)) => effects.push(Effect::Note(Note::Client, client)),
+            Ok(None) => {}
+            Err(reply) => return self.reply(reply),
+        }
+        effects.extend(self.strip(&head));
+        let deployment = target.deployment();
+        self.arrival = Some(Arrival {
+            target,
+            cookie: head.cookie.unwrap_or_default(),
+            content_type: None,
+            content_length: None,
+            named: None,
+        });
+        effects.extend(match deployment {
+            Some(name) => self.named(&name, world),
+            None if head.has_body => vec![Effect::AskBody],
+            None => self.unnamed(world),
+        });
+        effects
+    }
+
+    pub(super) fn body_ahead(
+        &mut self,
+        content_type: Option<Vec<u8>>,
+        content_length: Option<Vec<u8>>,
+        world: &mut World<'_>,
+    ) -> Vec<Effect> {
+        if Form::of(content_type.as_deref()) == Form::Other {
+            return self.unnamed(world);
+        }
+        if let Some(arrival) = &mut self.arrival {
+            arrival.content_type = content_type;
+            arrival.content_length = content_length
+                .and_then(|length| std::str::from_utf8(&length).ok()?.trim().parse().ok());
+        }
+        vec![Effect::AwaitBody]
+    }
+
+    pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
+        let Some(arrival) = &mut self.arrival else { return Vec::new() };
+        match NamedModel::read(body, arrival.content_type.as_deref()) {
+            Ok(Some(named)) => {
+                let name = named.name.clone();
+                arrival.named = Some(named);
+                self.named(&name, world)
+            }
+            Ok(None) => self.unnamed(world),
+            Err(why) => self.reply(Reply::bad_body(&why)),
+        }
+    }
+
+    /// The name of the client that asks; nothing where everyone may.
+    fn client(&self, head: &Head, target: &Target) -> Result<Option<String>, Reply> {
+        let Some(keyring) = &self.gateway.keyring else { return Ok(None) };
+        let token = head.authorization.as_deref().and_then(bearer);
+        let keys = [head.api_key.as_deref(), token, target.key.as_deref()];
+        let client = keyring.client(keys.into_iter().flatten());
+        client.map(|name| Some(name.to_owned())).ok_or_else(Reply::unknown_client)
+    }
+
+    /// Takes out what is for the gateway and not for a backend. A key in the query has left the
+    /// path already.
+    fn strip(&self, head: &Head) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if head.api_key.is_some() {
+            effects.push(Effect::RemoveRequestHeader("api-key"));
+        }
+        if head.authorization.is_some() {
+            effects.push(Effect::RemoveRequestHeader("authorization"));
+        }
+        let Some(header) = &head.cookie else { return effects };
+        let ours = self.gateway.cookies();
+        if ours.iter().any(|name| cookie::value(header, name).is_some()) {
+            effects.push(match cookie::without(header, &ours) {
+                Some(rest) => Effect::SetRequestHeader("cookie", rest),
+                None => Effect::RemoveRequestHeader("cookie"),
+            });
+        }
+        effects
+    }
+
+    fn named(&mut self, name: &str, world: &mut World<'_>) -> Vec<Effect> {
+        let format = self.gateway.config.error_format;
+        if let Some(model) = self.gateway.model(name) {
+            self.choose(model, world)
+        } else if self.gateway.denies(name) {
+            self.reply(Reply::denied_model(name, format))
+        } else {
+            self.reply(Reply::unknown_model(name, format))
+        }
+    }
+
+    /// A request that names no model goes where its cookie leads, or to the default model's pool:
+    /// `GET /openai/responses/{id}` must find the backend that made the response.
+    fn unnamed(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
+        let model = self.gateway.model_of_cookie(cookie).or(self.gateway.config.default_model);
+        match model {
+            Some(model) => self.choose(model, world),
+            None => self.reply(Reply::no_model(self.gateway.config.error_format)),
+        }
+    }
+
+    fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
+        let gateway = self.gateway.clone();
+        let Some(route) = gateway.route(id) else { return Vec::new() };
+        let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
+        let pin = route.pinned(cookie).filter(|member| world.may(&route, *member));
+        let Some(first) = pin.or_else(|| world.peek(id, &route, |_| true)) else {
+            let wait = world.soonest(&route).unwrap_or_default();
+            let when = gateway.config.when_exhausted;
+            let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
+            effects.extend(self.reply(Reply::exhausted(&route.model.name, wait, when)));
+            return effects;
+        };
+        world.take(id, &route, first, |_| true);
+        let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
+        let allowed = world.choosable(&route).min(most).max(1);
+        let content_length = self.arrival.as_ref().and_then(|arrival| arrival.content_length);
+        let held = Held { content_length, ..Held::default() };
+        self.sending = Some(Sending { model: id, pin, next: Some(first), allowed, held, sent: 0 });
+        let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
+        if let Some(timeout) = route.model.retry.per_try_timeout {
+            let value = timeout.0.to_string().into_bytes();
+            effects.push(Effect::SetRequestHeader(PER_TRY_TIMEOUT, value));
+        }
+        let backend = route.model.pool.get(first).and_then(|member| gateway.backend(member));
+        effects.extend(backend.map(|backend| Effect::SendTo {
+            backend: backend.name.clone(),
+            retries: allowed.saturating_sub(1),
+        }));
+        effects
+    }
+}
+
+/// Envoy's router reads it, removes it, and gives up an attempt that takes longer.
+const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";

@@ -1,0 +1,125 @@
+//! Backend seat, request: this backend's path, host and name of the model, on every attempt.
+//!
+//! What one attempt sets on the upstream request is still there in the next, so everything is
+//! derived from what the client sent, and what the last attempt left is corrected. The body comes
+//! from the original again each time.
+
+use super::{Effect, Exchange, World};
+use crate::breaker::board::Record;
+use crate::config::{Backend, CredentialHeader, Member};
+use crate::outcome::Verdict;
+
+impl Exchange {
+    pub(super) fn attempt_starts(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = self.blame_silence(world).into_iter().collect();
+        let Some((chosen, first)) = self.starting() else { return effects };
+        let gateway = self.gateway.clone();
+        let Some(route) = self.sending.as_ref().and_then(|s| gateway.route(s.model)) else {
+            return effects;
+        };
+        let Some(member) = route.model.pool.get(chosen) else { return effects };
+        let Some(backend) = gateway.backend(member) else { return effects };
+        if let Some(id) = self.sending.as_ref().map(|s| s.model).filter(|_| !first) {
+            world.take(id, &route, chosen, |at| !self.trail.has(at));
+        }
+        self.trail.begin(chosen, world.now);
+        effects.extend(self.address(backend, member, &route.model.name));
+        effects.extend(self.credential(backend));
+        effects.extend(self.fail_over_early(world));
+        effects
+    }
+
+    pub(super) fn attempt_body(&mut self, length: usize) -> Vec<Effect> {
+        let Some(sending) = &mut self.sending else { return Vec::new() };
+        let start = sending.sent;
+        let end = start.saturating_add(length);
+        sending.sent = end;
+        let Some((place, with)) = self.renamed() else { return Vec::new() };
+        if place.start >= end || place.end <= start {
+            return Vec::new();
+        }
+        // The name may be cut in two: its new bytes go where its first byte passes.
+        let with = if place.start >= start { with } else { Vec::new() };
+        let passing = place.start.saturating_sub(start)..place.end.min(end) - start;
+        vec![Effect::ReplaceBody { place: passing, with }]
+    }
+
+    /// An attempt that ends without an answer is only seen when the next one starts.
+    pub(super) fn blame_silence(&mut self, world: &mut World<'_>) -> Option<Effect> {
+        let silent = self.trail.unanswered()?;
+        self.trail.failed(world.now);
+        let circuit = self.circuit(silent)?;
+        let rule = self.route()?.model.breaker.clone();
+        let record = Record { circuit, blame: Verdict::NO_ANSWER.blame?, rule };
+        world.record(&record);
+        Some(Effect::Record(record))
+    }
+
+    /// The member that this attempt goes to, and whether it is the first. Envoy sends it to the
+    /// backend that was named last, and to the same again where no other was left to name.
+    fn starting(&mut self) -> Option<(usize, bool)> {
+        let sending = self.sending.as_mut()?;
+        sending.sent = 0;
+        let chosen = sending.next.take().or_else(|| self.trail.last())?;
+        Some((chosen, self.trail.len() == 0))
+    }
+
+    /// Names the next backend before this one has answered: where the connection fails, no answer
+    /// comes that could name it.
+    fn fail_over_early(&mut self, world: &mut World<'_>) -> Option<Effect> {
+        let next = self.untried(world);
+        self.sending.as_mut()?.next = next;
+        self.fail_over_to(next?)
+    }
+
+    pub(super) fn fail_over_to(&self, member: usize) -> Option<Effect> {
+        let member = self.route()?.model.pool.get(member)?;
+        Some(Effect::FailOverTo(self.gateway.backend(member)?.name.clone()))
+    }
+
+    fn address(&mut self, backend: &Backend, member: &Member, model: &str) -> Vec<Effect> {
+        let (Some(arrival), Some(sending)) = (&self.arrival, &mut self.sending) else {
+            return Vec::new();
+        };
+        let renamed = (member.deployment != model).then_some(member.deployment.as_str());
+        let path = arrival.target.at(&backend.url, renamed);
+        let mut effects =
+            vec![Effect::SetRequestHeader(":authority", backend.url.authority().into_bytes())];
+        if sending.held.path.as_ref() != Some(&path) {
+            effects.push(Effect::SetRequestHeader(":path", path.clone()));
+            sending.held.path = Some(path);
+        }
+        if let (Some(length), Some(named)) = (arrival.content_length, &arrival.named) {
+            let name = renamed.map_or(named.place.len(), |name| named.rewritten(name).len());
+            let length = length.saturating_sub(named.place.len()).saturating_add(name);
+            if sending.held.content_length != Some(length) {
+                let value = length.to_string().into_bytes();
+                effects.push(Effect::SetRequestHeader("content-length", value));
+                sending.held.content_length = Some(length);
+            }
+        }
+        effects
+    }
+
+    /// Envoy's credential injector adds this backend's key after the filter. What it added for the
+    /// last backend must not reach this one; a header that is replaced anyway need not be removed.
+    fn credential(&mut self, backend: &Backend) -> Option<Effect> {
+        let held = &mut self.sending.as_mut()?.held;
+        let own = backend.credential.as_ref().map(|credential| match credential.header {
+            CredentialHeader::ApiKey => "api-key",
+            CredentialHeader::Bearer => "authorization",
+        });
+        let last = std::mem::replace(&mut held.credential, own);
+        last.filter(|_| last != own).map(Effect::RemoveRequestHeader)
+    }
+
+    /// Where the body's name of the model stands and what stands there instead, if this backend
+    /// has another name for it.
+    fn renamed(&self) -> Option<(std::ops::Range<usize>, Vec<u8>)> {
+        let named = self.arrival.as_ref()?.named.as_ref()?;
+        let model = self.route()?.model;
+        let member = model.pool.get(self.trail.last()?)?;
+        let differs = member.deployment != model.name;
+        differs.then(|| (named.place.clone(), named.rewritten(&member.deployment)))
+    }
+}

@@ -1,0 +1,71 @@
+//! What is to be done for a request.
+
+use std::ops::Range;
+
+use crate::breaker::board::Record;
+use crate::config::Affinity;
+use crate::reply::Reply;
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Answer the client; no backend is contacted.
+    Reply(Reply),
+    /// Say what the head tells of the body ([`super::Event::BodyAhead`]).
+    AskBody,
+    /// Hold the request until its whole body is there ([`super::Event::Body`]).
+    AwaitBody,
+    /// Send the request to this backend, and again at most so many times.
+    SendTo {
+        /// The backend's name.
+        backend: String,
+        /// Attempts after the first.
+        retries: usize,
+    },
+    /// Send the next attempt, should there be one, to this backend.
+    FailOverTo(String),
+    /// Set a header of the request that goes on.
+    SetRequestHeader(&'static str, Vec<u8>),
+    /// Remove a header of the request that goes on.
+    RemoveRequestHeader(&'static str),
+    /// Replace some of the bytes that are passing.
+    ReplaceBody {
+        /// Which of the passing bytes, counted from the first that passes now.
+        place: Range<usize>,
+        /// What stands there instead.
+        with: Vec<u8>,
+    },
+    /// Put this on the board that all workers share.
+    Record(Record),
+    /// Hold the answer until its body is there ([`super::Event::AnswerBody`]).
+    HoldAnswer,
+    /// Have Envoy drop this answer and make the next attempt.
+    MarkRetry,
+    /// Set a header of the answer.
+    SetAnswerHeader(&'static str, String),
+    /// Remove a header of the answer.
+    RemoveAnswerHeader(&'static str),
+    /// Give the client its affinity cookie.
+    IssueCookie {
+        /// Name and attributes.
+        affinity: Affinity,
+        /// Its value.
+        value: String,
+    },
+    /// Note something for the access log.
+    Note(Note, String),
+}
+
+/// What the access log gets to know from the filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// The model that was asked for.
+    Model,
+    /// The client's name.
+    Client,
+    /// The backends that were tried, what they said and how long they took; or why none was.
+    Attempts,
+}
+
+/// The answer's header that Envoy's retry policy waits for.
+pub const RETRY: &str = "x-spillway-retry";

@@ -1,0 +1,63 @@
+//! What can happen to a request.
+
+use crate::announced::Announcement;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Gateway seat: the head of a request has arrived.
+    Arrived(Head),
+    /// Gateway seat: what the head says about the body, after [`super::Effect::AskBody`].
+    BodyAhead {
+        /// `content-type`.
+        content_type: Option<Vec<u8>>,
+        /// `content-length`.
+        content_length: Option<Vec<u8>>,
+    },
+    /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`].
+    Body(&'a [u8]),
+    /// Backend seat: Envoy starts an attempt at the backend that was named last.
+    AttemptStarts,
+    /// Backend seat: so many bytes of the body pass.
+    AttemptBody {
+        /// Their number.
+        length: usize,
+    },
+    /// Backend seat: the head of a backend's answer.
+    Answered(Answer),
+    /// Backend seat: the body of an answer that was held, after [`super::Effect::HoldAnswer`].
+    AnswerBody(&'a [u8]),
+    /// Gateway seat: the head of the answer that the client gets.
+    Leaving {
+        /// Its status.
+        status: u16,
+        /// Its `x-ms-region`, read only where the configuration wants it.
+        region: Option<Vec<u8>>,
+    },
+}
+
+/// The head of a request: what routing and admission need of it.
+#[derive(Debug, Default, Clone)]
+pub struct Head {
+    /// `:path`.
+    pub path: Vec<u8>,
+    /// `api-key`.
+    pub api_key: Option<Vec<u8>>,
+    /// `authorization`.
+    pub authorization: Option<Vec<u8>>,
+    /// `cookie`.
+    pub cookie: Option<Vec<u8>>,
+    /// Whether a body follows.
+    pub has_body: bool,
+}
+
+/// The head of a backend's answer: what judging needs of it.
+#[derive(Debug, Default, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// What it announces; read only where the status is not a success.
+    pub announcement: Announcement,
+    /// Whether a body follows that can be read: not compressed.
+    pub readable: bool,
+}

@@ -1,0 +1,94 @@
+//! The attempts of one request, in their order: who was asked, what they said, how long they took.
+
+use crate::time::{Millis, Timestamp};
+
+/// The attempts so far.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    member: usize,
+    started: Timestamp,
+    end: Option<End>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct End {
+    /// `None`: no answer came.
+    status: Option<u16>,
+    took: Millis,
+    /// Envoy was asked to drop the answer and try again.
+    dropped: bool,
+}
+
+impl Trail {
+    pub(super) fn begin(&mut self, member: usize, now: Timestamp) {
+        self.attempts.push(Attempt { member, started: now, end: None });
+    }
+
+    pub(super) fn answered(&mut self, status: u16, now: Timestamp) {
+        self.end(Some(status), now);
+    }
+
+    pub(super) fn failed(&mut self, now: Timestamp) {
+        self.end(None, now);
+    }
+
+    /// Marks the last answer as one that the client should not see.
+    pub(super) fn drop_answer(&mut self) {
+        if let Some(end) = self.attempts.last_mut().and_then(|attempt| attempt.end.as_mut()) {
+            end.dropped = true;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.attempts.len()
+    }
+
+    pub(super) fn has(&self, member: usize) -> bool {
+        self.attempts.iter().any(|attempt| attempt.member == member)
+    }
+
+    pub(super) fn last(&self) -> Option<usize> {
+        self.attempts.last().map(|attempt| attempt.member)
+    }
+
+    /// The member of the last attempt, if no answer of it has been seen.
+    pub(super) fn unanswered(&self) -> Option<usize> {
+        self.attempts.last().filter(|attempt| attempt.end.is_none()).map(|attempt| attempt.member)
+    }
+
+    /// Whether the last attempt's answer was a backend's and should have been dropped.
+    pub(super) fn last_was_dropped(&self) -> bool {
+        self.attempts.last().and_then(|attempt| attempt.end).is_some_and(|end| end.dropped)
+    }
+
+    /// Whether a backend's answer ended the last attempt.
+    pub(super) fn has_answer(&self) -> bool {
+        self.attempts.last().and_then(|attempt| attempt.end).is_some_and(|end| end.status.is_some())
+    }
+
+    pub(super) fn text<'a>(&self, name: impl Fn(usize) -> Option<&'a str>) -> String {
+        let one = |attempt: &Attempt| {
+            let name = name(attempt.member).unwrap_or("?");
+            match attempt.end {
+                Some(End { status: Some(status), took, .. }) => {
+                    format!("{name} {status} {}ms", took.0)
+                }
+                Some(End { status: None, took, .. }) => format!("{name} failed {}ms", took.0),
+                None => format!("{name} unfinished"),
+            }
+        };
+        self.attempts.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    fn end(&mut self, status: Option<u16>, now: Timestamp) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            let took = now.since(attempt.started);
+            attempt.end.get_or_insert(End { status, took, dropped: false });
+        }
+    }
+}

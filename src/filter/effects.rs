@@ -1,0 +1,85 @@
+//! Carrying out what an exchange wants done.
+
+use super::exchanges::Ticket;
+use super::host;
+use crate::affinity;
+use crate::config::SecureCookie;
+use crate::exchange::Effect;
+use crate::exchange::effect::{Note, RETRY};
+
+/// What the callback does after the effects: most go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Let the request or the answer go on.
+    GoOn,
+    /// The exchange wants to know what the head says about the body.
+    AskBody,
+    /// Hold the request until its body is there.
+    AwaitBody,
+    /// Hold the answer until its body is there.
+    HoldAnswer,
+    /// The client has its answer; nothing goes on.
+    Replied,
+}
+
+/// Carries out the effects in their order.
+pub(super) fn carry_out(ticket: Ticket, effects: Vec<Effect>) -> Next {
+    let mut next = Next::GoOn;
+    for effect in effects {
+        match effect {
+            Effect::AskBody => next = Next::AskBody,
+            Effect::AwaitBody => next = Next::AwaitBody,
+            Effect::HoldAnswer => next = Next::HoldAnswer,
+            Effect::Reply(reply) => {
+                host::put(ATTEMPTS, reply.reason.as_bytes());
+                host::reply(&reply);
+                next = Next::Replied;
+            }
+            Effect::SendTo { backend, retries } => {
+                host::put(EXCHANGE, &ticket.to_bytes());
+                host::put(CLUSTER, backend.as_bytes());
+                host::set_request_header(MAX_RETRIES, retries.to_string().as_bytes());
+                host::choose_cluster_again();
+            }
+            Effect::FailOverTo(backend) => host::put(CLUSTER, backend.as_bytes()),
+            Effect::SetRequestHeader(name, value) => host::set_request_header(name, &value),
+            Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
+            Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),
+            Effect::Record(record) => host::record(&record),
+            Effect::MarkRetry => host::set_answer_header(RETRY, "1"),
+            Effect::SetAnswerHeader(name, value) => host::set_answer_header(name, &value),
+            Effect::RemoveAnswerHeader(name) => host::remove_answer_header(name),
+            Effect::IssueCookie { affinity, value } => {
+                let secure = match affinity.secure {
+                    SecureCookie::Auto => host::client_uses_tls(),
+                    SecureCookie::Always => true,
+                    SecureCookie::Never => false,
+                };
+                let cookie = affinity::set_cookie(&affinity, &value, secure);
+                host::add_answer_header("set-cookie", &cookie);
+            }
+            Effect::Note(note, text) => host::put(property(note), text.as_bytes()),
+        }
+    }
+    next
+}
+
+const fn property(note: Note) -> &'static str {
+    match note {
+        Note::Model => "spillway.model",
+        Note::Client => "spillway.client",
+        Note::Attempts => ATTEMPTS,
+    }
+}
+
+/// The request's ticket, from the gateway seat to the backend seats.
+pub(super) const EXCHANGE: &str = "spillway.exchange";
+
+/// The attempts, for the access log.
+pub(super) const ATTEMPTS: &str = "spillway.attempts";
+
+/// The backend that the route's cluster specifier chooses, on the first attempt and each retry.
+const CLUSTER: &str = "spillway.cluster";
+
+/// Envoy's router reads it and removes it: attempts after the first.
+const MAX_RETRIES: &str = "x-envoy-max-retries";

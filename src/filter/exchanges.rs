@@ -1,0 +1,128 @@
+//! The requests under way on this worker.
+//!
+//! Both seats of a worker run in one VM and on one thread, so a request's state stays in memory
+//! and only its [`Ticket`] travels from seat to seat, through the stream's filter state. That is
+//! one small property instead of a serialised state for each attempt.
+//!
+//! A ticket names the VM that issued it: after a reload, what is left of older requests must not
+//! be taken for a new one in the same slot.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::host;
+use crate::exchange::{Effect, Event, Exchange, World};
+use crate::gateway::Gateway;
+use crate::pool::Rotation;
+
+/// A gateway and whose turn it is in its pools, on this worker.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) gateway: Rc<Gateway>,
+    rotations: RefCell<Vec<Rotation>>,
+}
+
+/// Which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    vm: u64,
+    slot: u32,
+    serial: u32,
+}
+
+#[derive(Default)]
+struct Exchanges {
+    /// When this VM issued its first ticket, in nanoseconds where the clock has them.
+    vm: Option<u64>,
+    serial: u32,
+    slots: Vec<Option<(u32, Rc<Desk>, Exchange)>>,
+    free: Vec<u32>,
+}
+
+thread_local! {
+    static EXCHANGES: RefCell<Exchanges> = RefCell::default();
+}
+
+impl Desk {
+    pub(super) fn new(gateway: Gateway) -> Self {
+        let rotations = RefCell::new(gateway.rotations());
+        Self { gateway: Rc::new(gateway), rotations }
+    }
+}
+
+/// Takes a new request in.
+pub(super) fn open(desk: &Rc<Desk>) -> Ticket {
+    let exchange = Exchange::new(desk.gateway.clone());
+    EXCHANGES.with_borrow_mut(|all| all.open(desk.clone(), exchange))
+}
+
+/// Tells a request what happened. `None`: it is not known in this VM.
+pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
+    EXCHANGES.with_borrow_mut(|all| {
+        let (desk, exchange) = all.find(ticket)?;
+        let mut rotations = desk.rotations.try_borrow_mut().ok()?;
+        let mut world = World::new(host::now(), &mut rotations, &host::board);
+        Some(exchange.on(event, &mut world))
+    })
+}
+
+/// Lets go of a request that is over, with its story.
+pub(super) fn close(ticket: Ticket) -> Option<String> {
+    EXCHANGES.with_borrow_mut(|all| {
+        let story = all.find(ticket).map(|(_, exchange)| exchange.attempts_text());
+        all.close(ticket);
+        story
+    })
+}
+
+impl Exchanges {
+    fn open(&mut self, desk: Rc<Desk>, exchange: Exchange) -> Ticket {
+        let vm = *self.vm.get_or_insert_with(|| host::now().0);
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        let entry = Some((serial, desk, exchange));
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.slots.push(None);
+                u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = entry;
+        }
+        Ticket { vm, slot, serial }
+    }
+
+    fn find(&mut self, ticket: Ticket) -> Option<(&Rc<Desk>, &mut Exchange)> {
+        if self.vm != Some(ticket.vm) {
+            return None;
+        }
+        match self.slots.get_mut(ticket.slot as usize)? {
+            Some((serial, desk, exchange)) if *serial == ticket.serial => Some((desk, exchange)),
+            _ => None,
+        }
+    }
+
+    fn close(&mut self, ticket: Ticket) {
+        if self.find(ticket).is_some() {
+            if let Some(place) = self.slots.get_mut(ticket.slot as usize) {
+                *place = None;
+            }
+            self.free.push(ticket.slot);
+        }
+    }
+}
+
+impl Ticket {
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        let (slot, serial) = (u128::from(self.slot), u128::from(self.serial));
+        (u128::from(self.vm) << 64 | slot << 32 | serial).to_be_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let all = u128::from_be_bytes(bytes.try_into().ok()?);
+        let part = |shift: u32| u32::try_from(all >> shift & u128::from(u32::MAX)).ok();
+        Some(Self { vm: u64::try_from(all >> 64).ok()?, slot: part(32)?, serial: part(0)? })
+    }
+}

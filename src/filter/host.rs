@@ -1,0 +1,155 @@
+//! The one file that calls Envoy: bytes in, options out.
+//!
+//! Only the SDK's byte getters are used: the others panic on a header that is not UTF-8, and a
+//! panic takes the worker's filter down. A host call that fails where it cannot matter (a header
+//! that is gone, a property nobody reads) is left at that; none here can fail where it matters
+//! without the request failing visibly.
+
+use std::ops::Range;
+use std::time::UNIX_EPOCH;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType, Status};
+
+use crate::breaker::board::{Board, Record};
+use crate::reply::Reply;
+use crate::time::Timestamp;
+
+/// What the time is.
+pub(super) fn now() -> Timestamp {
+    let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    Timestamp(since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default())
+}
+
+/// A header of the request.
+pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+}
+
+/// A header of the answer.
+pub(super) fn answer_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
+}
+
+/// The status of the answer; 0 where it has none that can be read.
+pub(super) fn answer_status() -> u16 {
+    let status = answer_header(":status").unwrap_or_default();
+    std::str::from_utf8(&status).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+pub(super) fn set_request_header(name: &str, value: &[u8]) {
+    let _ = hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value));
+}
+
+pub(super) fn remove_request_header(name: &str) {
+    let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+}
+
+pub(super) fn set_answer_header(name: &str, value: &str) {
+    let value = Some(value.as_bytes());
+    let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, value);
+}
+
+pub(super) fn add_answer_header(name: &str, value: &str) {
+    let _ = hostcalls::add_map_value_bytes(MapType::HttpResponseHeaders, name, value.as_bytes());
+}
+
+pub(super) fn remove_answer_header(name: &str) {
+    let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+}
+
+/// The first `length` bytes of the request's body that are there.
+pub(super) fn request_body(length: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpRequestBody, 0, length).ok().flatten().unwrap_or_default()
+}
+
+/// The first `length` bytes of the answer's body that are there.
+pub(super) fn answer_body(length: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpResponseBody, 0, length)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// Replaces these bytes of the part of the request's body that is passing.
+///
+/// Envoy can only replace the front of a buffer, so what stands before them is put there again:
+/// little, where the name of the model stands early, however long the body is.
+pub(super) fn replace_request_body(place: Range<usize>, with: &[u8]) {
+    let mut front = if place.start == 0 { Vec::new() } else { request_body(place.start) };
+    front.extend_from_slice(with);
+    let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, place.end, &front);
+}
+
+/// Answers the client; the request goes nowhere.
+pub(super) fn reply(reply: &Reply) {
+    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let body = Some(reply.body.as_slice()).filter(|body| !body.is_empty());
+    let _ = hostcalls::send_http_response(u32::from(reply.status), headers, body);
+}
+
+/// Puts a value where the other seat, Envoy's router and its access log find it.
+///
+/// Envoy keeps it in the stream's filter state, with `wasm.` before the name.
+pub(super) fn put(name: &str, value: &[u8]) {
+    let _ = hostcalls::set_property(vec![name], Some(value));
+}
+
+/// What [`put`] has put there, in this seat or in the other.
+pub(super) fn take(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_property(vec![name]).ok().flatten()
+}
+
+/// Has Envoy choose the route's cluster again: its first choice was made before the filter ran.
+pub(super) fn choose_cluster_again() {
+    let _ = hostcalls::call_foreign_function("clear_route_cache", None);
+}
+
+/// Whether the client's own connection is TLS.
+pub(super) fn client_uses_tls() -> bool {
+    let version = hostcalls::get_property(vec!["connection", "tls_version"]).ok().flatten();
+    version.is_some_and(|version| !version.is_empty())
+}
+
+/// What Envoy passed as the plugin's configuration.
+pub(super) fn plugin_configuration() -> Vec<u8> {
+    let configuration = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
+    configuration.ok().flatten().unwrap_or_default()
+}
+
+/// The board that all workers share.
+pub(super) fn board() -> Board {
+    let (bytes, _) = hostcalls::get_shared_data(BOARD).unwrap_or_default();
+    Board::decode(&bytes.unwrap_or_default())
+}
+
+/// Makes sure that there is a board. Compare-and-swap needs a value to compare with: on a key that
+/// was never written, two workers' first writes would both be unconditional, and one be lost.
+/// Envoy configures the filter on its main thread before any worker serves, so nobody races here.
+pub(super) fn lay_out_board() {
+    if matches!(hostcalls::get_shared_data(BOARD), Ok((None, None))) {
+        let _ = hostcalls::set_shared_data(BOARD, Some(&Board::default().encode(now())), None);
+    }
+}
+
+/// Puts a record on the board, again on the newer one where another worker was faster.
+pub(super) fn record(record: &Record) {
+    let now = now();
+    for _ in 0..MOST_TRIES {
+        let (bytes, cas) = hostcalls::get_shared_data(BOARD).unwrap_or_default();
+        let mut board = Board::decode(&bytes.unwrap_or_default());
+        if !board.record(record, now) {
+            return;
+        }
+        match hostcalls::set_shared_data(BOARD, Some(&board.encode(now)), cas) {
+            Err(Status::CasMismatch) => {}
+            _ => return,
+        }
+    }
+    log::warn!("the board of circuits was busy {MOST_TRIES} times; an observation was dropped");
+}
+
+const BOARD: &str = "spillway.board";
+
+/// Each time it fails, another worker has written: as many in a row do not happen by contention.
+const MOST_TRIES: u32 = 1000;

@@ -1,0 +1,81 @@
+//! A plugin's configuration and its start: which seat this is, and what the file says.
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use serde::Deserialize;
+
+use super::backend::Backend;
+use super::exchanges::Desk;
+use super::gateway::Gateway;
+use super::host;
+use crate::config::{Problem, check};
+use crate::gateway;
+
+/// A seat, before and after Envoy has configured it.
+#[derive(Debug, Default)]
+pub(super) enum Root {
+    /// Not configured: takes no requests.
+    #[default]
+    Unconfigured,
+    /// Downstream: with what the file says.
+    Gateway(Rc<Desk>),
+    /// Upstream: knows nothing but what the gateway seat tells.
+    Backend,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "seat", rename_all = "lowercase", deny_unknown_fields)]
+enum Plugin {
+    Gateway { config: serde_json::Value },
+    Backend,
+}
+
+impl Root {
+    fn configured(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        let plugin: Plugin = serde_json::from_slice(bytes).map_err(|error| {
+            let hint = "`spillway render envoy` writes the plugin's configuration";
+            vec![Problem::new(
+                "",
+                format!("the plugin's configuration is not readable: {error}"),
+                hint,
+            )]
+        })?;
+        let Plugin::Gateway { config } = plugin else { return Ok(Self::Backend) };
+        let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
+        host::lay_out_board();
+        Ok(Self::Gateway(Rc::new(Desk::new(gateway))))
+    }
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _: usize) -> bool {
+        match Self::configured(&host::plugin_configuration()) {
+            Ok(root) => {
+                *self = root;
+                true
+            }
+            Err(problems) => {
+                for problem in problems {
+                    log::error!("spillway: {problem}");
+                }
+                false
+            }
+        }
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        match self {
+            Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone()))),
+            Self::Backend => Some(Box::new(Backend::default())),
+            Self::Unconfigured => None,
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

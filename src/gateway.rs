@@ -1,0 +1,142 @@
+//! A configuration made ready for requests: what can be worked out once is worked out here.
+//!
+//! Names become positions, secrets become digests, and every member gets its circuit and its
+//! affinity tag, so that a request only looks things up.
+
+use std::collections::HashMap;
+
+use crate::affinity::{self, Tags};
+use crate::breaker::CircuitId;
+use crate::client_key::Keyring;
+use crate::config::secret::missing_secrets;
+use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret};
+use crate::pool::Rotation;
+
+/// A configuration made ready.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What it was made from.
+    pub config: Config,
+    /// Who may call; `None`: everyone.
+    pub keyring: Option<Keyring>,
+    models: HashMap<String, ModelId>,
+    readied: Vec<Readied>,
+    cookies: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Readied {
+    circuits: Vec<CircuitId>,
+    tags: Tags,
+}
+
+/// What a request's model is known by.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The circuits of the pool's members, in the pool's order.
+    pub circuits: &'a [CircuitId],
+    /// The affinity tags of the pool's members.
+    pub tags: &'a Tags,
+}
+
+impl Gateway {
+    /// Makes a configuration ready. `lookup` reads an environment variable.
+    ///
+    /// # Errors
+    /// The secrets that the filter itself needs and that are missing.
+    pub fn new(
+        config: Config,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = missing_secrets(&config, &lookup);
+        // Backends' keys are Envoy's business: it resolves them, and refuses to start without.
+        problems.retain(|problem| !problem.path.starts_with("backends"));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let value = |secret: &Secret| match secret {
+            Secret::Env(name) => lookup(name).unwrap_or_default(),
+            Secret::File(_) => String::new(),
+        };
+        let keyring = config.clients.as_ref().map(|clients| {
+            Keyring::new(clients.iter().map(|client| (client.name.clone(), value(&client.key))))
+        });
+        let cookie_key = match &config.cookie_key {
+            Some(key) => value(key).into_bytes(),
+            None => affinity::derived_key(&config),
+        };
+        let models = config.models.iter().enumerate().map(|(id, m)| (m.name.clone(), id)).collect();
+        let readied = config.models.iter().map(|m| Readied::new(&config, m, &cookie_key)).collect();
+        let mut cookies: Vec<String> = config
+            .models
+            .iter()
+            .filter_map(|m| Some(m.affinity.as_ref()?.cookie.clone()))
+            .collect();
+        cookies.sort_unstable();
+        cookies.dedup();
+        Ok(Self { config, keyring, models, readied, cookies })
+    }
+
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Option<ModelId> {
+        self.models.get(name).copied()
+    }
+
+    /// Whether this name is refused although nobody serves it.
+    pub fn denies(&self, name: &str) -> bool {
+        self.config.denied_models.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// All that is known of a model.
+    pub fn route(&self, id: ModelId) -> Option<Route<'_>> {
+        let (model, readied) = (self.config.models.get(id)?, self.readied.get(id)?);
+        Some(Route { model, circuits: &readied.circuits, tags: &readied.tags })
+    }
+
+    /// The model whose pool issued the tag in this `Cookie` header, for requests that name none.
+    pub fn model_of_cookie(&self, header: &[u8]) -> Option<ModelId> {
+        (0..self.config.models.len())
+            .find(|id| self.route(*id).and_then(|route| route.pinned(header)).is_some())
+    }
+
+    /// The names of all affinity cookies: the gateway's own, not for backends.
+    pub fn cookies(&self) -> Vec<&str> {
+        self.cookies.iter().map(String::as_str).collect()
+    }
+
+    /// Whether a request's cookies matter at all.
+    pub fn wants_cookie(&self) -> bool {
+        !self.cookies.is_empty()
+    }
+
+    /// The backend of a pool's member.
+    pub fn backend(&self, member: &Member) -> Option<&Backend> {
+        self.config.backends.get(member.backend)
+    }
+
+    /// A rotation for each model, with nobody's turn taken.
+    pub fn rotations(&self) -> Vec<Rotation> {
+        self.config.models.iter().map(|model| Rotation::new(&model.pool)).collect()
+    }
+}
+
+impl Readied {
+    fn new(config: &Config, model: &Model, cookie_key: &[u8]) -> Self {
+        let circuit = |member: &Member| {
+            let backend = config.backends.get(member.backend)?;
+            Some(CircuitId::new(backend, &member.deployment, model.breaker.scope))
+        };
+        let circuits = model.pool.iter().map(|m| circuit(m).unwrap_or(CircuitId(0))).collect();
+        Self { circuits, tags: Tags::new(config, model, cookie_key) }
+    }
+}
+
+impl Route<'_> {
+    /// The member that a `Cookie` header pins to.
+    pub fn pinned(&self, header: &[u8]) -> Option<usize> {
+        let affinity = self.model.affinity.as_ref()?;
+        self.tags.pinned(crate::cookie::value(header, &affinity.cookie)?)
+    }
+}

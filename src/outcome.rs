@@ -1,0 +1,150 @@
+//! Judging an answer: whose fault it is, and whether another backend should be asked.
+//!
+//! The two questions are apart. A 400 is the client's own mistake: nobody is blamed, nobody else
+//! is asked. A 429 blames nobody for failing, but asks elsewhere. A refused credential is a mistake
+//! in the configuration: it would be refused again, so its backend is left alone for a while.
+//!
+//! The rules are DESIGN's table "Judging an answer"; what a pool sets for `retry` and
+//! `circuit_breaker` changes them for that pool.
+
+use serde::Deserialize;
+
+use crate::breaker::Blame;
+use crate::config::{BreakerRule, RetryRule};
+use crate::time::Millis;
+
+/// What follows from an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it says about the backend's health; `None`: nothing.
+    pub blame: Option<Blame>,
+    /// Whether another backend should be asked, if there is one.
+    pub elsewhere: bool,
+}
+
+impl Verdict {
+    /// The answer is the client's, whatever it says.
+    pub const FINAL: Self = Self { blame: None, elsewhere: false };
+
+    /// No answer came: the connection failed, was lost, or took too long.
+    pub const NO_ANSWER: Self = Self { blame: Some(Blame::Failed(None)), elsewhere: true };
+
+    /// Judges by the status, and by what was announced where the status calls for it.
+    pub fn on_status(
+        status: u16,
+        announced: Option<Millis>,
+        breaker: &BreakerRule,
+        retry: &RetryRule,
+    ) -> Self {
+        let refused = matches!(status, 401 | 403) && retry.failover_on_refusal;
+        let blame = if breaker.statuses.contains(status) {
+            Some(Blame::Failed(announced))
+        } else if status == 429 {
+            Some(Blame::Throttled(announced))
+        } else if refused {
+            Some(Blame::Refused)
+        } else {
+            None
+        };
+        Self { blame, elsewhere: refused || retry.statuses.contains(status) }
+    }
+
+    /// Judges a 404 by its body: only a missing deployment is the configuration's mistake.
+    pub fn on_not_found(body: &[u8]) -> Self {
+        if is_missing_deployment(body) {
+            Self { blame: Some(Blame::Refused), elsewhere: true }
+        } else {
+            Self::FINAL
+        }
+    }
+}
+
+/// Whether an answer of this status can only be judged with its body.
+pub const fn needs_body(status: u16, retry: &RetryRule) -> bool {
+    status == 404 && retry.failover_on_refusal
+}
+
+/// Azure OpenAI's `{"error":{"code":"DeploymentNotFound",…}}`.
+fn is_missing_deployment(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Answer {
+        error: Error,
+    }
+    #[derive(Deserialize)]
+    struct Error {
+        code: String,
+    }
+    serde_json::from_slice::<Answer>(body).is_ok_and(|a| a.error.code == "DeploymentNotFound")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BreakerScope, StatusSet};
+
+    fn rules() -> (BreakerRule, RetryRule) {
+        let breaker = BreakerRule {
+            failures: 3,
+            interval: Millis::from_secs(60),
+            trip: Millis::from_secs(60),
+            accept_retry_after: true,
+            max_trip: Millis::from_secs(600),
+            statuses: StatusSet(vec![(408, 408), (500, 599)]),
+            scope: BreakerScope::Deployment,
+        };
+        let retry = RetryRule {
+            attempts: None,
+            statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
+            failover_on_refusal: true,
+            per_try_timeout: None,
+        };
+        (breaker, retry)
+    }
+
+    fn judged(status: u16) -> (Option<Blame>, bool) {
+        let (breaker, retry) = rules();
+        let verdict = Verdict::on_status(status, Some(Millis(7)), &breaker, &retry);
+        (verdict.blame, verdict.elsewhere)
+    }
+
+    #[test]
+    fn every_row_of_the_table() {
+        for status in [200, 204, 302, 400, 404, 409, 413, 422, 431] {
+            assert_eq!(judged(status), (None, false), "{status}");
+        }
+        for status in [401, 403] {
+            assert_eq!(judged(status), (Some(Blame::Refused), true), "{status}");
+        }
+        for status in [408, 500, 502, 503, 504] {
+            assert_eq!(judged(status), (Some(Blame::Failed(Some(Millis(7)))), true), "{status}");
+        }
+        assert_eq!(judged(429), (Some(Blame::Throttled(Some(Millis(7)))), true));
+    }
+
+    #[test]
+    fn a_pool_may_count_429_as_a_failure() {
+        let (breaker, retry) = rules();
+        let counts = BreakerRule { statuses: StatusSet(vec![(429, 429)]), ..breaker };
+        let verdict = Verdict::on_status(429, None, &counts, &retry);
+        assert_eq!(verdict.blame, Some(Blame::Failed(None)));
+    }
+
+    #[test]
+    fn a_pool_may_pass_refusals_on() {
+        let (breaker, retry) = rules();
+        let passes = RetryRule { failover_on_refusal: false, ..retry };
+        assert_eq!(Verdict::on_status(401, None, &breaker, &passes), Verdict::FINAL);
+        assert!(!needs_body(404, &passes));
+    }
+
+    #[test]
+    fn only_a_missing_deployment_makes_a_404_the_configurations_mistake() {
+        let missing = br#"{"error":{"code":"DeploymentNotFound","message":"not there"}}"#;
+        assert!(Verdict::on_not_found(missing).elsewhere);
+        for body in
+            [&br#"{"error":{"code":"404","message":"DeploymentNotFound"}}"#[..], b"", b"\xff"]
+        {
+            assert_eq!(Verdict::on_not_found(body), Verdict::FINAL);
+        }
+    }
+}

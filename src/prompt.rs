@@ -1,0 +1,161 @@
+//! The model that a request's body names.
+//!
+//! The Responses API and the `/openai/v1` paths name the model only there. The body is looked at
+//! and never changed or built anew: what is found is the name and the place where it stands, so
+//! that a backend with another name for the model gets the same bytes with only that name replaced.
+//!
+//! A body that names the model twice is refused: gateway and backend could read it differently,
+//! and a client could so reach a model that it was denied.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+mod multipart;
+
+/// The model that a body names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedModel {
+    /// Its name, decoded.
+    pub name: String,
+    /// Where the name stands in the body, quotes included where the body is JSON.
+    pub place: Range<usize>,
+    /// How it is written.
+    pub form: Form,
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON.
+    Json,
+    /// `multipart/form-data`, as for audio and image edits.
+    Multipart,
+    /// Anything else: it names no model.
+    Other,
+}
+
+impl Form {
+    /// The form that a content type announces. Nothing announced means JSON: that is what every
+    /// API here takes.
+    pub fn of(content_type: Option<&[u8]>) -> Self {
+        let Some(content_type) = content_type else { return Self::Json };
+        let essence = content_type.split(|b| *b == b';').next().unwrap_or_default();
+        let essence = essence.trim_ascii().to_ascii_lowercase();
+        if essence == b"multipart/form-data" {
+            Self::Multipart
+        } else if essence == b"application/json"
+            || essence.ends_with(b"+json")
+            || essence.is_empty()
+        {
+            Self::Json
+        } else {
+            Self::Other
+        }
+    }
+}
+
+impl NamedModel {
+    /// Reads the model from a whole body. `Ok(None)`: it names none.
+    ///
+    /// # Errors
+    /// One sentence that tells the client what is wrong with its body.
+    pub fn read(body: &[u8], content_type: Option<&[u8]>) -> Result<Option<Self>, String> {
+        match Form::of(content_type) {
+            Form::Json => json(body),
+            Form::Multipart => Ok(multipart::model(body, content_type.unwrap_or_default())),
+            Form::Other => Ok(None),
+        }
+    }
+
+    /// The bytes to put in the name's place.
+    pub fn rewritten(&self, name: &str) -> Vec<u8> {
+        match self.form {
+            Form::Json => serde_json::Value::from(name).to_string().into_bytes(),
+            Form::Multipart | Form::Other => name.as_bytes().to_vec(),
+        }
+    }
+}
+
+fn json(body: &[u8]) -> Result<Option<NamedModel>, String> {
+    #[derive(Deserialize)]
+    struct Prompt<'a> {
+        #[serde(borrow)]
+        model: Option<&'a RawValue>,
+    }
+    match body.trim_ascii_start().first() {
+        None => return Ok(None),
+        Some(b'{') => {}
+        Some(_) => return Err("the request body must be a JSON object".to_owned()),
+    }
+    let prompt: Prompt = serde_json::from_slice(body).map_err(|e| why(&e))?;
+    let Some(raw) = prompt.model else { return Ok(None) };
+    let name: String = serde_json::from_str(raw.get())
+        .map_err(|_| "`model` in the request body must be text".to_owned())?;
+    // The raw value borrows from the body: the distance of the two is where it stands.
+    let start = (raw.get().as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+    let place = start..start.saturating_add(raw.get().len());
+    Ok(Some(NamedModel { name, place, form: Form::Json }))
+}
+
+fn why(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with("duplicate field") {
+        return "the request body names `model` twice".to_owned();
+    }
+    format!("the request body is not valid JSON: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Option<String>, String> {
+        NamedModel::read(body.as_bytes(), None).map(|named| named.map(|n| n.name))
+    }
+
+    #[test]
+    fn the_model_is_found_wherever_it_stands() {
+        assert_eq!(read(r#"{"model":"gpt-4o"}"#), Ok(Some("gpt-4o".into())));
+        assert_eq!(
+            read(r#"{"a":{"model":"no"},"model" : "gpt\u002d4o" }"#),
+            Ok(Some("gpt-4o".into()))
+        );
+        assert_eq!(read(r#"{"messages":[{"model":"no"}]}"#), Ok(None));
+        assert_eq!(read(r#"{"model":null}"#), Ok(None));
+        assert_eq!(read("  "), Ok(None));
+    }
+
+    #[test]
+    fn only_the_name_is_replaced() {
+        let body = r#"{"a": 1, "model": "gpt-4o", "b": 2}"#;
+        let named = NamedModel::read(body.as_bytes(), None).expect("valid").expect("named");
+        let mut sent = body.to_owned();
+        let name = String::from_utf8(named.rewritten("it's \"new\"")).expect("text");
+        sent.replace_range(named.place, &name);
+        assert_eq!(sent, r#"{"a": 1, "model": "it's \"new\"", "b": 2}"#);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_a_sentence() {
+        let wrong = |body: &str| read(body).expect_err("must be refused");
+        assert_eq!(wrong(r#"{"model":7}"#), "`model` in the request body must be text");
+        assert_eq!(wrong(r#"{"model":"a","model":"b"}"#), "the request body names `model` twice");
+        assert_eq!(wrong("[1]"), "the request body must be a JSON object");
+        assert!(
+            wrong(r#"{"model":"a""#).contains("not valid JSON: EOF"),
+            "{}",
+            wrong(r#"{"model":"a""#)
+        );
+        assert!(wrong(&"{\"a\":".repeat(10_000)).contains("not valid JSON"));
+    }
+
+    #[test]
+    fn other_forms_name_no_model() {
+        assert_eq!(NamedModel::read(b"\x00\xff", Some(b"application/octet-stream")), Ok(None));
+        assert_eq!(Form::of(Some(b"Application/JSON; charset=utf-8")), Form::Json);
+        assert_eq!(Form::of(Some(b"application/problem+json")), Form::Json);
+        assert_eq!(Form::of(Some(b"multipart/form-data; boundary=x")), Form::Multipart);
+    }
+}

@@ -1,0 +1,171 @@
+//! What the gateway answers by itself, without asking a backend.
+//!
+//! The errors have OpenAI's shape, so that every SDK raises the exception that fits; each says
+//! what is wrong and what to do, and none names a backend. Where API Management answers otherwise,
+//! a setting gives its answer byte for byte.
+
+use serde_json::json;
+
+use crate::config::{ErrorFormat, WhenExhausted};
+use crate::time::Millis;
+
+/// An answer of the gateway's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers, but for those that every answer gets.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body; may be empty.
+    pub body: Vec<u8>,
+    /// Why, in one word for the access log.
+    pub reason: &'static str,
+}
+
+impl Reply {
+    /// The path does not begin with the configured prefix.
+    pub fn wrong_path(prefix: &str) -> Self {
+        let message = format!("Paths of this gateway begin with `{prefix}/`.");
+        Self::error(404, "invalid_request_error", "unknown_path", &message)
+    }
+
+    /// No client has the key that was shown, or none was shown.
+    pub fn unknown_client() -> Self {
+        let message = "The key is missing or not known to this gateway. Send it as `api-key: KEY` \
+                       or as `Authorization: Bearer KEY`.";
+        Self::error(401, "authentication_error", "invalid_api_key", message)
+    }
+
+    /// The body cannot be read.
+    pub fn bad_body(why: &str) -> Self {
+        let message = format!("The request was refused: {why}.");
+        Self::error(400, "invalid_request_error", "invalid_body", &message)
+    }
+
+    /// The request names no model, and none is configured for such requests.
+    pub fn no_model(format: ErrorFormat) -> Self {
+        if format == ErrorFormat::ApiManagement {
+            return Self::api_management_400();
+        }
+        let message = "The request names no model. Name it in the path, as in \
+                       `/openai/deployments/NAME/chat/completions`, or as `model` in the JSON body.";
+        Self::error(400, "invalid_request_error", "model_missing", message)
+    }
+
+    /// The model is not served here.
+    pub fn unknown_model(name: &str, format: ErrorFormat) -> Self {
+        if format == ErrorFormat::ApiManagement {
+            return Self::api_management_400();
+        }
+        let message = format!(
+            "Model '{}' is not served by this gateway. Names are exact and case-sensitive.",
+            shortened(name)
+        );
+        Self::error(400, "invalid_request_error", "model_not_found", &message)
+    }
+
+    /// The model is denied.
+    pub fn denied_model(name: &str, format: ErrorFormat) -> Self {
+        let message = format!("Model '{}' is not permitted.", shortened(name));
+        match format {
+            ErrorFormat::OpenAi => {
+                Self::error(403, "permission_error", "model_not_permitted", &message)
+            }
+            ErrorFormat::ApiManagement => {
+                Self::json(403, &json!({ "error": message }), "model_not_permitted")
+            }
+        }
+    }
+
+    /// No backend of the model's pool may be chosen before `wait` is over.
+    pub fn exhausted(model: &str, wait: Millis, when: WhenExhausted) -> Self {
+        if when == WhenExhausted::ServiceUnavailable {
+            let (headers, body) = (Vec::new(), Vec::new());
+            return Self { status: 503, headers, body, reason: "exhausted" };
+        }
+        let seconds = wait.as_secs_rounded_up().max(1);
+        let message = format!(
+            "Every backend of model '{model}' is at its limit. Please retry after {seconds} seconds."
+        );
+        let mut reply = Self::error(429, "rate_limit_error", "exhausted", &message);
+        reply.headers.extend(retry_after(wait));
+        reply
+    }
+
+    /// The two seats do not share a VM, so that no backend seat can know its request.
+    pub fn seats_apart() -> Self {
+        let message = "Spillway's two filters do not share a VM: both need the same `vm_id`, code \
+                       and VM configuration.";
+        Self::error(500, "server_error", "gateway_misconfigured", message)
+    }
+
+    fn api_management_400() -> Self {
+        let text = "Invalid model or deployment-id. Supply a valid name in the URL or JSON body.";
+        Self::json(400, &json!({ "error": text }), "model_not_found")
+    }
+
+    fn error(status: u16, kind: &str, code: &'static str, message: &str) -> Self {
+        let error = json!({ "message": message, "type": kind, "param": null, "code": code });
+        Self::json(status, &json!({ "error": error }), code)
+    }
+
+    fn json(status: u16, body: &serde_json::Value, reason: &'static str) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status, headers, body: body.to_string().into_bytes(), reason }
+    }
+}
+
+/// The two headers that tell a client how long to wait: whole seconds, never less than one and
+/// never too early, and the exact time for the SDKs that read it.
+pub fn retry_after(wait: Millis) -> [(&'static str, String); 2] {
+    let seconds = wait.as_secs_rounded_up().max(1);
+    [("retry-after", seconds.to_string()), ("retry-after-ms", wait.0.max(1).to_string())]
+}
+
+/// A name as an error repeats it: a client's mistake must not become a megabyte of answer.
+fn shortened(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
+}
+
+const LONGEST_NAME: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(reply: &Reply) -> &str {
+        std::str::from_utf8(&reply.body).expect("text")
+    }
+
+    #[test]
+    fn errors_have_the_shape_that_the_sdks_parse() {
+        let reply = Reply::unknown_model("gpt-9\n\"x\"", ErrorFormat::OpenAi);
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+        assert_eq!(reply.status, 400);
+        assert_eq!(body["error"]["code"], "model_not_found");
+        assert_eq!(
+            body["error"]["message"],
+            "Model 'gpt-9\"x\"' is not served by this gateway. Names are exact and case-sensitive."
+        );
+        assert!(Reply::unknown_model(&"x".repeat(9999), ErrorFormat::OpenAi).body.len() < 400);
+    }
+
+    #[test]
+    fn api_managements_answers_are_given_byte_for_byte() {
+        let unknown = Reply::unknown_model("x", ErrorFormat::ApiManagement);
+        let denied = Reply::denied_model("gpt-4o", ErrorFormat::ApiManagement);
+        assert_eq!(text(&denied), r#"{"error":"Model 'gpt-4o' is not permitted."}"#);
+        assert!(text(&unknown).starts_with(r#"{"error":"Invalid model or deployment-id."#));
+        assert_eq!((unknown.status, denied.status), (400, 403));
+    }
+
+    #[test]
+    fn an_exhausted_pool_says_when_to_come_back() {
+        let reply = Reply::exhausted("gpt-4o", Millis(1200), WhenExhausted::RetryLater);
+        assert_eq!(reply.status, 429);
+        assert!(reply.headers.contains(&("retry-after", "2".into())));
+        assert!(reply.headers.contains(&("retry-after-ms", "1200".into())));
+        let silent = Reply::exhausted("gpt-4o", Millis(1), WhenExhausted::ServiceUnavailable);
+        assert_eq!((silent.status, silent.body.len(), silent.headers.len()), (503, 0, 0));
+    }
+}

@@ -85,9 +85,9 @@ def svg(runs: Sequence[Run], name: str, title: str, ticks: range) -> str:
     y = height_of(mean, top)
     parts.append(
         f'<line class="mean" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="mean-label" x="{WIDTH - RIGHT}" y="{TOP - 6}" '
+        f'<text class="mean-label" x="{WIDTH - RIGHT}" y="11" '
         f'text-anchor="end">- - mean {mean:.0f} ms</text>'
-        f'<text class="tick" x="{LEFT - 5}" y="{TOP - 6}" text-anchor="end">ms</text>'
+        f'<text class="tick" x="{LEFT - 5}" y="11" text-anchor="end">ms</text>'
         f'<text class="tick" x="{LEFT - 5}" y="{HEIGHT - BOTTOM + 27}" '
         'text-anchor="end">run</text></svg>'
     )
@@ -136,7 +136,7 @@ def round_numbers() -> Iterator[int]:
 
 BAR_COLUMNS = 40
 WIDTH, HEIGHT = 400, 240
-LEFT, RIGHT, TOP, BOTTOM = 36, 6, 22, 32
+LEFT, RIGHT, TOP, BOTTOM = 36, 6, 28, 32
 PLOT_WIDTH = WIDTH - LEFT - RIGHT
 MOST_TICKS = 6
 LABELLED_RUNS = 5

@@ -24,7 +24,9 @@ from stack import Stack
 from up import stay
 
 OUT = Path(__file__).parent / "out"
-COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+COLOUR = (
+    sys.stdout.isatty() and sys.stdout.encoding.startswith("utf") and "NO_COLOR" not in os.environ
+)
 
 
 def main() -> int:
@@ -33,6 +35,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
+    # Everything here is on this machine: no proxy of the environment's may stand between.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     OUT.mkdir(exist_ok=True)
     stack = Stack(arguments, OUT)
     try:
@@ -51,6 +55,9 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\nStopped.")
         return 128 + signal.SIGINT
+    except Exception:
+        say(stack.logs(), sys.stderr)
+        raise
 
 
 def play(stack: Stack) -> Report:
@@ -111,7 +118,8 @@ def show(report: Report, stack: Stack) -> int:
     say("\n".join(table(("API", "model", "region"), routing_rows(report))))
 
     file = OUT / "index.html"
-    file.write_text(page(report, datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")))
+    when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
+    file.write_text(page(report, when), encoding="utf-8")
     heading("The same as a page")
     say(f"  {file.resolve().as_uri()}")
 

@@ -14,6 +14,9 @@ logs=$tools/logs
 dist=$root/dist
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
+# A shell that was open when rustup was installed does not know it yet.
+export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+
 mkdir -p "$logs"
 
 say() { printf '%s\n' "$*"; }

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::read::{Fields, Node, Reader, quoted};
+use super::read::{Fields, Node, Reader};
 use super::shape::{FILE, Kind};
 use super::{
     AnswerHeaders, BackendId, Config, ErrorFormat, ModelId, NamePattern, Problem, WhenExhausted,
-    json, name, secret, size, url,
+    json, name, quoted, secret, size, url,
 };
 
 /// The configuration that the file says, or everything that is wrong with it.

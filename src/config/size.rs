@@ -1,7 +1,6 @@
 //! Sizes in bytes as a person writes them: `500KiB`, `20MB`, `1048576`.
 
-use super::Problem;
-use super::read::quoted;
+use super::{Problem, quoted};
 
 /// The largest size: the filter's memory is counted in 32 bits.
 pub const LARGEST: u64 = 1 << 30;

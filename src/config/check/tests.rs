@@ -216,8 +216,11 @@ fn clients_are_told_apart() {
         "/clients",
         json!([{"name": "a", "key": "${A}"}, {"name": "a", "key": "${B}"}, {"name": "c", "key": "${A}"}]),
     );
-    assert!(said.contains("clients[1]: the name `a` is already taken by `clients[0]`"), "{said}");
-    assert!(said.contains("clients[2]: the key is the same variable as that of"), "{said}");
+    assert!(
+        said.contains("clients[1].name: the name `a` is already taken by `clients[0]`"),
+        "{said}"
+    );
+    assert!(said.contains("clients[2].key: the key is the same variable as that of"), "{said}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub static FILE: Object = Object {
         },
         Field {
             name: "models",
-            kind: Kind::Map { key: "model", value: &Kind::Object(&MODEL) },
+            kind: Kind::Map { key: "name", value: &Kind::Object(&MODEL) },
             default: Default::Required,
             doc: "What clients may ask for, by the exact, case-sensitive name. At least one; a \
                   request for any other model is answered with 400.",

@@ -6,6 +6,8 @@
 pub mod check;
 pub mod docs;
 pub mod file;
+pub mod render;
+pub mod up;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,7 +25,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(up::Args),
     Check(check::Args),
+    Render(render::Args),
     Docs(docs::Args),
 }
 
@@ -44,6 +48,8 @@ pub enum Exit {
     Problems,
     /// The question could not be answered: a file cannot be read or written.
     Failed,
+    /// Envoy ran, and ended with this code.
+    Envoy(u8),
 }
 
 /// Runs the command with the process's arguments.
@@ -53,6 +59,7 @@ pub fn main() -> ExitCode {
     match run(cli, &mut output) {
         Ok(Exit::Ok) => ExitCode::SUCCESS,
         Ok(Exit::Problems) => ExitCode::from(1),
+        Ok(Exit::Envoy(code)) => ExitCode::from(code),
         // Whoever read our output has gone, as `head` does: nobody is left to tell.
         Ok(Exit::Failed) | Err(_) => ExitCode::from(2),
     }
@@ -60,7 +67,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     match cli.command {
+        Command::Up(args) => up::run(&args, output),
         Command::Check(args) => check::run(&args, output),
+        Command::Render(args) => render::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`] | `arrival.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Event::Complete`] | `arrival.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`], [`Event::AttemptBody`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
@@ -50,14 +50,20 @@ pub struct Exchange {
 #[derive(Debug)]
 struct Arrival {
     target: Target,
+    /// The path as it stands on the request.
+    path: Vec<u8>,
+    /// Whether a body follows.
+    has_body: bool,
     /// The whole `Cookie` header as the client sent it.
     cookie: Vec<u8>,
-    /// The content type, known for requests that are routed by their body.
+    /// The content type, known where it was asked for.
     content_type: Option<Vec<u8>>,
-    /// The length that the client announced, likewise.
+    /// The length that the client announced.
     content_length: Option<usize>,
-    /// Where the body names the model, likewise.
+    /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
+    /// The model, while the request is held until it is complete.
+    held: Option<ModelId>,
 }
 
 /// A request that has a pool, and is being sent to its members.
@@ -94,10 +100,9 @@ impl Exchange {
     pub fn on(&mut self, event: Event<'_>, world: &mut World<'_>) -> Vec<Effect> {
         match event {
             Event::Arrived(head) => self.arrived(head, world),
-            Event::BodyAhead { content_type, content_length } => {
-                self.body_ahead(content_type, content_length, world)
-            }
+            Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::Body(body) => self.body(body, world),
+            Event::Complete => self.complete(world),
             Event::AttemptStarts => self.attempt_starts(world),
             Event::AttemptBody { length } => self.attempt_body(length),
             Event::Answered(head) => self.answered(&head, world),

@@ -24,7 +24,10 @@ pub struct Args {
 /// Checks the file.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     let checked = file::load(&args.file).and_then(|loaded| {
-        let missing = if args.no_env { Vec::new() } else { missing(&loaded.config) };
+        let mut missing = if args.no_env { Vec::new() } else { missing(&loaded.config) };
+        if let Some(last) = missing.last_mut() {
+            last.hint = "`--no-env` checks the file alone, where Envoy runs elsewhere".to_owned();
+        }
         if missing.is_empty() { Ok(loaded.config) } else { Err(file::Failure::Wrong(missing)) }
     });
     let config = match checked {
@@ -44,7 +47,7 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 }
 
 /// What the configuration refers to and what is not there.
-fn missing(config: &Config) -> Vec<Problem> {
+pub(super) fn missing(config: &Config) -> Vec<Problem> {
     let mut problems = missing_secrets(config, |name| {
         std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
     });
@@ -57,9 +60,6 @@ fn missing(config: &Config) -> Vec<Problem> {
         if let Some(file) = &backend.ca_file {
             problems.extend(unreadable(&key(&key("backends", &backend.name), "ca_file"), file));
         }
-    }
-    if let Some(last) = problems.last_mut() {
-        last.hint = "`--no-env` checks the file alone, where Envoy runs elsewhere".to_owned();
     }
     problems
 }

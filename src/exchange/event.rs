@@ -7,15 +7,15 @@ use crate::announced::Announcement;
 pub enum Event<'a> {
     /// Gateway seat: the head of a request has arrived.
     Arrived(Head),
-    /// Gateway seat: what the head says about the body, after [`super::Effect::AskBody`].
+    /// Gateway seat: how the body is written, after [`super::Effect::AskBody`].
     BodyAhead {
         /// `content-type`.
         content_type: Option<Vec<u8>>,
-        /// `content-length`.
-        content_length: Option<Vec<u8>>,
     },
     /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`].
     Body(&'a [u8]),
+    /// Gateway seat: the whole request is there, after [`super::Effect::AwaitEnd`].
+    Complete,
     /// Backend seat: Envoy starts an attempt at the backend that was named last.
     AttemptStarts,
     /// Backend seat: so many bytes of the body pass.
@@ -49,6 +49,8 @@ pub struct Head {
     pub cookie: Option<Vec<u8>>,
     /// Whether a body follows.
     pub has_body: bool,
+    /// `content-length`, read only where a body follows.
+    pub content_length: Option<Vec<u8>>,
 }
 
 /// The head of a backend's answer: what judging needs of it.

@@ -16,18 +16,28 @@ use crate::exchange::event::Head;
 pub(super) struct Gateway {
     desk: Rc<Desk>,
     ticket: Ticket,
-    /// The request is held until its body is there.
-    awaits_body: bool,
+    /// What the request is held for.
+    awaits: Awaits,
     /// The client's answer has passed, so that the access log knows all.
     told: bool,
     /// Bytes of the body that are there.
     body: usize,
 }
 
+/// What a request is held for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Nothing,
+    /// Its body, to be read.
+    Body,
+    /// Its end, nothing more.
+    End,
+}
+
 impl Gateway {
     pub(super) fn new(desk: Rc<Desk>) -> Self {
         let ticket = exchanges::open(&desk);
-        Self { desk, ticket, awaits_body: false, told: false, body: 0 }
+        Self { desk, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
     }
 
     fn on(&mut self, event: Event<'_>) -> Next {
@@ -40,22 +50,31 @@ impl Gateway {
             Next::GoOn | Next::HoldAnswer => Action::Continue,
             Next::Replied => Action::Pause,
             Next::AwaitBody => {
-                self.awaits_body = true;
+                self.awaits = Awaits::Body;
+                Action::Pause
+            }
+            Next::AwaitEnd => {
+                self.awaits = Awaits::End;
                 Action::Pause
             }
             Next::AskBody => {
                 let content_type = host::request_header("content-type");
-                let content_length = host::request_header("content-length");
-                let next = self.on(Event::BodyAhead { content_type, content_length });
+                let next = self.on(Event::BodyAhead { content_type });
                 self.act(next)
             }
         }
     }
 
-    fn body_is_there(&mut self) -> Action {
-        self.awaits_body = false;
-        let body = host::request_body(self.body);
-        let next = self.on(Event::Body(&body));
+    /// The request is complete: body or trailers have ended it.
+    fn ended(&mut self) -> Action {
+        let next = match std::mem::replace(&mut self.awaits, Awaits::Nothing) {
+            Awaits::Nothing => Next::GoOn,
+            Awaits::End => self.on(Event::Complete),
+            Awaits::Body => {
+                let body = host::request_body(self.body);
+                self.on(Event::Body(&body))
+            }
+        };
         self.act(next)
     }
 }
@@ -75,22 +94,25 @@ impl HttpContext for Gateway {
                 .then(|| host::request_header("cookie"))
                 .flatten(),
             has_body: !end_of_stream,
+            content_length: (!end_of_stream)
+                .then(|| host::request_header("content-length"))
+                .flatten(),
         };
         let next = self.on(Event::Arrived(head));
         self.act(next)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if !self.awaits_body {
+        if self.awaits == Awaits::Nothing {
             return Action::Continue;
         }
         self.body = size;
-        if end_of_stream { self.body_is_there() } else { Action::Pause }
+        if end_of_stream { self.ended() } else { Action::Pause }
     }
 
     /// A body that trailers follow never says that it has ended.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        if self.awaits_body { self.body_is_there() } else { Action::Continue }
+        self.ended()
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {

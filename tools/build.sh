@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Builds the command, the simulator and the filter, optimised, into dist/.
+# Builds the command, the simulator and the filter, optimised, into dist/: build.sh [PART…]
+#
+# Parts: filter, command, simulator; without one, all.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 tools/setup.sh rust
@@ -16,15 +18,14 @@ build() {
 }
 
 mkdir -p "$dist"
-for part in "${@:-filter command simulator}"; do
-    for word in $part; do
-        case $word in
-            filter) build "the filter" wasm32-wasip1/release/spillway.wasm spillway.wasm \
-                -p spillway --lib --target wasm32-wasip1 ;;
-            command) build "the command" release/spillway spillway -p spillway --bin spillway ;;
-            simulator) build "the simulator" release/azure-openai-simulator azure-openai-simulator \
-                -p spillway-simulator --bin azure-openai-simulator ;;
-            *) fail "tools/build.sh knows no part $word" ;;
-        esac
-    done
+[ $# -gt 0 ] || set -- filter command simulator
+for part; do
+    case $part in
+        filter) build "the filter" wasm32-wasip1/release/spillway.wasm spillway.wasm \
+            -p spillway --lib --target wasm32-wasip1 ;;
+        command) build "the command" release/spillway spillway -p spillway --bin spillway ;;
+        simulator) build "the simulator" release/azure-openai-simulator azure-openai-simulator \
+            -p spillway-simulator --bin azure-openai-simulator ;;
+        *) fail "tools/build.sh knows no part $part" ;;
+    esac
 done

@@ -7,8 +7,8 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Event::Complete`] | `arrival.rs` |
-//! | backend seat, request | [`Event::AttemptStarts`], [`Event::AttemptBody`] | `attempt.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Event::Complete`], [`Passing::FromClient`] | `arrival.rs` |
+//! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
 
@@ -24,7 +24,7 @@ mod world;
 use std::rc::Rc;
 
 pub use effect::Effect;
-pub use event::Event;
+pub use event::{Event, Passing};
 pub use world::World;
 
 use crate::breaker::CircuitId;
@@ -54,6 +54,8 @@ struct Arrival {
     path: Vec<u8>,
     /// Whether a body follows.
     has_body: bool,
+    /// Bytes of the body that have passed without being held.
+    passed: usize,
     /// The whole `Cookie` header as the client sent it.
     cookie: Vec<u8>,
     /// The content type, known where it was asked for.
@@ -104,10 +106,17 @@ impl Exchange {
             Event::Body(body) => self.body(body, world),
             Event::Complete => self.complete(world),
             Event::AttemptStarts => self.attempt_starts(world),
-            Event::AttemptBody { length } => self.attempt_body(length),
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
+        }
+    }
+
+    /// Lets bytes of the request's body pass, and says what is to be done with them.
+    pub fn pass(&mut self, passing: Passing) -> Option<Effect> {
+        match passing {
+            Passing::FromClient(length) => self.body_from_client(length),
+            Passing::ToBackend(length) => self.body_to_backend(length),
         }
     }
 

@@ -42,10 +42,9 @@ impl Reply {
         Self::error(400, "invalid_request_error", "invalid_body", &message)
     }
 
-    /// The body is longer than `max_request_body`; in the words of Envoy's reply for bodies that
-    /// turn out to be.
-    pub fn long_body() -> Self {
-        let message = "The request body is longer than this gateway takes; see `max_request_body`.";
+    /// The body is longer than the configuration takes.
+    pub fn too_long() -> Self {
+        let message = "The request body is longer than this gateway takes.";
         Self::error(413, "invalid_request_error", "request_too_large", message)
     }
 

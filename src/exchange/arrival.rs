@@ -17,17 +17,15 @@ impl Exchange {
             let reply = Reply::wrong_path(prefix);
             return self.reply(reply);
         };
+        let content_length = head.content_length.as_deref().and_then(length);
+        if content_length.is_some_and(|length| length > self.most()) {
+            return self.reply(Reply::too_long());
+        }
         let mut effects = Vec::new();
         match self.client(&head, &target) {
             Ok(Some(client)) => effects.push(Effect::Note(Note::Client, client)),
             Ok(None) => {}
             Err(reply) => return self.reply(reply),
-        }
-        let content_length = head.content_length.as_deref().and_then(length);
-        let longest = self.gateway.config.max_request_body;
-        // Envoy only limits what it holds; a body that streams would pass at any length.
-        if content_length.is_some_and(|length| length as u64 > longest) {
-            return self.reply(Reply::long_body());
         }
         effects.extend(self.strip(&head));
         let deployment = target.deployment();
@@ -37,6 +35,7 @@ impl Exchange {
             has_body: head.has_body,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
+            passed: 0,
             content_length,
             named: None,
             held: None,
@@ -88,6 +87,21 @@ impl Exchange {
     pub(super) fn complete(&mut self, world: &mut World<'_>) -> Vec<Effect> {
         let held = self.arrival.as_mut().and_then(|arrival| arrival.held.take());
         held.map(|model| self.choose(model, world)).unwrap_or_default()
+    }
+
+    /// A body that announced no length, or a wrong one, is counted while it passes.
+    pub(super) fn body_from_client(&mut self, length: usize) -> Option<Effect> {
+        let most = self.most();
+        let arrival = self.arrival.as_mut()?;
+        let before = arrival.passed;
+        arrival.passed = before.saturating_add(length);
+        let crosses = before <= most && arrival.passed > most;
+        crosses.then(|| self.reply(Reply::too_long()).pop()).flatten()
+    }
+
+    /// The longest body that is taken.
+    fn most(&self) -> usize {
+        usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)
     }
 
     /// Chooses at once, or when the request is complete: Envoy can only send a request again once

@@ -18,11 +18,6 @@ pub enum Event<'a> {
     Complete,
     /// Backend seat: Envoy starts an attempt at the backend that was named last.
     AttemptStarts,
-    /// Backend seat: so many bytes of the body pass.
-    AttemptBody {
-        /// Their number.
-        length: usize,
-    },
     /// Backend seat: the head of a backend's answer.
     Answered(Answer),
     /// Backend seat: the body of an answer that was held, after [`super::Effect::HoldAnswer`].
@@ -34,6 +29,16 @@ pub enum Event<'a> {
         /// Its `x-ms-region`, read only where the configuration wants it.
         region: Option<Vec<u8>>,
     },
+}
+
+/// Bytes of the request's body that pass a seat. There are many of them, and nothing about them
+/// depends on the time or on other requests, so they are no [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passing {
+    /// Gateway seat: so many bytes, of a request that is not held.
+    FromClient(usize),
+    /// Backend seat: so many bytes, of the current attempt.
+    ToBackend(usize),
 }
 
 /// The head of a request: what routing and admission need of it.

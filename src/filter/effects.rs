@@ -25,7 +25,7 @@ pub(super) enum Next {
 }
 
 /// Carries out the effects in their order.
-pub(super) fn carry_out(ticket: Ticket, effects: Vec<Effect>) -> Next {
+pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect>) -> Next {
     let mut next = Next::GoOn;
     for effect in effects {
         match effect {

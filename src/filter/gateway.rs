@@ -8,8 +8,8 @@ use proxy_wasm::types::Action;
 use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Desk, Ticket};
 use super::host;
-use crate::exchange::Event;
 use crate::exchange::event::Head;
+use crate::exchange::{Event, Passing};
 
 /// One request in the gateway seat.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Gateway {
     ticket: Ticket,
     /// What the request is held for.
     awaits: Awaits,
-    /// The client's answer has passed, so that the access log knows all.
+    /// The client's answer has passed, and the access log knows all.
     told: bool,
     /// Bytes of the body that are there.
     body: usize,
@@ -79,6 +79,12 @@ impl Gateway {
     }
 }
 
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        exchanges::close(self.ticket);
+    }
+}
+
 impl Context for Gateway {}
 
 impl HttpContext for Gateway {
@@ -104,7 +110,8 @@ impl HttpContext for Gateway {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if self.awaits == Awaits::Nothing {
-            return Action::Continue;
+            let effect = exchanges::pass(self.ticket, Passing::FromClient(size));
+            return self.act(carry_out(self.ticket, effect));
         }
         self.body = size;
         if end_of_stream { self.ended() } else { Action::Pause }
@@ -124,10 +131,13 @@ impl HttpContext for Gateway {
         Action::Continue
     }
 
+    /// Of a request whose client has left before any answer, the log would know nothing.
     fn on_log(&mut self) {
-        let story = exchanges::close(self.ticket);
-        if let Some(story) = story.filter(|_| !self.told) {
-            host::put(effects::ATTEMPTS, story.as_bytes());
+        if self.told {
+            return;
+        }
+        if let Some(attempts) = exchanges::attempts_text(self.ticket) {
+            host::put(effects::ATTEMPTS, attempts.as_bytes());
         }
     }
 }

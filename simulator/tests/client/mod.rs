@@ -1,6 +1,10 @@
 //! A small HTTP client: one connection per request, nothing retried, nothing hidden.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of tests, outside of a test function")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of tests, outside of a test function"
+)]
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};

@@ -1,0 +1,47 @@
+# The front door: every job of this project is a target here, and CI runs nothing else.
+# The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-clients clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building, the demo and the tests need (into .tools/, or through rustup)
+	@tools/setup.sh all
+
+build: ## Build the command, the simulator and the filter into dist/
+	@tools/build.sh
+
+demo: ## Play the labs through a real Envoy before four simulated regions
+	@tools/demo.sh demo
+
+up: ## Leave the same gateway and regions running, with three curl commands to try
+	@tools/demo.sh up
+
+test: ## Set up everything and pass every test
+	@tools/test.sh all
+
+check: ## Formatting and clippy, for the machine and for wasm
+	@tools/test.sh check
+
+test-core: ## Unit tests, properties, transcripts, scenarios on the core and on the built filter
+	@tools/test.sh core
+
+test-simulator: ## The Azure OpenAI simulator's own tests
+	@tools/test.sh simulator
+
+test-demo: ## What the demo says about the runs it is shown
+	@tools/test.sh demo
+
+test-wasm: ## The pure core's tests in Node, compiled to wasm32
+	@tools/test.sh wasm
+
+test-envoy: ## Every story on a real Envoy, the Python clients included
+	@tools/test.sh envoy
+
+test-clients: ## Of these only the Python clients: the oldest and the newest openai
+	@tools/test.sh clients
+
+clean: ## Remove what was built and installed inside this folder
+	@tools/clean.sh

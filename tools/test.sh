@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Sets up and runs stages of the tests: test.sh STAGE… or test.sh all
+#
+# Quiet when green, complete when red: a stage writes to a log, which is shown only if the stage
+# fails. A failed stage does not stop the others. A stage that ran no test has failed: nothing is
+# skipped without a word.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+stages=(check core simulator demo wasm envoy)
+
+# check: formatting, and clippy for the command and for the filter.
+stage_check() {
+    cargo fmt --all --check &&
+        cargo clippy --quiet --workspace --all-targets -- -D warnings &&
+        cargo clippy --quiet -p spillway --lib --target wasm32-wasip1 -- -D warnings
+}
+
+# core: unit tests, properties, transcripts, scenarios on the core and on the built filter.
+stage_core() {
+    cargo test -p spillway
+}
+
+stage_simulator() {
+    cargo test -p spillway-simulator
+}
+
+# demo: the demo's verdicts and pictures, from runs that are written down.
+stage_demo() {
+    "$tools/demo/bin/python" -m unittest discover --start-directory demo
+}
+
+# wasm: the pure core where usize has 32 bits.
+stage_wasm() {
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$tools/bin/wasm-bindgen-test-runner \
+        cargo test -p spillway --lib --target wasm32-unknown-unknown
+}
+
+stage_envoy() {
+    cargo test -p spillway-integration
+}
+
+stage_clients() {
+    cargo test -p spillway-integration --test clients
+}
+
+# What a stage needs before it runs.
+needs() {
+    case $1 in
+        check) tools/setup.sh rust ;;
+        core) tools/build.sh filter ;;
+        simulator) tools/setup.sh rust ;;
+        demo) tools/setup.sh demo ;;
+        wasm) tools/setup.sh node ;;
+        envoy | clients)
+            tools/setup.sh envoy clients
+            tools/build.sh filter
+            quietly build-command "the command does not build" cargo build -p spillway --bin spillway
+            ;;
+        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients" ;;
+    esac
+}
+
+# How many tests passed, by what cargo, wasm-bindgen or unittest printed at the end.
+passed() {
+    awk '/^test result: ok\./ { sum += $4 } /^Ran [0-9]+ test/ { sum += $2 } END { print sum + 0 }' "$1"
+}
+
+run() {
+    local stage=$1 log=$logs/test-$1.log start=$SECONDS outcome=ok count=0
+    say "$stage: running"
+    if ! "stage_$stage" >"$log" 2>&1 </dev/null; then
+        outcome=FAILED
+        cat "$log"
+    fi
+    if [ "$stage" != check ]; then
+        count=$(passed "$log")
+        if [ $outcome = ok ] && [ "$count" = 0 ]; then
+            outcome=FAILED
+            cat "$log"
+            say "$stage: no test ran"
+        fi
+    fi
+    summary+=("$(printf '%-10s %-7s %4d s' "$stage" $outcome $((SECONDS - start)))$(
+        [ "$count" = 0 ] || printf '  %5d tests' "$count"
+    )")
+    [ $outcome = ok ]
+}
+
+# Where the tests find the real parts. The command is the one cargo builds for its tests.
+export SPILLWAY_ENVOY=$tools/envoy/bin/envoy
+export SPILLWAY_BIN=$target/debug/spillway
+export SPILLWAY_FILTER=$dist/spillway.wasm
+export SPILLWAY_PYTHON_OLD=$tools/openai-oldest/bin/python
+export SPILLWAY_PYTHON_NEW=$tools/openai-newest/bin/python
+
+[ $# -gt 0 ] || fail "usage: tools/test.sh STAGE… or all"
+[ "$*" != all ] || set -- "${stages[@]}"
+
+summary=()
+failed=0
+for stage; do needs "$stage"; done
+preparation=$SECONDS
+for stage; do run "$stage" || failed=1; done
+
+say ""
+say "$(printf '%-10s %-7s %4d s' setup ok "$preparation")"
+printf '%s\n' "${summary[@]}"
+[ $failed = 0 ] || fail "not every stage passed; the logs are in .tools/logs"
+say "all passed in $SECONDS s"

@@ -56,8 +56,8 @@ setup_demo() {
 
 # clients: the two ends of the range of openai SDKs that the tests speak for.
 setup_clients() {
-    venv openai-oldest "the oldest openai SDK" -r tools/openai-oldest.txt
-    venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt
+    venv openai-oldest "the oldest openai SDK" -r integration/python/requirements-old.txt
+    venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt -r integration/python/requirements-new.txt
 }
 
 setup_all() {

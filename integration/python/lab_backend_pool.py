@@ -1,4 +1,4 @@
-"""The cells of the lab `backend-pool-load-balancing`: requests, then the SDK, then the chart's data.
+"""The cells of the lab `backend-pool-load-balancing`: requests, and the SDK.
 
 Usage: lab_backend_pool.py URL KEY http|sdk [PAUSE_MS]. Prints a line of JSON for each run.
 """

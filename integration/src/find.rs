@@ -8,7 +8,7 @@ pub(crate) fn envoy() -> PathBuf {
     let on_path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&on_path).map(|directory| directory.join("envoy"));
     let own = workspace().join(".tools/envoy/bin/envoy");
-    first("SPILLWAY_ENVOY", on_path.chain([own]), "Envoy", "run `make tools` first")
+    first("SPILLWAY_ENVOY", on_path.chain([own]), "Envoy", "run `make setup` first")
 }
 
 /// The filter: `$SPILLWAY_FILTER`, else as cargo builds it.
@@ -23,11 +23,10 @@ pub(crate) fn command() -> PathBuf {
     first("SPILLWAY_BIN", profiles, "the command", "run `make build` first")
 }
 
-/// A Python with an `openai` SDK: `$SPILLWAY_PYTHON_OLD` or `…_NEW`, else the project's own.
-pub(crate) fn python(which: &str) -> PathBuf {
-    let variable = format!("SPILLWAY_PYTHON_{}", which.to_uppercase());
-    let own = workspace().join(format!(".tools/openai-{which}/bin/python"));
-    first(&variable, [own], "a Python with the `openai` SDK", "run `make tools` first")
+/// A Python with an `openai` SDK: what the variable names, else the project's own.
+pub(crate) fn python(variable: &str, own: &str) -> PathBuf {
+    let own = workspace().join(format!(".tools/{own}/bin/python"));
+    first(variable, [own], "a Python with the `openai` SDK", "run `make setup` first")
 }
 
 /// The repository.

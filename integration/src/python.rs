@@ -29,7 +29,10 @@ impl Python {
     }
 
     async fn start(self, script: &str, arguments: &[&str]) -> Output {
-        let python = find::python(if self == Self::Old { "old" } else { "new" });
+        let python = match self {
+            Self::Old => find::python("SPILLWAY_PYTHON_OLD", "openai-oldest"),
+            Self::New => find::python("SPILLWAY_PYTHON_NEW", "openai-newest"),
+        };
         Command::new(python)
             .arg(find::workspace().join("integration/python").join(script))
             .args(arguments)

@@ -22,13 +22,15 @@ models:
     gateway.send_times(5, &Call::chat("limited")).await;
     assert_eq!(story(both), [1, 5], "one 429, and nobody asks again");
 
-    (eastus.clear(), westus.clear());
+    eastus.clear();
+    westus.clear();
     eastus.script(Fault::status(500).forever());
     let answers = gateway.send_times(6, &Call::chat("failing")).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(story(both), [3, 6], "the third failure opens");
 
-    (eastus.clear(), westus.clear());
+    eastus.clear();
+    westus.clear();
     gateway.send_times(2, &Call::chat("slowly")).await;
     // The two are older than the interval then, and do not count any more.
     time_passes(Duration::from_millis(550)).await;

@@ -117,7 +117,8 @@ retry: {{ per_try_timeout: 300ms }}{PAIR}"
     faults.push(Fault { body: Some(missing), ..Fault::status(404) });
     for fault in faults {
         eventually("both to be asked", async || {
-            (eastus.clear(), westus.clear());
+            eastus.clear();
+            westus.clear();
             eastus.script(fault.clone());
             let answer = gateway.send(&Call::chat("gpt-4o-mini")).await;
             assert_eq!((answer.status, answer.backend()), (200, "westus"), "{fault:?}");
@@ -176,7 +177,8 @@ async fn behaviour_09_an_exhausted_pool_contacts_nobody() {
     assert_eq!(answer.header("retry-after"), "");
     assert_eq!(story([&eastus, &westus]), [1, 1]);
 
-    (eastus.clear(), westus.clear());
+    eastus.clear();
+    westus.clear();
     let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
     assert_eq!(gateway.send(&chat).await.status, 429);
     let first = gateway.send(&chat).await;
@@ -201,7 +203,8 @@ async fn a_long_body_fails_over_whole() {
     let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
     let long = "x".repeat(20 * 1024 * 1024);
     for path in ["/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21", V1] {
-        (eastus.clear(), westus.clear());
+        eastus.clear();
+        westus.clear();
         let body = format!(
             "{{\"model\":\"gpt-4o-mini\",\"messages\":[{{\"role\":\"user\",\"content\":\"{long}\"}}]}}"
         );

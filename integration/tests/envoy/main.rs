@@ -13,7 +13,6 @@
 mod admission;
 mod affinity;
 mod breaker;
-mod clients;
 mod failover;
 mod odd_requests;
 mod pools;

@@ -63,7 +63,8 @@ fn is_chat(answer: &RawAnswer) {
 async fn a_latin_1_byte_in_a_header() {
     let (gateway, eastus, westus) = gateway().await;
     for path in [PATH, V1] {
-        (eastus.clear(), westus.clear());
+        eastus.clear();
+        westus.clear();
         let mut request = format!("POST {path} HTTP/1.1\r\nhost: g\r\nx-name: caf").into_bytes();
         request.extend(b"\xe9\r\ncookie: a=\xfc\r\nauthorization: \xff\r\napi-key: \xfe\r\n");
         request.extend(b"content-type: application/json; x=\xe9\r\nx-request-id: \xe9\r\n");
@@ -91,7 +92,8 @@ async fn two_hundred_headers_and_one_of_60_kb() {
     let many: String = (0..200).map(|n| format!("x-header-{n}: {n}\r\n")).collect();
     let long = format!("x-long: {}\r\n", "l".repeat(60 * 1024));
     for headers in [many, long] {
-        (eastus.clear(), westus.clear());
+        eastus.clear();
+        westus.clear();
         let length = BODY.len();
         let request = format!(
             "POST {V1} HTTP/1.1\r\nhost: g\r\n{headers}content-type: application/json\r\n\
@@ -121,7 +123,8 @@ async fn a_body_of_20_mb() {
         json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": content }] });
     for path in [PATH, V1] {
         for throttled in [false, true] {
-            (eastus.clear(), westus.clear());
+            eastus.clear();
+            westus.clear();
             if throttled {
                 eastus.script(Fault::too_many_requests(RetryAfter::Millis(1)));
             }
@@ -156,7 +159,8 @@ async fn chunks_and_trailers() {
     let (one, two) = BODY.split_at(20);
     for path in [PATH, V1] {
         for trailers in ["", "x-checksum: abc\r\nx-odd: \u{e9}\r\n"] {
-            (eastus.clear(), westus.clear());
+            eastus.clear();
+            westus.clear();
             let request = format!(
                 "POST {path} HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n\
                  transfer-encoding: chunked\r\n\r\n{:x}\r\n{one}\r\n{:x};ext=1\r\n{two}\r\n0\r\n\
@@ -258,7 +262,8 @@ async fn http_2() {
             Call::chat("gpt-4o-mini").header("x-name", b"caf\xe9"),
         ] {
             if throttled {
-                (eastus.clear(), westus.clear());
+                eastus.clear();
+                westus.clear();
                 eastus.script(Fault::too_many_requests(RetryAfter::Millis(1)));
             }
             let answer = client.send(&call).await;

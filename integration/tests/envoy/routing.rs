@@ -167,7 +167,8 @@ async fn behaviour_20_the_map_is_configuration() {
 
     // A backend may have its own name for a model, in the path as in the body, also after a
     // failover from one that has another.
-    (eastus.clear(), westus.clear());
+    eastus.clear();
+    westus.clear();
     let config = format!(
         "
 backends:

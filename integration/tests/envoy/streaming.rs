@@ -51,7 +51,8 @@ async fn behaviour_33_a_429_fails_over_and_a_broken_stream_does_not() {
     assert!(answer.text().ends_with("data: [DONE]\n\n"));
 
     for (at, reset) in [Reset::MidStream, Reset::AfterHeaders].into_iter().enumerate() {
-        (eastus.clear(), westus.clear());
+        eastus.clear();
+        westus.clear();
         let breaks = Fault { chunk_delay_ms: Some(20), ..Fault::reset(reset) };
         eastus.script(breaks);
         let id = format!("broken-{at}");

@@ -4,6 +4,14 @@
 //! never had to try again is therefore shown for both by the gateway's own count: as many requests
 //! as calls. Where the header is sent, every attempt that a region saw says 0.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

@@ -51,7 +51,10 @@ impl Tags {
 /// and unknown to whoever does not know the backends' names and URLs.
 pub fn derived_key(config: &Config) -> Vec<u8> {
     let mut mac = keyed(b"spillway affinity");
-    for backend in &config.backends {
+    // The order of the file is not known everywhere: in the filter, names come sorted.
+    let mut backends: Vec<_> = config.backends.iter().collect();
+    backends.sort_unstable_by_key(|backend| &backend.name);
+    for backend in backends {
         for part in [&backend.name, &backend.url.authority(), &backend.url.base_path] {
             mac.update(part.as_bytes());
             mac.update(&[0]);

@@ -27,13 +27,16 @@ use std::collections::BTreeMap;
 use crate::time::Millis;
 
 pub use check::{check, parse_json};
-pub use problem::Problem;
+pub use problem::{Problem, quoted};
 pub use secret::{Secret, missing_secrets};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The backends, in the order of the file. Everything else names them by [`BackendId`].
+    ///
+    /// The filter reads objects in the order of their keys, so an id means nothing outside of its
+    /// process: whatever leaves it, such as shared data and rendered clusters, names the backend.
     pub backends: Vec<Backend>,
     /// The models that are served, in the order of the file.
     pub models: Vec<Model>,
@@ -53,6 +56,8 @@ pub struct Config {
     pub error_format: ErrorFormat,
     /// Which of the gateway's own headers stand on every answer.
     pub answer_headers: AnswerHeaders,
+    /// Request bodies up to so many bytes are complete before a backend is asked.
+    pub hold_request_body: u64,
     /// The longest request body that is taken, in bytes; a longer one gets 413.
     pub max_request_body: u64,
 }

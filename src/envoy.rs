@@ -8,13 +8,19 @@
 //! [`transport::system_ca`] and the process modules look at the machine.
 
 pub mod access_log;
+pub mod admin;
 mod bootstrap;
 mod cluster;
+pub mod find;
 mod listener;
 mod local_reply;
+mod log;
+pub mod process;
 mod route;
 mod secret;
+pub mod start_up;
 pub mod transport;
+pub mod version;
 mod wasm;
 
 use std::net::SocketAddr;
@@ -65,4 +71,11 @@ fn socket_address(host: &str, port: u16) -> Value {
 /// A duration in protobuf's JSON form.
 fn duration(span: crate::time::Millis) -> String {
     format!("{}.{:03}s", span.0 / 1000, span.0 % 1000)
+}
+
+/// Adds fields to an object.
+fn merge(into: &mut Value, fields: Value) {
+    if let (Value::Object(into), Value::Object(fields)) = (into, fields) {
+        into.extend(fields);
+    }
 }

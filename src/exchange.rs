@@ -7,8 +7,8 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`] | `arrival.rs` |
-//! | backend seat, request | [`Event::AttemptStarts`], [`Event::AttemptBody`] | `attempt.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Event::Complete`], [`Passing::FromClient`] | `arrival.rs` |
+//! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
 
@@ -24,7 +24,7 @@ mod world;
 use std::rc::Rc;
 
 pub use effect::Effect;
-pub use event::Event;
+pub use event::{Event, Passing};
 pub use world::World;
 
 use crate::breaker::CircuitId;
@@ -50,14 +50,22 @@ pub struct Exchange {
 #[derive(Debug)]
 struct Arrival {
     target: Target,
+    /// The path as it stands on the request.
+    path: Vec<u8>,
+    /// Whether a body follows.
+    has_body: bool,
+    /// Bytes of the body that have passed without being held.
+    passed: usize,
     /// The whole `Cookie` header as the client sent it.
     cookie: Vec<u8>,
-    /// The content type, known for requests that are routed by their body.
+    /// The content type, known where it was asked for.
     content_type: Option<Vec<u8>>,
-    /// The length that the client announced, likewise.
+    /// The length that the client announced.
     content_length: Option<usize>,
-    /// Where the body names the model, likewise.
+    /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
+    /// The model, while the request is held until it is complete.
+    held: Option<ModelId>,
 }
 
 /// A request that has a pool, and is being sent to its members.
@@ -94,15 +102,21 @@ impl Exchange {
     pub fn on(&mut self, event: Event<'_>, world: &mut World<'_>) -> Vec<Effect> {
         match event {
             Event::Arrived(head) => self.arrived(head, world),
-            Event::BodyAhead { content_type, content_length } => {
-                self.body_ahead(content_type, content_length, world)
-            }
+            Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::Body(body) => self.body(body, world),
+            Event::Complete => self.complete(world),
             Event::AttemptStarts => self.attempt_starts(world),
-            Event::AttemptBody { length } => self.attempt_body(length),
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
+        }
+    }
+
+    /// Lets bytes of the request's body pass, and says what is to be done with them.
+    pub fn pass(&mut self, passing: Passing) -> Option<Effect> {
+        match passing {
+            Passing::FromClient(length) => self.body_from_client(length),
+            Passing::ToBackend(length) => self.body_to_backend(length),
         }
     }
 

@@ -22,8 +22,9 @@ pub mod reply;
 pub mod target;
 pub mod time;
 
-#[cfg(target_os = "wasi")]
-mod filter;
-
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cli;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod envoy;
+#[cfg(target_os = "wasi")]
+mod filter;

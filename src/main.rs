@@ -1,3 +1,7 @@
 //! The `spillway` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spillway::cli::main()
+}

@@ -42,6 +42,12 @@ impl Reply {
         Self::error(400, "invalid_request_error", "invalid_body", &message)
     }
 
+    /// The body is longer than the configuration takes.
+    pub fn too_long() -> Self {
+        let message = "The request body is longer than this gateway takes.";
+        Self::error(413, "invalid_request_error", "request_too_large", message)
+    }
+
     /// The request names no model, and none is configured for such requests.
     pub fn no_model(format: ErrorFormat) -> Self {
         if format == ErrorFormat::ApiManagement {

@@ -14,7 +14,7 @@ use spillway::breaker::board::{Board, Record};
 use spillway::config::{SecureCookie, check};
 use spillway::exchange::effect::{Note, RETRY};
 use spillway::exchange::event::{self, Head};
-use spillway::exchange::{Effect, Event, Exchange, World};
+use spillway::exchange::{Effect, Event, Exchange, Passing, World};
 use spillway::gateway::Gateway;
 use spillway::pool::Rotation;
 use spillway::reply::Reply;
@@ -43,7 +43,15 @@ pub struct Core {
 struct Context {
     seat: Seat,
     exchange: u32,
-    held: bool,
+    awaits: Awaits,
+}
+
+/// What a stream is held for.
+#[derive(Clone, Copy, PartialEq)]
+enum Awaits {
+    Nothing,
+    Body,
+    End,
 }
 
 impl Core {
@@ -74,14 +82,33 @@ impl Core {
         let fetch = || Board::decode(&shared.borrow().get(BOARD).cloned().unwrap_or_default().0);
         let mut world = World::new(now, &mut self.rotations, &fetch);
         let id = self.contexts[&context].exchange;
-        let Some(exchange) = self.exchanges.get_mut(&id) else { panic!("no such exchange") };
+        let exchange = self.exchanges.get_mut(&id).expect("open");
         let effects = exchange.on(event, &mut world);
+        self.carry_out(context, effects, stream)
+    }
+
+    fn pass(&mut self, context: u32, passing: Passing, stream: &mut Stream) -> Action {
+        let exchange = self.exchanges.get_mut(&self.contexts[&context].exchange).expect("open");
+        let effect = exchange.pass(passing);
+        self.carry_out(context, effect, stream)
+    }
+
+    fn carry_out(
+        &mut self,
+        context: u32,
+        effects: impl IntoIterator<Item = Effect>,
+        stream: &mut Stream,
+    ) -> Action {
         let mut action = Action::Continue;
         for effect in effects {
             match effect {
                 Effect::AskBody => return self.ask_body(context, stream),
                 Effect::AwaitBody | Effect::HoldAnswer => {
-                    self.contexts.get_mut(&context).expect("open").held = true;
+                    self.await_now(context, Awaits::Body);
+                    action = Action::Pause;
+                }
+                Effect::AwaitEnd => {
+                    self.await_now(context, Awaits::End);
                     action = Action::Pause;
                 }
                 Effect::Reply(reply) => {
@@ -90,6 +117,7 @@ impl Core {
                     action = Action::Pause;
                 }
                 Effect::SendTo { backend, retries } => {
+                    let id = self.contexts[&context].exchange;
                     stream.filter_state.insert(TICKET.into(), id.to_be_bytes().into());
                     stream.filter_state.insert(CLUSTER.into(), backend.into());
                     request(stream).set("x-envoy-max-retries", retries.to_string());
@@ -103,9 +131,13 @@ impl Core {
     }
 
     fn ask_body(&mut self, context: u32, stream: &mut Stream) -> Action {
-        let mut header = |name: &str| request(stream).get(name).map(<[u8]>::to_vec);
-        let (content_type, content_length) = (header("content-type"), header("content-length"));
-        self.tell(context, Event::BodyAhead { content_type, content_length }, stream)
+        let content_type = request(stream).get("content-type").map(<[u8]>::to_vec);
+        self.tell(context, Event::BodyAhead { content_type }, stream)
+    }
+
+    fn await_now(&mut self, context: u32, what: Awaits) -> Awaits {
+        let awaits = &mut self.contexts.get_mut(&context).expect("open").awaits;
+        std::mem::replace(awaits, what)
     }
 
     fn record(&self, record: &Record) {
@@ -125,6 +157,7 @@ impl Core {
             authorization: header("authorization"),
             cookie: header("cookie").filter(|_| self.gateway.wants_cookie()),
             has_body: !end,
+            content_length: header("content-length").filter(|_| !end),
         };
         self.tell(context, Event::Arrived(head), stream)
     }
@@ -156,38 +189,45 @@ impl Core {
         self.tell(context, Event::Leaving { status, region: region.filter(|_| wanted) }, stream)
     }
 
-    /// The whole body is there, or is waited for.
     fn body(&mut self, context: u32, size: usize, end: bool, stream: &mut Stream) -> Action {
-        let Context { seat, held, .. } = self.contexts[&context];
-        match (seat, held, end) {
-            (Seat::Backend, ..) => self.tell(context, Event::AttemptBody { length: size }, stream),
-            (Seat::Gateway, true, false) => Action::Pause,
-            (Seat::Gateway, true, true) => {
-                self.contexts.get_mut(&context).expect("open").held = false;
+        let Context { seat, awaits, .. } = self.contexts[&context];
+        match (seat, awaits) {
+            (Seat::Backend, _) => self.pass(context, Passing::ToBackend(size), stream),
+            (_, Awaits::Nothing) => self.pass(context, Passing::FromClient(size), stream),
+            _ if end => self.ended(context, stream),
+            _ => Action::Pause,
+        }
+    }
+
+    /// The client's request is complete.
+    fn ended(&mut self, context: u32, stream: &mut Stream) -> Action {
+        match self.await_now(context, Awaits::Nothing) {
+            Awaits::Nothing => Action::Continue,
+            Awaits::End => self.tell(context, Event::Complete, stream),
+            Awaits::Body => {
                 let body = stream.request_body.clone().unwrap_or_default();
                 self.tell(context, Event::Body(&body), stream)
             }
-            (Seat::Gateway, false, _) => Action::Continue,
         }
     }
 
     fn answer_body(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        match (self.contexts[&context].held, end) {
-            (true, false) => Action::Pause,
-            (true, true) => {
-                self.contexts.get_mut(&context).expect("open").held = false;
-                let body = stream.answer_body.clone().unwrap_or_default();
-                self.tell(context, Event::AnswerBody(&body), stream)
-            }
-            (false, _) => Action::Continue,
+        if self.contexts[&context].awaits == Awaits::Nothing {
+            return Action::Continue;
         }
+        if !end {
+            return Action::Pause;
+        }
+        self.await_now(context, Awaits::Nothing);
+        let body = stream.answer_body.clone().unwrap_or_default();
+        self.tell(context, Event::AnswerBody(&body), stream)
     }
 }
 
 impl Seats for Core {
     fn open(&mut self, seat: Seat) -> u32 {
         self.last += 1;
-        let context = Context { seat, exchange: self.last, held: false };
+        let context = Context { seat, exchange: self.last, awaits: Awaits::Nothing };
         self.contexts.insert(self.last, context);
         if seat == Seat::Gateway {
             self.exchanges.insert(self.last, Exchange::new(self.gateway.clone()));
@@ -202,7 +242,7 @@ impl Seats for Core {
                 self.attempt_starts(context, stream)
             }
             (_, Callback::RequestBody { size, end }) => self.body(context, size, end, stream),
-            (Seat::Gateway, Callback::RequestTrailers) => self.body(context, 0, true, stream),
+            (Seat::Gateway, Callback::RequestTrailers) => self.ended(context, stream),
             (Seat::Gateway, Callback::AnswerHeaders { .. }) => self.leaving(context, stream),
             (Seat::Backend, Callback::AnswerHeaders { end }) => self.answered(context, end, stream),
             (Seat::Backend, Callback::AnswerBody { end, .. }) => {

@@ -11,6 +11,7 @@
 //!   and after a failure without an answer, of which the backend seat hears nothing.
 //! - Request headers cannot be read once the request has passed.
 //! - A paused body is handed over as a whole that grows; one that passes, in parts.
+//! - A body that has to be held and is longer than may be gets 413.
 //! - Local replies, Envoy's and the filter's, run through the gateway seat's answer path.
 //!
 //! What sits in the seats is [`Seats`]: the pure core, or the built filter in a host.
@@ -115,6 +116,8 @@ pub struct Envoy<S> {
     clock: Clock,
     shared: Shared,
     backends: Vec<Backend>,
+    /// The longest body that is held (`request_body_buffer_limit`).
+    most: u64,
     /// What the last request left for the access log.
     notes: Vec<(String, Vec<u8>)>,
 }
@@ -127,7 +130,9 @@ impl<S: Seats> Envoy<S> {
         let config = story.config(|backend| format!("http://{backend}.test"));
         let workers = vec![seating(&config, &clock, &shared)];
         let backends = Backend::all(&config);
-        Self { seating, config, workers, worker: 0, clock, shared, backends, notes: Vec::new() }
+        let most = spillway::config::check(&config).map_or(0, |config| config.max_request_body);
+        let notes = Vec::new();
+        Self { seating, config, workers, worker: 0, clock, shared, backends, most, notes }
     }
 }
 

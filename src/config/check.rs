@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::read::{Fields, Node, Reader, quoted};
+use super::read::{Fields, Node, Reader};
 use super::shape::{FILE, Kind};
 use super::{
     AnswerHeaders, BackendId, Config, ErrorFormat, ModelId, NamePattern, Problem, WhenExhausted,
-    json, name, secret, size, url,
+    json, name, quoted, secret, size, url,
 };
 
 /// The configuration that the file says, or everything that is wrong with it.
@@ -78,9 +78,13 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             _ => ErrorFormat::OpenAi,
         },
         answer_headers: read_answer_headers(&fields, reader),
+        hold_request_body: fields
+            .get("hold_request_body")
+            .and_then(|node| read_size(&node, reader))
+            .unwrap_or(1 << 20),
         max_request_body: fields
             .get("max_request_body")
-            .and_then(|node| read_size(&node, reader))
+            .and_then(|node| read_size_above_zero(&node, reader))
             .unwrap_or(32 << 20),
     })
 }
@@ -105,6 +109,14 @@ fn ids<'a>(entries: &[(&'a str, Node<'a>)]) -> Ids<'a> {
 
 fn read_word(fields: &Fields<'_>, field: &str, reader: &mut Reader) -> Option<&'static str> {
     fields.get(field)?.word(reader)
+}
+
+fn read_size_above_zero(node: &Node<'_>, reader: &mut Reader) -> Option<u64> {
+    let size = read_size(node, reader)?;
+    if size == 0 {
+        reader.say(&node.path, "expected a size above zero, found zero", "");
+    }
+    Some(size)
 }
 
 fn read_size(node: &Node<'_>, reader: &mut Reader) -> Option<u64> {

@@ -1,7 +1,6 @@
 //! Durations as a person writes them: `500ms`, `60s`, `10m`, `1h`.
 
-use super::Problem;
-use super::read::quoted;
+use super::{Problem, quoted};
 use crate::time::Millis;
 
 /// The span that the text says; never nothing, never more than a year.

@@ -8,8 +8,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::Problem;
-use super::read::quoted;
+use super::{Problem, quoted};
 
 /// The value that these bytes say.
 pub fn read(bytes: &[u8]) -> Result<Value, Problem> {

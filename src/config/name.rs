@@ -1,7 +1,6 @@
 //! Names: of backends, models, clients, cookies and environment variables.
 
-use super::read::quoted;
-use super::{NamePattern, Problem};
+use super::{NamePattern, Problem, quoted};
 
 /// A backend's name, which is also the name of Envoy's cluster.
 pub fn backend(text: &str) -> Result<(), Problem> {

@@ -43,3 +43,11 @@ impl fmt::Display for Problem {
         if self.hint.is_empty() { Ok(()) } else { write!(f, "\n  hint: {}", self.hint) }
     }
 }
+
+/// The text in backticks, on one line and not too long.
+pub fn quoted(text: &str) -> String {
+    let mut chars = text.chars();
+    let start: String = chars.by_ref().take(60).flat_map(char::escape_debug).collect();
+    let start = start.replace("\\\"", "\"").replace("\\'", "'");
+    if chars.next().is_some() { format!("`{start}…`") } else { format!("`{start}`") }
+}

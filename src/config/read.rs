@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::nearest::nearest;
 use super::shape::{Kind, Object};
-use super::{Problem, duration, path};
+use super::{Problem, duration, path, quoted};
 use crate::time::Millis;
 
 /// Collects problems.
@@ -61,7 +61,11 @@ pub(super) struct Node<'a> {
 impl<'a> Node<'a> {
     /// Says that something else was expected here.
     pub(super) fn wrong(&self, reader: &mut Reader, hint: &str) {
-        let hint = if self.value.is_null() { "give it a value, or remove it" } else { hint };
+        let hint = match self.value {
+            Value::Null if self.path.is_empty() => "the file is empty: start with `backends:`",
+            Value::Null => "give it a value, or remove it",
+            _ => hint,
+        };
         let message = format!("expected {}, found {}", self.kind.expected(), found(self.value));
         reader.say(&self.path, message, hint);
     }
@@ -210,12 +214,21 @@ impl<'a> Fields<'a> {
     /// What stands in this field, which must be there.
     pub(super) fn require(&self, reader: &mut Reader, name: &str) -> Option<Node<'a>> {
         let node = self.get(name);
-        if node.is_none() {
-            let example = self.shape.field(name).map_or("", |field| field.example);
-            let hint = format!("add `{name}`, for example `{name}: {example}`");
-            reader.say(&self.path, format!("missing field `{name}`"), hint);
+        let example = || self.shape.field(name).map_or("", |field| field.example);
+        match node {
+            None => {
+                let hint = format!("add it, for example `{name}: {}`", example());
+                reader.say(&self.path, format!("missing field `{name}`"), hint);
+                None
+            }
+            Some(node) if node.value.is_null() => {
+                let message = format!("expected {}, found nothing", node.kind.expected());
+                let hint = format!("for example `{name}: {}`", example());
+                reader.say(&node.path, message, hint);
+                None
+            }
+            node => node,
         }
-        node
     }
 }
 
@@ -229,12 +242,4 @@ fn found(value: &Value) -> String {
         Value::Array(_) => "a list".into(),
         Value::Object(_) => "an object".into(),
     }
-}
-
-/// The text in backticks, on one line and not too long.
-pub(super) fn quoted(text: &str) -> String {
-    let mut chars = text.chars();
-    let start: String = chars.by_ref().take(60).flat_map(char::escape_debug).collect();
-    let start = start.replace("\\\"", "\"").replace("\\'", "'");
-    if chars.next().is_some() { format!("`{start}…`") } else { format!("`{start}`") }
 }

@@ -71,8 +71,8 @@ pub(super) fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
         );
         return None;
     }
-    let path = map.get("file").filter(|_| map.len() == 1).and_then(serde_json::Value::as_str);
-    let Some(path) = path else {
+    let file = map.get("file").filter(|_| map.len() == 1).and_then(serde_json::Value::as_str);
+    let Some(file) = file else {
         reader.say(
             &node.path,
             "the object is not a reference to a secret",
@@ -80,25 +80,24 @@ pub(super) fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
         );
         return None;
     };
-    absolute(path).map(|()| Secret::File(path.to_owned())).map_or_else(
-        |problem| {
-            reader.problems.push(problem.at(&path::key(&node.path, "file")));
-            None
-        },
-        Some,
-    )
+    if let Err(problem) = absolute(file) {
+        reader.problems.push(problem.at(&path::key(&node.path, "file")));
+        return None;
+    }
+    Some(Secret::File(file.to_owned()))
 }
 
 fn read_variable(node: &Node<'_>, reader: &mut Reader) -> Option<Secret> {
     let name = node.value.as_str().and_then(name::variable);
     if name.is_none() {
-        let message = match node.value {
-            serde_json::Value::Null => "expected a reference to a secret, found nothing",
-            serde_json::Value::Array(_) => "expected a reference to a secret, found a list",
-            _ => "expected a reference to a secret, found something else, which is not shown here",
+        let found = match node.value {
+            serde_json::Value::Null => "nothing",
+            serde_json::Value::Array(_) => "a list",
+            _ => "a value (not shown here)",
         };
-        let hint = "put the secret into an environment variable and write `${NAME}` with its name, \
-                    in letters, digits and `_`";
+        let hint = "put the secret into an environment variable and write `${NAME}` with its name: \
+                    letters, digits and `_`";
+        let message = format!("expected a reference to a secret, found {found}");
         reader.say(&node.path, message, hint);
     }
     name.map(|name| Secret::Env(name.to_owned()))

@@ -122,6 +122,7 @@ impl Kind {
             Self::OneOf(words) => one_of(words),
             Self::Object(_) | Self::Map { .. } => "an object".into(),
             Self::List(_) => "a list".into(),
+            Self::Short(Self::Flag, _) => "`true`, `false` or an object".into(),
             Self::Short(short, _) => format!("{} or an object", short.expected()),
         }
     }
@@ -139,5 +140,6 @@ pub fn one_of(words: &[&str]) -> String {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests;

@@ -1,7 +1,7 @@
 //! HTTP statuses and ranges of them: `429`, `500-599`.
 
-use super::read::{Node, Reader, quoted};
-use super::{Problem, StatusSet};
+use super::read::{Node, Reader};
+use super::{Problem, StatusSet, quoted};
 
 /// The set that a list of statuses says, in order and without overlaps.
 pub(super) fn read_set(node: &Node<'_>, reader: &mut Reader) -> Option<StatusSet> {
@@ -70,7 +70,7 @@ fn parse(text: &str) -> Result<(u16, u16), Problem> {
 fn out_of_range(found: &str) -> Problem {
     Problem::new(
         "",
-        format!("expected an error status from 400 to 599, found {}", quoted(found)),
+        format!("expected an error status from 400 to 599, found {found}"),
         "other answers always count as successes",
     )
 }

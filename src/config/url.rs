@@ -48,7 +48,7 @@ pub fn path_prefix(text: &str) -> Result<String, Problem> {
         return Ok(String::new());
     }
     let Some(inner) = path.strip_prefix('/') else {
-        return Err(not_a_url("the path does not start with `/`", ""));
+        return Err(not_a_url("the path does not start with `/`", "put a `/` in front of it"));
     };
     if !path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&b)) {
         return Err(not_a_url(

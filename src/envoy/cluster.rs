@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::{Options, any, duration, extension, secret, socket_address, transport, wasm};
+use super::{Options, any, duration, extension, merge, secret, socket_address, transport, wasm};
 use crate::config::{Backend, Config};
 
 /// What Envoy allows at once towards one backend: connections, requests waiting and running, and
@@ -38,7 +38,7 @@ pub(super) fn cluster(backend: &Backend, config: &Config, options: &Options) -> 
     });
     merge(&mut cluster, discovery(&backend.url.host));
     if let Some(tls) = transport::tls(backend, options) {
-        cluster["transport_socket"] = tls;
+        merge(&mut cluster, json!({ "transport_socket": tls }));
     }
     cluster
 }
@@ -137,10 +137,4 @@ fn protocol(backend: &Backend, config: &Config, options: &Options) -> Value {
     };
     merge(&mut options, known);
     any("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", options)
-}
-
-fn merge(into: &mut Value, from: Value) {
-    if let (Value::Object(into), Value::Object(from)) = (into, from) {
-        into.extend(from);
-    }
 }

@@ -57,9 +57,9 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options) -> Value 
         "generate_request_id": true,
         // A client that sends an id wants to find it in our log. Nothing trusts it.
         "preserve_external_request_id": true,
-        // `always_set_request_id_in_response` stays off: it would replace the backend's own
-        // `x-request-id`, which the SDKs show and the provider's support asks for.
-        //
+        // What a developer sees in an exception is what an operator finds in the log. It replaces
+        // the backend's own id, as API Management does; the log keeps Azure's `apim-request-id`.
+        "always_set_request_id_in_response": true,
         // The path reaches the filter and the backend byte for byte: a deployment may be written
         // with escapes, and no decision is made on a prefix that an odd spelling could evade.
         "normalize_path": false,

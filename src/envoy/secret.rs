@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, any, extension};
+use super::{Options, any, extension, merge};
 use crate::config::{Backend, Config, CredentialHeader, Secret};
 
 /// A file that must stand beside the bootstrap before Envoy starts.
@@ -64,14 +64,17 @@ pub(super) fn injector(backend: &Backend, options: &Options) -> Option<Value> {
     };
     let mut secret = json!({ "name": secret_name(backend) });
     if let Secret::File(_) = credential.secret {
-        secret["sds_config"] = json!({
-            "path_config_source": { "path": discovery_path(backend, options) },
-            "resource_api_version": "V3",
-        });
+        merge(
+            &mut secret,
+            json!({ "sds_config": {
+                "path_config_source": { "path": discovery_path(backend, options) },
+                "resource_api_version": "V3",
+            }}),
+        );
     }
     let mut generic = json!({ "credential": secret, "header": header });
     if !prefix.is_empty() {
-        generic["header_value_prefix"] = json!(prefix);
+        merge(&mut generic, json!({ "header_value_prefix": prefix }));
     }
     Some(extension(
         "envoy.filters.http.credential_injector",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Options, extension};
+use super::{Options, extension, merge};
 use crate::config::Backend;
 
 /// Where the distributions keep their CA bundle; the first that exists is taken.
@@ -47,7 +47,7 @@ pub(super) fn tls(backend: &Backend, options: &Options) -> Option<Value> {
     }});
     // A server name in the handshake must be a name: RFC 6066 forbids addresses there.
     if !is_address {
-        context["sni"] = json!(host);
+        merge(&mut context, json!({ "sni": host }));
     }
     Some(extension(
         "envoy.transport_sockets.tls",

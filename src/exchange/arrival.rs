@@ -17,6 +17,10 @@ impl Exchange {
             let reply = Reply::wrong_path(prefix);
             return self.reply(reply);
         };
+        let content_length = head.content_length.as_deref().and_then(length);
+        if content_length.is_some_and(|length| length > self.most()) {
+            return self.reply(Reply::too_long());
+        }
         let mut effects = Vec::new();
         match self.client(&head, &target) {
             Ok(Some(client)) => effects.push(Effect::Note(Note::Client, client)),
@@ -27,13 +31,20 @@ impl Exchange {
         let deployment = target.deployment();
         self.arrival = Some(Arrival {
             target,
+            path: head.path,
+            has_body: head.has_body,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
-            content_length: None,
+            passed: 0,
+            content_length,
             named: None,
+            held: None,
         });
         effects.extend(match deployment {
-            Some(name) => self.named(&name, world),
+            Some(name) => match self.named(&name) {
+                Ok(model) => self.hold(model, world),
+                Err(reply) => self.reply(reply),
+            },
             None if head.has_body => vec![Effect::AskBody],
             None => self.unnamed(world),
         });
@@ -43,7 +54,6 @@ impl Exchange {
     pub(super) fn body_ahead(
         &mut self,
         content_type: Option<Vec<u8>>,
-        content_length: Option<Vec<u8>>,
         world: &mut World<'_>,
     ) -> Vec<Effect> {
         if Form::of(content_type.as_deref()) == Form::Other {
@@ -51,8 +61,6 @@ impl Exchange {
         }
         if let Some(arrival) = &mut self.arrival {
             arrival.content_type = content_type;
-            arrival.content_length = content_length
-                .and_then(|length| std::str::from_utf8(&length).ok()?.trim().parse().ok());
         }
         vec![Effect::AwaitBody]
     }
@@ -63,10 +71,49 @@ impl Exchange {
             Ok(Some(named)) => {
                 let name = named.name.clone();
                 arrival.named = Some(named);
-                self.named(&name, world)
+                match self.named(&name) {
+                    Ok(model) => self.choose(model, world),
+                    Err(reply) => self.reply(reply),
+                }
             }
-            Ok(None) => self.unnamed(world),
+            Ok(None) => {
+                arrival.has_body = false;
+                self.unnamed(world)
+            }
             Err(why) => self.reply(Reply::bad_body(&why)),
+        }
+    }
+
+    pub(super) fn complete(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        let held = self.arrival.as_mut().and_then(|arrival| arrival.held.take());
+        held.map(|model| self.choose(model, world)).unwrap_or_default()
+    }
+
+    /// A body that announced no length, or a wrong one, is counted while it passes.
+    pub(super) fn body_from_client(&mut self, length: usize) -> Option<Effect> {
+        let most = self.most();
+        let arrival = self.arrival.as_mut()?;
+        let before = arrival.passed;
+        arrival.passed = before.saturating_add(length);
+        let crosses = before <= most && arrival.passed > most;
+        crosses.then(|| self.reply(Reply::too_long()).pop()).flatten()
+    }
+
+    /// The longest body that is taken.
+    fn most(&self) -> usize {
+        usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)
+    }
+
+    /// Chooses at once, or when the request is complete: Envoy can only send a request again once
+    /// it has all of it, so a short body is waited for. A long one streams.
+    fn hold(&mut self, model: ModelId, world: &mut World<'_>) -> Vec<Effect> {
+        let most = usize::try_from(self.gateway.config.hold_request_body).unwrap_or(usize::MAX);
+        match &mut self.arrival {
+            Some(a) if a.has_body && a.content_length.is_some_and(|length| length <= most) => {
+                a.held = Some(model);
+                vec![Effect::AwaitEnd]
+            }
+            _ => self.choose(model, world),
         }
     }
 
@@ -100,15 +147,15 @@ impl Exchange {
         effects
     }
 
-    fn named(&mut self, name: &str, world: &mut World<'_>) -> Vec<Effect> {
+    fn named(&self, name: &str) -> Result<ModelId, Reply> {
         let format = self.gateway.config.error_format;
-        if let Some(model) = self.gateway.model(name) {
-            self.choose(model, world)
-        } else if self.gateway.denies(name) {
-            self.reply(Reply::denied_model(name, format))
-        } else {
-            self.reply(Reply::unknown_model(name, format))
-        }
+        self.gateway.model(name).ok_or_else(|| {
+            if self.gateway.denies(name) {
+                Reply::denied_model(name, format)
+            } else {
+                Reply::unknown_model(name, format)
+            }
+        })
     }
 
     /// A request that names no model goes where its cookie leads, or to the default model's pool:
@@ -117,7 +164,7 @@ impl Exchange {
         let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
         let model = self.gateway.model_of_cookie(cookie).or(self.gateway.config.default_model);
         match model {
-            Some(model) => self.choose(model, world),
+            Some(model) => self.hold(model, world),
             None => self.reply(Reply::no_model(self.gateway.config.error_format)),
         }
     }
@@ -137,8 +184,12 @@ impl Exchange {
         world.take(id, &route, first, |_| true);
         let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
         let allowed = world.choosable(&route).min(most).max(1);
-        let content_length = self.arrival.as_ref().and_then(|arrival| arrival.content_length);
-        let held = Held { content_length, ..Held::default() };
+        let arrived = self.arrival.as_ref();
+        let held = Held {
+            path: arrived.map(|arrival| arrival.path.clone()),
+            content_length: arrived.and_then(|arrival| arrival.content_length),
+            credential: None,
+        };
         self.sending = Some(Sending { model: id, pin, next: Some(first), allowed, held, sent: 0 });
         let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
         if let Some(timeout) = route.model.retry.per_try_timeout {
@@ -152,6 +203,10 @@ impl Exchange {
         }));
         effects
     }
+}
+
+fn length(header: &[u8]) -> Option<usize> {
+    std::str::from_utf8(header).ok()?.trim().parse().ok()
 }
 
 /// Envoy's router reads it, removes it, and gives up an attempt that takes longer.

@@ -29,19 +29,19 @@ impl Exchange {
         effects
     }
 
-    pub(super) fn attempt_body(&mut self, length: usize) -> Vec<Effect> {
-        let Some(sending) = &mut self.sending else { return Vec::new() };
+    pub(super) fn body_to_backend(&mut self, length: usize) -> Option<Effect> {
+        let sending = self.sending.as_mut()?;
         let start = sending.sent;
         let end = start.saturating_add(length);
         sending.sent = end;
-        let Some((place, with)) = self.renamed() else { return Vec::new() };
+        let (place, with) = self.renamed()?;
         if place.start >= end || place.end <= start {
-            return Vec::new();
+            return None;
         }
         // The name may be cut in two: its new bytes go where its first byte passes.
         let with = if place.start >= start { with } else { Vec::new() };
         let passing = place.start.saturating_sub(start)..place.end.min(end) - start;
-        vec![Effect::ReplaceBody { place: passing, with }]
+        Some(Effect::ReplaceBody { place: passing, with })
     }
 
     /// An attempt that ends without an answer is only seen when the next one starts.

@@ -11,10 +11,12 @@ use crate::reply::Reply;
 pub enum Effect {
     /// Answer the client; no backend is contacted.
     Reply(Reply),
-    /// Say what the head tells of the body ([`super::Event::BodyAhead`]).
+    /// Say how the body is written ([`super::Event::BodyAhead`]).
     AskBody,
     /// Hold the request until its whole body is there ([`super::Event::Body`]).
     AwaitBody,
+    /// Hold the request until it is complete ([`super::Event::Complete`]); its body is not read.
+    AwaitEnd,
     /// Send the request to this backend, and again at most so many times.
     SendTo {
         /// The backend's name.

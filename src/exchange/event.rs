@@ -7,22 +7,17 @@ use crate::announced::Announcement;
 pub enum Event<'a> {
     /// Gateway seat: the head of a request has arrived.
     Arrived(Head),
-    /// Gateway seat: what the head says about the body, after [`super::Effect::AskBody`].
+    /// Gateway seat: how the body is written, after [`super::Effect::AskBody`].
     BodyAhead {
         /// `content-type`.
         content_type: Option<Vec<u8>>,
-        /// `content-length`.
-        content_length: Option<Vec<u8>>,
     },
     /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`].
     Body(&'a [u8]),
+    /// Gateway seat: the whole request is there, after [`super::Effect::AwaitEnd`].
+    Complete,
     /// Backend seat: Envoy starts an attempt at the backend that was named last.
     AttemptStarts,
-    /// Backend seat: so many bytes of the body pass.
-    AttemptBody {
-        /// Their number.
-        length: usize,
-    },
     /// Backend seat: the head of a backend's answer.
     Answered(Answer),
     /// Backend seat: the body of an answer that was held, after [`super::Effect::HoldAnswer`].
@@ -34,6 +29,16 @@ pub enum Event<'a> {
         /// Its `x-ms-region`, read only where the configuration wants it.
         region: Option<Vec<u8>>,
     },
+}
+
+/// Bytes of the request's body that pass a seat. There are many of them, and nothing about them
+/// depends on the time or on other requests, so they are no [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passing {
+    /// Gateway seat: so many bytes, of a request that is not held.
+    FromClient(usize),
+    /// Backend seat: so many bytes, of the current attempt.
+    ToBackend(usize),
 }
 
 /// The head of a request: what routing and admission need of it.
@@ -49,6 +54,8 @@ pub struct Head {
     pub cookie: Option<Vec<u8>>,
     /// Whether a body follows.
     pub has_body: bool,
+    /// `content-length`, read only where a body follows.
+    pub content_length: Option<Vec<u8>>,
 }
 
 /// The head of a backend's answer: what judging needs of it.

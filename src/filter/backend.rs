@@ -7,8 +7,8 @@ use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Ticket};
 use super::host;
 use crate::announced::Announcement;
-use crate::exchange::Event;
 use crate::exchange::event::Answer;
+use crate::exchange::{Event, Passing};
 use crate::reply::Reply;
 
 /// One attempt in the backend seat.
@@ -48,7 +48,9 @@ impl HttpContext for Backend {
     }
 
     fn on_http_request_body(&mut self, size: usize, _: bool) -> Action {
-        self.on(Event::AttemptBody { length: size });
+        if let Some(ticket) = self.ticket {
+            carry_out(ticket, exchanges::pass(ticket, Passing::ToBackend(size)));
+        }
         Action::Continue
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Next {
     AskBody,
     /// Hold the request until its body is there.
     AwaitBody,
+    /// Hold the request until it is complete.
+    AwaitEnd,
     /// Hold the answer until its body is there.
     HoldAnswer,
     /// The client has its answer; nothing goes on.
@@ -23,12 +25,13 @@ pub(super) enum Next {
 }
 
 /// Carries out the effects in their order.
-pub(super) fn carry_out(ticket: Ticket, effects: Vec<Effect>) -> Next {
+pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect>) -> Next {
     let mut next = Next::GoOn;
     for effect in effects {
         match effect {
             Effect::AskBody => next = Next::AskBody,
             Effect::AwaitBody => next = Next::AwaitBody,
+            Effect::AwaitEnd => next = Next::AwaitEnd,
             Effect::HoldAnswer => next = Next::HoldAnswer,
             Effect::Reply(reply) => {
                 host::put(ATTEMPTS, reply.reason.as_bytes());

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::host;
-use crate::exchange::{Effect, Event, Exchange, World};
+use crate::exchange::{Effect, Event, Exchange, Passing, World};
 use crate::gateway::Gateway;
 use crate::pool::Rotation;
 
@@ -66,13 +66,19 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
     })
 }
 
-/// Lets go of a request that is over, with its story.
-pub(super) fn close(ticket: Ticket) -> Option<String> {
-    EXCHANGES.with_borrow_mut(|all| {
-        let story = all.find(ticket).map(|(_, exchange)| exchange.attempts_text());
-        all.close(ticket);
-        story
-    })
+/// Lets bytes of a request's body pass.
+pub(super) fn pass(ticket: Ticket, passing: Passing) -> Option<Effect> {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.1.pass(passing))
+}
+
+/// The attempts of a request so far, for the access log.
+pub(super) fn attempts_text(ticket: Ticket) -> Option<String> {
+    EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.1.attempts_text()))
+}
+
+/// Lets go of a request that is over.
+pub(super) fn close(ticket: Ticket) {
+    EXCHANGES.with_borrow_mut(|all| all.close(ticket));
 }
 
 impl Exchanges {

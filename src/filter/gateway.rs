@@ -8,26 +8,36 @@ use proxy_wasm::types::Action;
 use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Desk, Ticket};
 use super::host;
-use crate::exchange::Event;
 use crate::exchange::event::Head;
+use crate::exchange::{Event, Passing};
 
 /// One request in the gateway seat.
 #[derive(Debug)]
 pub(super) struct Gateway {
     desk: Rc<Desk>,
     ticket: Ticket,
-    /// The request is held until its body is there.
-    awaits_body: bool,
-    /// The client's answer has passed, so that the access log knows all.
+    /// What the request is held for.
+    awaits: Awaits,
+    /// The client's answer has passed, and the access log knows all.
     told: bool,
     /// Bytes of the body that are there.
     body: usize,
 }
 
+/// What a request is held for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Nothing,
+    /// Its body, to be read.
+    Body,
+    /// Its end, nothing more.
+    End,
+}
+
 impl Gateway {
     pub(super) fn new(desk: Rc<Desk>) -> Self {
         let ticket = exchanges::open(&desk);
-        Self { desk, ticket, awaits_body: false, told: false, body: 0 }
+        Self { desk, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
     }
 
     fn on(&mut self, event: Event<'_>) -> Next {
@@ -40,23 +50,38 @@ impl Gateway {
             Next::GoOn | Next::HoldAnswer => Action::Continue,
             Next::Replied => Action::Pause,
             Next::AwaitBody => {
-                self.awaits_body = true;
+                self.awaits = Awaits::Body;
+                Action::Pause
+            }
+            Next::AwaitEnd => {
+                self.awaits = Awaits::End;
                 Action::Pause
             }
             Next::AskBody => {
                 let content_type = host::request_header("content-type");
-                let content_length = host::request_header("content-length");
-                let next = self.on(Event::BodyAhead { content_type, content_length });
+                let next = self.on(Event::BodyAhead { content_type });
                 self.act(next)
             }
         }
     }
 
-    fn body_is_there(&mut self) -> Action {
-        self.awaits_body = false;
-        let body = host::request_body(self.body);
-        let next = self.on(Event::Body(&body));
+    /// The request is complete: body or trailers have ended it.
+    fn ended(&mut self) -> Action {
+        let next = match std::mem::replace(&mut self.awaits, Awaits::Nothing) {
+            Awaits::Nothing => Next::GoOn,
+            Awaits::End => self.on(Event::Complete),
+            Awaits::Body => {
+                let body = host::request_body(self.body);
+                self.on(Event::Body(&body))
+            }
+        };
         self.act(next)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        exchanges::close(self.ticket);
     }
 }
 
@@ -75,22 +100,26 @@ impl HttpContext for Gateway {
                 .then(|| host::request_header("cookie"))
                 .flatten(),
             has_body: !end_of_stream,
+            content_length: (!end_of_stream)
+                .then(|| host::request_header("content-length"))
+                .flatten(),
         };
         let next = self.on(Event::Arrived(head));
         self.act(next)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if !self.awaits_body {
-            return Action::Continue;
+        if self.awaits == Awaits::Nothing {
+            let effect = exchanges::pass(self.ticket, Passing::FromClient(size));
+            return self.act(carry_out(self.ticket, effect));
         }
         self.body = size;
-        if end_of_stream { self.body_is_there() } else { Action::Pause }
+        if end_of_stream { self.ended() } else { Action::Pause }
     }
 
     /// A body that trailers follow never says that it has ended.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        if self.awaits_body { self.body_is_there() } else { Action::Continue }
+        self.ended()
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
@@ -102,10 +131,13 @@ impl HttpContext for Gateway {
         Action::Continue
     }
 
+    /// Of a request whose client has left before any answer, the log would know nothing.
     fn on_log(&mut self) {
-        let story = exchanges::close(self.ticket);
-        if let Some(story) = story.filter(|_| !self.told) {
-            host::put(effects::ATTEMPTS, story.as_bytes());
+        if self.told {
+            return;
+        }
+        if let Some(attempts) = exchanges::attempts_text(self.ticket) {
+            host::put(effects::ATTEMPTS, attempts.as_bytes());
         }
     }
 }

@@ -42,6 +42,10 @@ impl<S: Seats> Envoy<S> {
                 return;
             }
             there = if held { [there, part.clone()].concat() } else { part.clone() };
+            if held && there.len() as u64 > self.most {
+                stream.reply = Some(too_long());
+                return;
+            }
             stream.request_body = Some(there.clone());
             let end = number + 1 == parts.len() && !has_trailers;
             let callback = Callback::RequestBody { size: there.len(), end };
@@ -134,6 +138,11 @@ fn arriving(request: &Request) -> Headers {
         headers.set("content-length", request.body.len().to_string());
     }
     headers
+}
+
+/// Envoy's own answer to a body that is longer than it may hold.
+fn too_long() -> Answer {
+    Answer::json(413, r#"{"error":{"message":"Envoy's","code":"request_too_large"}}"#)
 }
 
 /// Envoy's own answer where no backend gave one; its text is configured elsewhere.

@@ -1,6 +1,6 @@
 //! Bodies: read only where they must be, and never changed but for the model's name.
 
-use crate::expect::{failure, respond, respond_body};
+use crate::expect::{CHAT_BODY, chat, chat_path, failure, respond, respond_body};
 use crate::http::Request;
 use crate::story::{Need, Story};
 
@@ -191,6 +191,40 @@ models: { gpt-4o: { pool: [eastus] } }",
                 stage.send(&request.cut_at([16_384, 100_000, 300_000])).is(200);
                 stage.last("eastus").says(body("gpt-4o-standard-2024"));
             }
+        },
+    },
+    Story {
+        name: "a body that is longer than may be is refused, whether or not it says so",
+        behaviours: &[19],
+        needs: &[],
+        config: "
+max_request_body: 1KiB
+models: { gpt-4o: { pool: [eastus] } }",
+        play: |stage| {
+            let long = format!(r#"{{"model":"gpt-4o","input":"{}"}}"#, "x".repeat(2000));
+            for path in [chat_path("gpt-4o").as_str(), "/openai/responses"] {
+                let request = Request::post(path, long.as_str());
+                stage.send(&request).is(413);
+                stage.send(&request.cut_at([500, 1000, 1500]).streamed()).is(413);
+            }
+
+            stage.send(&respond("gpt-4o")).is(200);
+        },
+    },
+    Story {
+        name: "a request streams where it may not be held, and is the same at the backend",
+        behaviours: &[5],
+        needs: &[],
+        config: "
+hold_request_body: 0
+models: { gpt-4o: { pool: [eastus, westus] } }",
+        play: |stage| {
+            stage.will("eastus", [failure(500)]);
+
+            stage.send(&chat("gpt-4o").cut_at([5, 10])).is(200).from("westus");
+
+            stage.last("eastus").says(CHAT_BODY);
+            stage.last("westus").says(CHAT_BODY);
         },
     },
     Story {

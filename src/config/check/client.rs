@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::read::{Fields, Node, Reader, quoted};
-use crate::config::{Client, Secret, name, secret};
+use crate::config::read::{Fields, Node, Reader};
+use crate::config::{Client, Secret, name, path, quoted, secret};
 
 /// Everyone who may call; nothing where the file does not say.
 pub(super) fn read_all(file: &Fields<'_>, reader: &mut Reader) -> Option<Vec<Client>> {
@@ -22,13 +22,17 @@ pub(super) fn read_all(file: &Fields<'_>, reader: &mut Reader) -> Option<Vec<Cli
         if let Some(first) = names.get(&client.name) {
             let message =
                 format!("the name {} is already taken by `clients[{first}]`", quoted(&client.name));
-            reader.say(&item.path, message, "give each client a name of its own");
+            reader.say(
+                &path::key(&item.path, "name"),
+                message,
+                "give each client a name of its own",
+            );
         } else {
             names.insert(client.name.clone(), i);
         }
         if let Some(first) = keys.get(&client.key) {
             let message = format!("the key is the same variable as that of `clients[{first}]`");
-            reader.say(&item.path, message, "give each client a key of its own");
+            reader.say(&path::key(&item.path, "key"), message, "give each client a key of its own");
         } else {
             keys.insert(client.key.clone(), i);
         }

@@ -55,6 +55,7 @@ fn a_small_file_becomes_a_configuration_with_defaults() {
     assert_eq!(config.clients, None);
     assert_eq!(config.when_exhausted, WhenExhausted::RetryLater);
     assert_eq!(config.max_request_body, 32 * 1024 * 1024);
+    assert_eq!(config.hold_request_body, 1024 * 1024);
 }
 
 #[test]
@@ -216,8 +217,11 @@ fn clients_are_told_apart() {
         "/clients",
         json!([{"name": "a", "key": "${A}"}, {"name": "a", "key": "${B}"}, {"name": "c", "key": "${A}"}]),
     );
-    assert!(said.contains("clients[1]: the name `a` is already taken by `clients[0]`"), "{said}");
-    assert!(said.contains("clients[2]: the key is the same variable as that of"), "{said}");
+    assert!(
+        said.contains("clients[1].name: the name `a` is already taken by `clients[0]`"),
+        "{said}"
+    );
+    assert!(said.contains("clients[2].key: the key is the same variable as that of"), "{said}");
 }
 
 #[test]

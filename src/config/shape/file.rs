@@ -16,7 +16,7 @@ pub static FILE: Object = Object {
         },
         Field {
             name: "models",
-            kind: Kind::Map { key: "model", value: &Kind::Object(&MODEL) },
+            kind: Kind::Map { key: "name", value: &Kind::Object(&MODEL) },
             default: Default::Required,
             doc: "What clients may ask for, by the exact, case-sensitive name. At least one; a \
                   request for any other model is answered with 400.",
@@ -83,6 +83,16 @@ pub static FILE: Object = Object {
             doc: "The gateway's own headers on every answer: `x-spillway-backend`, \
                   `x-spillway-attempts` and `x-backend-region`. An empty list: none.",
             example: "[backend, attempts, region]",
+        },
+        Field {
+            name: "hold_request_body",
+            kind: Kind::Size,
+            default: Default::Is("1MiB"),
+            doc: "A request whose `content-length` is at most this is sent once its body is \
+                  complete, because Envoy can only send a request to another backend once it has \
+                  all of it. A longer or chunked one that is routed by its path streams, and fails \
+                  over only if its upload has ended. `0` lets all of them stream.",
+            example: "256KiB",
         },
         Field {
             name: "max_request_body",

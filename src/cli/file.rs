@@ -1,0 +1,189 @@
+//! Reads a configuration from a file or from stdin, YAML or JSON.
+
+use std::fmt::Display;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde_json::Value;
+use serde_saphyr::{RenderOptions, SnippetMode, UserMessageFormatter};
+
+use super::{Exit, Output};
+use crate::config::json::{self, Unique};
+use crate::config::{self, Config, Problem};
+
+/// A file that was read and found right.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What stands in the file, in its order.
+    pub value: Value,
+    /// What it means.
+    pub config: Config,
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub enum Failure {
+    /// The file cannot be read.
+    Unreadable(io::Error),
+    /// The file was read and is wrong.
+    Wrong(Vec<Problem>),
+}
+
+/// The configuration in this file; `-` is stdin.
+pub fn load(path: &Path) -> Result<Loaded, Failure> {
+    let bytes = read_bytes(path).map_err(Failure::Unreadable)?;
+    let value = parse(&bytes).map_err(|problem| Failure::Wrong(vec![problem]))?;
+    let config = config::check(&value).map_err(Failure::Wrong)?;
+    Ok(Loaded { value, config })
+}
+
+impl Failure {
+    /// Says on stderr why there is no configuration, and how the command ends.
+    pub fn report(&self, path: &Path, output: &mut Output<'_>) -> io::Result<Exit> {
+        match self {
+            Self::Unreadable(error) => {
+                writeln!(output.talk, "error: cannot read `{}`: {error}", name(path))?;
+                Ok(Exit::Failed)
+            }
+            Self::Wrong(problems) => {
+                for problem in problems {
+                    writeln!(output.talk, "{problem}")?;
+                }
+                let found = count(problems.len(), "problem");
+                writeln!(output.talk, "{}: {found}", name(path))?;
+                Ok(Exit::Problems)
+            }
+        }
+    }
+}
+
+/// The file's name as it is shown.
+pub fn name(path: &Path) -> impl Display + '_ {
+    if is_stdin(path) { Path::new("stdin").display() } else { path.display() }
+}
+
+/// `1 problem`, `2 problems`.
+pub fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// The value that the bytes say, as JSON where they look like it and as YAML otherwise.
+pub fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.split(|&b| b == b'\n').count();
+        Problem::new("", format!("not UTF-8 at line {line}"), "save the file as UTF-8")
+    })?;
+    if looks_like_json(text) { json::read(bytes) } else { parse_yaml(text) }
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    if !is_stdin(path) {
+        return std::fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// An object whose first key is in quotes; YAML may begin so too, but nobody writes it by hand.
+fn looks_like_json(text: &str) -> bool {
+    let inside = text.trim_start().strip_prefix('{').map(str::trim_start);
+    inside.is_some_and(|inside| inside.starts_with('"') || inside.starts_with('}'))
+}
+
+fn parse_yaml(text: &str) -> Result<Value, Problem> {
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let error = match serde_saphyr::from_str_with_options::<Unique>(text, options) {
+        Ok(unique) => return Ok(unique.0),
+        Err(error) => error,
+    };
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), location } = &error {
+        let place = format!("line {}, column {}", location.line(), location.column());
+        let what = format!("the key {} stands twice", config::quoted(key));
+        return Err(Problem::new("", format!("not valid YAML at {place}: {what}"), ""));
+    }
+    // A snippet of the file could show a secret.
+    let mut plain = RenderOptions::new(&UserMessageFormatter);
+    plain.snippets = SnippetMode::Off;
+    let what = error.render_with_options(plain);
+    let Some(location) = error.location() else {
+        return Err(Problem::new("", format!("not valid YAML: {what}"), ""));
+    };
+    let (line, column) = (location.line(), location.column());
+    let what = what.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&what);
+    let hint = yaml_hint(text, line);
+    Err(Problem::new("", format!("not valid YAML at line {line}, column {column}: {what}"), hint))
+}
+
+/// The mistake that this file's format invites: `{ key: ${NAME} }` without quotes.
+fn yaml_hint(text: &str, line: u64) -> &'static str {
+    let line = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+    let line = text.lines().nth(line).unwrap_or_default();
+    let unquoted = line.contains(": ${") || line.contains(", ${") || line.contains("[${");
+    if unquoted && line.contains(['{', '[']) {
+        "between `{ }` or `[ ]`, put the reference in quotes: `\"${NAME}\"`"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn yaml(text: &str) -> Value {
+        parse(text.as_bytes()).unwrap()
+    }
+
+    fn said(text: &str) -> String {
+        parse(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn yaml_and_json_say_the_same() {
+        let expected = json!({"b": [1, 1.5, "x"], "a": {"no": "no", "on": true, "n": null}});
+        assert_eq!(yaml("b: [1, 1.5, x]\na:\n  no: no\n  on: true\n  n:\n"), expected);
+        assert_eq!(yaml(&expected.to_string()), expected);
+        assert_eq!(yaml("{b: [1, 1.5, x], a: {no: no, on: true, n: ~}}"), expected);
+        let keys: Vec<String> = yaml("b: 1\na: 2").as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["b", "a"]);
+    }
+
+    #[test]
+    fn references_stay_as_they_are() {
+        assert_eq!(yaml("key: ${NAME}"), json!({"key": "${NAME}"}));
+        assert_eq!(yaml("{ key: \"${NAME}\" }"), json!({"key": "${NAME}"}));
+        assert!(said("a:\n  - { name: x, key: ${NAME} }\n").contains("hint: between"));
+    }
+
+    #[test]
+    fn keys_that_look_like_numbers_are_names() {
+        assert_eq!(yaml("4: a\n4.1: b\ntrue: c"), json!({"4": "a", "4.1": "b", "true": "c"}));
+    }
+
+    #[test]
+    fn mistakes_have_a_line_and_a_column() {
+        assert!(said("a: 1\nb: [1\n").starts_with("not valid YAML at line"), "{}", said("a: [1"));
+        assert!(said("a: 1\na: 2\n").starts_with("not valid YAML at line 2, column 1: "));
+        assert!(said("{\"a\": 1,}").starts_with("not valid JSON at line 1, column 9"));
+        assert_eq!(
+            said("{\"a\": 1, \"a\": 2}"),
+            "not valid JSON at line 1, column 12: the key `a` stands twice"
+        );
+        let invalid = parse(b"a: 1\nb: \xff").unwrap_err();
+        assert_eq!(invalid.message, "not UTF-8 at line 2");
+    }
+
+    #[test]
+    fn numbers_that_json_does_not_have_are_refused() {
+        assert!(said("a: .nan").ends_with("value `.nan` is not a finite number"));
+        assert!(parse(b"a: .inf").is_err());
+    }
+}

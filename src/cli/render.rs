@@ -1,0 +1,79 @@
+//! `spillway render`: what Spillway would tell Envoy, for whoever runs Envoy themselves.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::file::{self, Loaded};
+use super::{Exit, Output};
+use crate::envoy::{AccessLog, Options, bootstrap, secret_files, transport};
+
+/// Print the configuration of an Envoy that is run without `spillway up`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    target: Target,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Target {
+    /// A bootstrap for `envoy -c`, as YAML
+    Envoy(Envoy),
+}
+
+#[derive(Debug, clap::Args)]
+struct Envoy {
+    /// The configuration, YAML or JSON
+    file: PathBuf,
+    /// Where clients connect
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:10000")]
+    listen: SocketAddr,
+    /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
+    admin: SocketAddr,
+    /// Where Envoy will find the filter
+    #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
+    filter: String,
+    /// Where the line for each request goes: a file, `-` for standard output, or `off`
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    access_log: AccessLog,
+    /// Where Envoy will find the files that lead to keys in files
+    #[arg(long, value_name = "DIRECTORY", default_value = "/etc/spillway/secrets")]
+    state_dir: String,
+    /// The CA bundle that Envoy will find [default: this machine's]
+    #[arg(long, value_name = "PATH")]
+    ca_bundle: Option<String>,
+}
+
+/// Prints what was asked for.
+pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
+    let Target::Envoy(envoy) = &args.target;
+    match file::load(&envoy.file) {
+        Ok(loaded) => envoy.print(&loaded, output),
+        Err(failure) => failure.report(&envoy.file, output),
+    }
+}
+
+impl Envoy {
+    fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+        let ca = self.ca_bundle.clone();
+        let options = Options {
+            listen: self.listen,
+            admin: self.admin,
+            filter: self.filter.clone(),
+            access_log: self.access_log.clone(),
+            state_dir: self.state_dir.clone(),
+            ca_bundle: ca.unwrap_or_else(|| transport::system_ca().to_owned()),
+        };
+        let rendered = bootstrap(&loaded.config, &loaded.value, &options);
+        let yaml = serde_saphyr::to_string(&rendered).map_err(io::Error::other)?;
+
+        let data = &mut output.data;
+        writeln!(data, "# Rendered by `spillway render envoy`; needs Envoy 1.39 or newer.")?;
+        for file in secret_files(&loaded.config, &options) {
+            writeln!(data, "# Beside it, {} must hold:\n#   {}", file.path, file.content)?;
+        }
+        write!(data, "{yaml}")?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,139 @@
+//! `spillway up`: the gateway, from a file to a listening Envoy, in one command.
+//!
+//! Standard output belongs to the access log; everything else goes to standard error.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::file::{self, Failure};
+use super::{Exit, Output, check};
+use crate::config::Problem;
+use crate::envoy::process::{self, Launch};
+use crate::envoy::{
+    AccessLog, Options, bootstrap, find, secret_files, start_up, transport, version,
+};
+
+/// Run the gateway
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration, YAML or JSON
+    #[arg(short, long, value_name = "FILE", default_value = "spillway.yaml")]
+    config: PathBuf,
+    /// Where clients connect; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
+    listen: SocketAddr,
+    /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    admin: SocketAddr,
+    /// Envoy's binary [default: on PATH, then the project's own]
+    #[arg(long, value_name = "PATH")]
+    envoy: Option<PathBuf>,
+    /// The filter [default: SPILLWAY_FILTER, then beside this command]
+    #[arg(long, value_name = "PATH")]
+    filter: Option<PathBuf>,
+    /// Envoy's worker threads [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    workers: Option<u32>,
+    /// Where the line for each request goes: a file, `-` for standard output, or `off`
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    access_log: AccessLog,
+    /// The least level of Envoy's own log that is shown
+    #[arg(long, value_name = "LEVEL", default_value = "warning",
+          value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
+    log_level: String,
+    /// How `up` starts Envoy; see `envoy::process`
+    #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true, value_name = "…")]
+    become_envoy: Vec<OsString>,
+}
+
+/// Runs until Envoy ends; the exit code is Envoy's.
+pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
+    if let [parent, envoy, arguments @ ..] = args.become_envoy.as_slice() {
+        let parent = parent.to_str().and_then(|pid| pid.parse().ok()).unwrap_or(0);
+        return Err(process::become_envoy(parent, envoy, arguments));
+    }
+    let loaded = file::load(&args.config).and_then(|loaded| {
+        let missing = check::missing(&loaded.config);
+        if missing.is_empty() { Ok(loaded) } else { Err(Failure::Wrong(missing)) }
+    });
+    match loaded {
+        Err(failure) => failure.report(&args.config, output),
+        Ok(loaded) => match args.serve(&loaded, output) {
+            Ok(code) => Ok(Exit::Envoy(code)),
+            Err(problem) => {
+                writeln!(output.talk, "error: {problem}")?;
+                Ok(Exit::Failed)
+            }
+        },
+    }
+}
+
+impl Args {
+    fn serve(&self, loaded: &file::Loaded, output: &mut Output<'_>) -> Result<u8, Problem> {
+        let envoy = find::envoy(self.envoy.as_deref())?;
+        version::ask(&envoy)?;
+        let filter = find::filter(self.filter.as_deref())?;
+        free(self.listen)?;
+        free(self.admin)?;
+
+        let directory = private_directory().map_err(|e| problem("a temporary directory", &e))?;
+        let options = Options {
+            listen: self.listen,
+            admin: self.admin,
+            filter: filter.to_string_lossy().into_owned(),
+            access_log: self.access_log.clone(),
+            state_dir: directory.path().to_string_lossy().into_owned(),
+            ca_bundle: transport::system_ca().to_owned(),
+        };
+        for file in secret_files(&loaded.config, &options) {
+            write(Path::new(&file.path), &file.content)?;
+        }
+        let bootstrap_file = directory.path().join("envoy.json");
+        write(&bootstrap_file, &bootstrap(&loaded.config, &loaded.value, &options))?;
+
+        let launch = Launch {
+            envoy: &envoy,
+            bootstrap: &bootstrap_file,
+            directory: directory.path(),
+            workers: self.workers,
+            log_level: &self.log_level,
+        };
+        process::run(&launch, |ready| {
+            // Without a reader there is nobody to be told, and Envoy serves all the same.
+            drop(writeln!(output.talk, "listening on http://{}", ready.listener));
+            drop(writeln!(output.talk, "admin on http://{}", ready.admin));
+        })
+    }
+}
+
+/// Envoy shares its listening sockets with others of the same user (`SO_REUSEPORT`): a second
+/// gateway on the port would start, and take half of the connections.
+fn free(address: SocketAddr) -> Result<(), Problem> {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(start_up::in_use(&address.to_string()))
+        }
+        Err(error) => Err(problem(&address.to_string(), &error)),
+    }
+}
+
+/// Nobody else may look into it: the bootstrap names every backend and where their keys are.
+fn private_directory() -> io::Result<tempfile::TempDir> {
+    use std::os::unix::fs::PermissionsExt;
+    let owner_only = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("spillway-").permissions(owner_only).tempdir()
+}
+
+fn write(path: &Path, content: &Value) -> Result<(), Problem> {
+    fs::write(path, content.to_string()).map_err(|e| problem(&path.to_string_lossy(), &e))
+}
+
+fn problem(what: &str, error: &io::Error) -> Problem {
+    Problem::new("", format!("{what}: {error}"), "")
+}

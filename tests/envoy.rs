@@ -1,0 +1,146 @@
+//! A real Envoy takes what we render, and what we render says what it must.
+//!
+//! Without an Envoy on `PATH` or in `.tools`, the part that needs one says so and passes.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test")]
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use spillway::config::{self, Config};
+use spillway::envoy::{AccessLog, Options, bootstrap, find, secret_files, transport, version};
+
+fn example(key_file: &str) -> Value {
+    json!({
+        "backends": {
+            "eastus": { "url": "https://eastus.example.com", "api_key": "${SPILLWAY_TEST_KEY}" },
+            "local": { "url": "http://127.0.0.1:9", "api_key": { "file": key_file } },
+            "open": { "url": "http://localhost:9" },
+        },
+        "models": {
+            "gpt-4o": { "pool": [{ "backend": "eastus" }, { "backend": "local" }, { "backend": "open" }] },
+            "small": { "pool": [{ "backend": "open" }] },
+        },
+        "clients": [{ "name": "b", "key": "${SPILLWAY_TEST_B}" }, { "name": "a", "key": "${SPILLWAY_TEST_A}" }],
+    })
+}
+
+fn options(directory: &str) -> Options {
+    Options {
+        listen: ([127, 0, 0, 1], 0).into(),
+        admin: ([127, 0, 0, 1], 0).into(),
+        filter: format!("{directory}/filter.wasm"),
+        access_log: AccessLog::Stdout,
+        state_dir: directory.to_owned(),
+        ca_bundle: transport::system_ca().to_owned(),
+    }
+}
+
+fn rendered() -> (Config, Value) {
+    let raw = example("/run/secrets/key");
+    let config = config::check(&raw).unwrap();
+    let rendered = bootstrap(&config, &raw, &options("/state"));
+    (config, rendered)
+}
+
+fn chain(rendered: &Value, cluster: usize) -> &Vec<Value> {
+    let path = "/typed_extension_protocol_options\
+                /envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters";
+    rendered["static_resources"]["clusters"][cluster].pointer(path).unwrap().as_array().unwrap()
+}
+
+#[test]
+fn both_seats_share_one_vm_and_all_clusters_one_plugin() {
+    let (_, rendered) = rendered();
+    let manager = rendered
+        .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")
+        .unwrap();
+    let vm = "/typed_config/config/vm_config";
+    let gateway = manager["http_filters"][0].pointer(vm);
+    assert!(gateway.is_some());
+    for cluster in 0..3 {
+        assert_eq!(chain(&rendered, cluster)[0].pointer(vm), gateway);
+        assert_eq!(chain(&rendered, cluster)[0].to_string(), chain(&rendered, 0)[0].to_string());
+    }
+    let keys = gateway.unwrap().pointer("/environment_variables/host_env_keys").unwrap();
+    assert_eq!(keys, &json!(["SPILLWAY_TEST_A", "SPILLWAY_TEST_B"]));
+}
+
+#[test]
+fn a_backend_without_a_key_has_no_injector() {
+    let (_, rendered) = rendered();
+    let lengths = [0, 1, 2].map(|cluster| chain(&rendered, cluster).len());
+    assert_eq!(lengths, [3, 3, 2]);
+}
+
+#[test]
+fn a_key_in_a_file_is_discovered_and_one_in_the_environment_is_static() {
+    let (config, rendered) = rendered();
+    let secrets = rendered["static_resources"]["secrets"].as_array().unwrap();
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(secrets[0]["name"], "eastus-key");
+    let files = secret_files(&config, &options("/state"));
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0].path, "/state/local-key.json");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_still_fails_over() {
+    let (_, rendered) = rendered();
+    let clusters = &rendered["static_resources"]["clusters"];
+    let endpoints =
+        |i: usize| clusters[i]["load_assignment"]["endpoints"].as_array().unwrap().len();
+    assert_eq!([endpoints(0), endpoints(1)], [2, 1]);
+}
+
+#[test]
+fn there_are_as_many_retries_as_other_backends_in_the_largest_pool() {
+    let (_, rendered) = rendered();
+    assert!(rendered.to_string().contains(r#""num_retries":2"#));
+}
+
+#[test]
+fn envoy_accepts_it() {
+    let Ok(envoy) = find::envoy(None) else {
+        println!("skipped: no Envoy on PATH or in .tools");
+        return;
+    };
+    version::ask(&envoy).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    fs::write(directory.path().join("key"), "secret").unwrap();
+    fs::write(directory.path().join("filter.wasm"), smallest_filter()).unwrap();
+
+    let raw = example(&format!("{path}/key"));
+    let config = config::check(&raw).unwrap();
+    let options = options(path);
+    for file in secret_files(&config, &options) {
+        fs::write(file.path, file.content.to_string()).unwrap();
+    }
+    let file = directory.path().join("envoy.json");
+    fs::write(&file, bootstrap(&config, &raw, &options).to_string()).unwrap();
+
+    let output = Command::new(envoy)
+        .args(["--mode", "validate", "--log-level", "warning", "-c"])
+        .arg(&file)
+        .envs(["KEY", "A", "B"].map(|name| (format!("SPILLWAY_TEST_{name}"), "x")))
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    assert!(!log.contains("deprecated"), "{log}");
+    assert!(!log.contains("limit to the number of allowed"), "{log}");
+}
+
+/// A module that Envoy loads into both seats and that does nothing: an empty function under the
+/// name of the ABI's version, a `malloc` that always gives the same place, and a memory.
+fn smallest_filter() -> Vec<u8> {
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    module.extend(b"\x01\x09\x02\x60\0\0\x60\x01\x7f\x01\x7f"); // types: () and (i32) -> i32
+    module.extend(b"\x03\x03\x02\0\x01"); // a function of each
+    module.extend(b"\x05\x03\x01\0\x01"); // a memory of one page
+    module.extend(b"\x07\x2d\x03\x17proxy_abi_version_0_2_1\0\0\x06malloc\0\x01\x06memory\x02\0");
+    module.extend(b"\x0a\x0a\x02\x02\0\x0b\x05\0\x41\x80\x08\x0b"); // nothing; 1024
+    module
+}

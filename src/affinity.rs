@@ -102,6 +102,7 @@ const TAG_CHARS: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn tags_of(model: &str, key: &[u8]) -> Tags {
         Tags(["eastus", "westus", "uksouth"].map(|backend| tag(key, model, backend)).into())

@@ -87,6 +87,7 @@ fn span(text: &str) -> Option<Millis> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     /// 2026-11-20 09:00:00 UTC.
     const NOW: Timestamp = Timestamp(1_795_165_200_000);

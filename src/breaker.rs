@@ -113,6 +113,7 @@ fn trip_time(announced: Option<Millis>, rule: &BreakerRule) -> Millis {
 mod tests {
     use super::*;
     use crate::config::StatusSet;
+    use crate::testing::test;
 
     const T0: Timestamp = Timestamp(1_000_000);
 

@@ -50,6 +50,7 @@ const BEARER: &[u8] = b"bearer ";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn keyring() -> Keyring {
         Keyring::new([("chat".into(), "k-chat".into()), ("batch".into(), "k-batch".into())])

@@ -38,6 +38,7 @@ fn split(pair: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn a_cookie_is_found_among_others() {

@@ -28,3 +28,6 @@ pub mod cli;
 pub mod envoy;
 #[cfg(target_os = "wasi")]
 mod filter;
+
+#[cfg(test)]
+mod testing;

@@ -81,6 +81,7 @@ fn is_missing_deployment(body: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::config::{BreakerScope, StatusSet};
+    use crate::testing::test;
 
     fn rules() -> (BreakerRule, RetryRule) {
         let breaker = BreakerRule {

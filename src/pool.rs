@@ -66,6 +66,7 @@ fn tier(pool: &[Member], may: impl Fn(usize) -> bool) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn pool(members: &[(u32, u32)]) -> Vec<Member> {
         let member = |(backend, &(priority, weight))| Member {

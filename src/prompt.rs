@@ -110,6 +110,7 @@ fn why(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn read(body: &str) -> Result<Option<String>, String> {
         NamedModel::read(body.as_bytes(), None).map(|named| named.map(|n| n.name))

@@ -138,6 +138,7 @@ const LONGEST_NAME: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn text(reply: &Reply) -> &str {
         std::str::from_utf8(&reply.body).expect("text")

@@ -114,6 +114,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn url(base_path: &str) -> BackendUrl {
         BackendUrl { tls: false, host: "h".into(), port: 80, base_path: base_path.into() }

@@ -64,6 +64,7 @@ impl Sub<Millis> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn spans_are_written_as_the_configuration_writes_them() {

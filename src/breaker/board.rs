@@ -116,6 +116,7 @@ const VERSION: u8 = 1;
 mod tests {
     use super::*;
     use crate::config::{BreakerScope, StatusSet};
+    use crate::testing::test;
     use crate::time::Millis;
 
     const T0: Timestamp = Timestamp(1_000_000);

@@ -48,6 +48,7 @@ const LONGEST: Millis = Millis(365 * 24 * 3_600_000);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn spans_are_read_as_they_are_written() {

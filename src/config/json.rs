@@ -104,6 +104,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn reads_what_serde_json_reads() {

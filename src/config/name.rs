@@ -103,6 +103,7 @@ pub fn variable(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn backends_are_named_like_hosts() {

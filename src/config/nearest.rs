@@ -50,6 +50,7 @@ fn distance_within(from: &[char], to: &str, limit: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn a_slip_of_the_finger_is_understood() {

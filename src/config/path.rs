@@ -16,6 +16,7 @@ pub fn index(parent: &str, index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn odd_keys_are_quoted() {

@@ -43,6 +43,7 @@ const UNITS: [(&str, u64); 8] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn sizes_are_read_as_they_are_written() {

@@ -80,6 +80,7 @@ const LIMITS: std::ops::RangeInclusive<u16> = 400..=599;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn ranges_are_read() {

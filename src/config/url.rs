@@ -127,6 +127,7 @@ fn not_a_url(message: &str, hint: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn parts(text: &str) -> (bool, String, u16, String) {
         let url = parse(text).unwrap();

@@ -55,6 +55,7 @@ const BOUNDARY: &[u8] = b"boundary=";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     const TYPE: &[u8] = b"multipart/form-data; boundary=\"--x\"";
 

@@ -1,5 +1,6 @@
 //! Whole files, right and wrong.
 
+use crate::testing::test;
 use serde_json::{Value, json};
 
 use super::check;

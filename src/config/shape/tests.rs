@@ -1,5 +1,6 @@
 //! The table against the reader: what it states is so.
 
+use crate::testing::test;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

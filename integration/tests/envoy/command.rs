@@ -42,22 +42,22 @@ async fn serving(region: &Region) -> (Started, SocketAddr, SocketAddr) {
 
 #[tokio::test]
 async fn sigterm_ends_it_once_running_requests_are_answered() {
-    ends_once_running_requests_are_answered(Signal::TERM).await;
+    ends_once_running_requests_are_answered(|up| up.signal(Signal::TERM)).await;
 }
 
 #[tokio::test]
-async fn sigint_ends_it_once_running_requests_are_answered() {
-    ends_once_running_requests_are_answered(Signal::INT).await;
+async fn ctrl_c_ends_it_once_running_requests_are_answered() {
+    ends_once_running_requests_are_answered(Started::ctrl_c).await;
 }
 
-async fn ends_once_running_requests_are_answered(signal: Signal) {
+async fn ends_once_running_requests_are_answered(ask: impl FnOnce(&Started)) {
     let eastus = region("eastus").await;
     let (mut up, at, _) = serving(&eastus).await;
     eastus.script(Fault { delay_ms: Some(1000), ..Fault::default() });
     let slow = tokio::spawn(async move { Client::at(at).send(&Call::chat("gpt-4o-mini")).await });
     eventually("the request", async || (eastus.count() == 1).then_some(())).await;
 
-    up.signal(signal);
+    ask(&up);
     eventually("a closed listener", async || TcpStream::connect(at).await.err()).await;
     assert!(!slow.is_finished(), "the listener closes before the request is answered");
     assert_eq!(slow.await.expect("an answer").status, 200);

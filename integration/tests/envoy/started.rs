@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use spillway_integration::eventually;
 use tempfile::TempDir;
 
@@ -27,6 +28,8 @@ impl Started {
             .current_dir(folder.path())
             .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
+            // As a shell starts it; the terminal's Ctrl-C then goes to all of the group.
+            .process_group(0)
             .stdout(file("stdout"))
             .stderr(file("stderr"))
             .spawn()
@@ -56,6 +59,11 @@ impl Started {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// What Ctrl-C in a terminal does: SIGINT for the process and all that share its group.
+    pub(crate) fn ctrl_c(&self) {
+        kill_process_group(Pid::from_child(&self.child), Signal::INT).expect("it runs");
     }
 
     pub(crate) async fn end(&mut self) -> ExitStatus {

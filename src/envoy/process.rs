@@ -110,6 +110,10 @@ pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<End, Pro
         }
         sleep(PAUSE);
     };
+    if is_quiet(launch.log_level) {
+        admin.set_log_level(launch.log_level).map_err(failed)?;
+        log.forget();
+    }
     log.show();
     on_ready(ready);
 
@@ -160,7 +164,10 @@ fn spawn(launch: &Launch<'_>) -> io::Result<Child> {
         .arg(launch.bootstrap)
         .arg("--admin-address-path")
         .arg(launch.directory.join(ADMIN_FILE))
-        .args(["--log-level", launch.log_level])
+        .args([
+            "--log-level",
+            if is_quiet(launch.log_level) { "warning" } else { launch.log_level },
+        ])
         // Restarts without a gap are the orchestrator's; without this, two gateways on a machine
         // would meet in the same shared memory.
         .arg("--disable-hot-restart")
@@ -170,6 +177,11 @@ fn spawn(launch: &Launch<'_>) -> io::Result<Child> {
         command.arg("--concurrency").arg(workers.to_string());
     }
     command.stdin(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn()
+}
+
+/// Whether this level would hide why Envoy does not start; it is set once Envoy has started.
+fn is_quiet(log_level: &str) -> bool {
+    matches!(log_level, "error" | "critical" | "off")
 }
 
 fn ready(admin_file: &Path) -> Option<(Admin, Ready)> {

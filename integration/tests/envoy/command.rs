@@ -112,6 +112,30 @@ async fn no_envoy_outlives_a_command_that_is_killed() {
     assert!(TcpStream::connect(at).await.is_err());
 }
 
+/// A level that hides why Envoy does not start is only set once it has.
+#[tokio::test]
+async fn a_quiet_envoy_still_says_why_it_does_not_start() {
+    let eastus = region("eastus").await;
+    let mut up = started(&eastus, &[&USUAL[..], &["--log-level", "off"]].concat());
+    let (at, _) = up.addresses().await;
+    assert_eq!(Client::at(at).send(&Call::chat("gpt-4o-mini")).await.status, 200);
+    up.signal(Signal::TERM);
+    assert_eq!(up.end().await.code(), Some(0));
+    assert_eq!(up.read("stderr").lines().count(), 2, "nothing of Envoy's: {}", up.read("stderr"));
+
+    let folder = folder();
+    fs::write(folder.path().join("spillway.yaml"), config(&eastus)).expect("a configuration");
+    fs::write(folder.path().join("none.wasm"), "not a module").expect("a file");
+    let mut command = Command::new(find::command());
+    command.args(["up", "--filter", "none.wasm", "--log-level", "off", "--envoy"]);
+    command.arg(find::envoy()).args(USUAL).env("KEY", "key-of-eastus");
+    let mut up = Started::new(folder, &mut command);
+    assert_eq!(up.end().await.code(), Some(2));
+    let stderr = up.read("stderr");
+    assert!(stderr.starts_with("error: Envoy did not start: Wasm VM failed "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "what, and where Envoy's log is: {stderr}");
+}
+
 /// Whether it is gone, or waits for somebody to ask for its status.
 fn has_ended(process: Pid) -> bool {
     let id = process.as_raw_nonzero();

@@ -161,7 +161,7 @@ figcaption { font-weight: 600; margin-bottom: .5rem; }
 .nowhere { fill: var(--soft); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--line);
+th, td { text-align: left; padding: .25rem .55rem .25rem 0; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 th { white-space: normal; vertical-align: bottom; }

@@ -17,7 +17,7 @@ stage_check() {
 
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter.
 stage_core() {
-    cargo test -p spillway
+    cargo test -p spillway -p spillway-scenarios
 }
 
 stage_simulator() {
@@ -80,6 +80,7 @@ run() {
             say "$stage: no test ran"
         fi
     fi
+    total=$((total + count))
     summary+=("$(printf '%-10s %-7s %4d s' "$stage" $outcome $((SECONDS - start)))$(
         [ "$count" = 0 ] || printf '  %5d tests' "$count"
     )")
@@ -97,6 +98,7 @@ export SPILLWAY_PYTHON_NEW=$tools/openai-newest/bin/python
 [ "$*" != all ] || set -- "${stages[@]}"
 
 summary=()
+total=0
 failed=0
 for stage; do needs "$stage"; done
 preparation=$SECONDS
@@ -106,4 +108,5 @@ say ""
 say "$(printf '%-10s %-7s %4d s' setup ok "$preparation")"
 printf '%s\n' "${summary[@]}"
 [ $failed = 0 ] || fail "not every stage passed; the logs are in .tools/logs"
-say "all passed in $SECONDS s"
+say "all stages passed in $SECONDS s"
+say "tests: $total passed, 0 failed"

@@ -55,6 +55,11 @@ impl Gateway {
         Setup { config, workers: 2, environment }
     }
 
+    /// A gateway with exactly this configuration and environment.
+    pub fn of(config: String, environment: Vec<(String, String)>) -> Setup {
+        Setup { config, workers: 2, environment }
+    }
+
     /// The address as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.at)

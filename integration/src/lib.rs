@@ -34,6 +34,6 @@ pub use call::{Answer, Call, Client};
 pub use gateway::{Gateway, Setup};
 pub use journal::{Journal, story};
 pub use python::Python;
-pub use raw::{Raw, RawAnswer};
+pub use raw::{Raw, RawAnswer, fields};
 pub use regions::{key_of, region, region_with};
 pub use wait::{eventually, time_passes};

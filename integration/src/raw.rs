@@ -21,6 +21,8 @@ pub struct RawAnswer {
     pub status: u16,
     /// Status line and headers, in lower case.
     pub head: String,
+    /// The headers' names in lower case, and their values as they came.
+    pub headers: Vec<(String, Vec<u8>)>,
     /// The body, without the chunks' sizes.
     pub body: Vec<u8>,
 }
@@ -51,6 +53,7 @@ impl Raw {
     /// Reads one answer.
     pub async fn answer(&mut self) -> RawAnswer {
         let head = self.until(b"\r\n\r\n").await;
+        let headers = fields(&head);
         let head = String::from_utf8_lossy(&head).to_lowercase();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status: u16 = status.unwrap_or_else(|| panic!("no status: {head}"));
@@ -67,7 +70,7 @@ impl Raw {
         } else {
             self.rest().await
         };
-        RawAnswer { status, head, body }
+        RawAnswer { status, head, headers, body }
     }
 
     /// Reads until the other side closes.
@@ -120,6 +123,17 @@ impl Raw {
     fn so_far(&self) -> String {
         String::from_utf8_lossy(&self.read).into_owned()
     }
+}
+
+/// The fields of a head, without its first line.
+pub fn fields(head: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1);
+    let field = |line: &[u8]| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let name = String::from_utf8_lossy(&line[..colon]).to_lowercase();
+        Some((name, line[colon + 1..].trim_ascii().to_vec()))
+    };
+    lines.filter_map(field).collect()
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);

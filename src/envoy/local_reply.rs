@@ -4,12 +4,9 @@
 //! the upstream's address. Clients get fixed texts instead, as JSON, worded for whoever reads
 //! them in a stack trace.
 //!
-//! The filter's own replies must keep their text. They carry neither a response flag nor response
-//! code details, and every reply of Envoy's own carries details, so each mapper that has a text
-//! asks for one of the two.
-//!
-//! Every reply tells the request's id, as backends' answers do: it is what a client that asks for
-//! help can be found by in the access log. Only the first mapper that fits is used, so each adds it.
+//! The filter's own replies must pass untouched. They carry neither a response flag nor response
+//! code details, and every reply of Envoy's own carries details, so each mapper asks for one of
+//! the two.
 
 use serde_json::{Value, json};
 
@@ -120,23 +117,7 @@ const REPLIES: [Reply; 13] = [
 
 /// The rewriting of Envoy's own replies.
 pub(super) fn local_replies() -> Value {
-    let mut mappers: Vec<Value> = REPLIES.iter().map(mapper).collect();
-    mappers.push(json!({ "filter": every_reply(), "headers_to_add": request_id() }));
-    json!({ "mappers": mappers })
-}
-
-fn every_reply() -> Value {
-    json!({ "status_code_filter": { "comparison": {
-        "op": "GE",
-        "value": { "default_value": 100, "runtime_key": "spillway.every_reply" },
-    }}})
-}
-
-fn request_id() -> Value {
-    json!([{
-        "header": { "key": "x-request-id", "value": "%REQ(X-REQUEST-ID)%" },
-        "append_action": "ADD_IF_ABSENT",
-    }])
+    json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<Value>>() })
 }
 
 fn mapper(reply: &Reply) -> Value {
@@ -148,7 +129,6 @@ fn mapper(reply: &Reply) -> Value {
     }});
     json!({
         "filter": filter(&reply.when),
-        "headers_to_add": request_id(),
         "body_format_override": {
             // Text, not `json_format`: that sorts the keys and turns `null` into a string.
             "text_format_source": { "inline_string": body.to_string() },

@@ -1,0 +1,164 @@
+//! A gateway, four backends and a client, for one story.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use spillway_integration::{Gateway, Raw, eventually};
+use spillway_scenarios::http::{Answer, Headers, Reaction, Received, Request};
+use spillway_scenarios::stage::Stage;
+use spillway_scenarios::story::{REGIONS, Story, environment};
+use tokio::runtime::Runtime;
+
+use super::backend::Backend;
+
+/// The stage.
+pub(super) struct OnEnvoy {
+    // Ended before the backends' runtime is.
+    gateway: Gateway,
+    backends: BTreeMap<&'static str, Backend>,
+    runtime: Runtime,
+    sent: usize,
+    /// When each backend was last asked.
+    asked: BTreeMap<&'static str, Instant>,
+}
+
+impl OnEnvoy {
+    /// One worker: whose turn it is, is known to each worker for itself.
+    pub(super) fn set(story: &Story) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let (backends, gateway) = runtime.block_on(async {
+            let backends: BTreeMap<_, _> =
+                REGIONS.into_iter().map(|name| (name, Backend::start(name))).collect();
+            let config = story.config(|name| format!("http://{}", backends[name].address));
+            let environment = environment().into_iter().collect();
+            let gateway = Gateway::of(config.to_string(), environment).workers(1).start().await;
+            (backends, gateway)
+        });
+        Self { gateway, backends, runtime, sent: 0, asked: BTreeMap::new() }
+    }
+}
+
+impl Stage for OnEnvoy {
+    #[allow(clippy::disallowed_methods, reason = "Envoy looks at the clock on the wall")]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn authority(&self, backend: &str) -> String {
+        self.backends[backend].address.to_string()
+    }
+
+    fn script(&mut self, backend: &str, reactions: Vec<Reaction>) {
+        self.backends[backend].script(reactions);
+    }
+
+    fn set_reachable(&mut self, backend: &str, reachable: bool) {
+        let backend = self.backends.get_mut(backend).expect("a backend");
+        self.runtime
+            .block_on(async { if reachable { backend.listen() } else { backend.refuse().await } });
+    }
+
+    fn send(&mut self, request: &Request) -> Answer {
+        self.sent += 1;
+        let before = REGIONS.map(|name| self.received(name).len());
+        let at = self.gateway.at;
+        let answer = self.runtime.block_on(async {
+            let mut raw = Raw::connect(at).await;
+            let parts = wire(request);
+            let cut = parts.len() > 1;
+            for part in parts {
+                raw.write_what_is_taken(&part).await;
+                if cut {
+                    tokio::time::sleep(BETWEEN_PARTS).await;
+                }
+            }
+            raw.answer().await
+        });
+        for (name, before) in REGIONS.into_iter().zip(before) {
+            if self.received(name).len() > before {
+                self.asked.insert(name, Instant::now());
+            }
+        }
+        let headers = Headers(answer.headers);
+        Answer { status: answer.status, headers, body: answer.body, cuts: Vec::new() }
+    }
+
+    fn received(&self, backend: &str) -> Vec<Received> {
+        self.backends[backend].received()
+    }
+
+    fn noted(&self, word: &str) -> String {
+        let line = self.runtime.block_on(eventually("the access log", async || {
+            let lines = self.gateway.log_lines();
+            (lines.len() >= self.sent).then(|| lines.last().cloned()).flatten()
+        }));
+        line[word].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn expect_rest(&mut self, backend: &str, rest: Duration, probe: &Request) {
+        let told = self.asked.get(backend).copied().expect("it was told something");
+        let before = self.received(backend).len();
+        let over = loop {
+            let asked = Instant::now();
+            self.send(probe);
+            if self.received(backend).len() > before {
+                break asked.saturating_duration_since(told);
+            }
+            assert!(told.elapsed() < rest + LATE, "{backend} rests longer than {rest:?}");
+            std::thread::sleep(PAUSE);
+        };
+        // It was told a little before we looked at the clock.
+        assert!(over + EARLY >= rest, "{backend} rested {over:?} of {rest:?}");
+    }
+}
+
+/// The request as it is written, in the parts that it is written in.
+fn wire(request: &Request) -> Vec<Vec<u8>> {
+    let mut head = format!("{} ", request.method).into_bytes();
+    head.extend(&request.path);
+    head.extend(b" HTTP/1.1\r\n");
+    if request.headers.get("host").is_none() {
+        head.extend(b"host: gateway\r\n");
+    }
+    for (name, value) in &request.headers.0 {
+        head.extend(name.as_bytes());
+        head.extend(b": ");
+        head.extend(value);
+        head.extend(b"\r\n");
+    }
+    if request.streamed {
+        head.extend(b"transfer-encoding: chunked\r\n");
+    } else if !request.body.is_empty() || request.method == "POST" {
+        head.extend(format!("content-length: {}\r\n", request.body.len()).bytes());
+    }
+    head.extend(b"\r\n");
+    let chunk = |part: Vec<u8>| {
+        if request.streamed {
+            [format!("{:x}\r\n", part.len()).as_bytes(), &part, b"\r\n"].concat()
+        } else {
+            part
+        }
+    };
+    let mut parts: Vec<Vec<u8>> = request.parts().into_iter().map(chunk).collect();
+    match parts.first_mut() {
+        Some(first) if request.cuts.is_empty() => *first = [head, std::mem::take(first)].concat(),
+        _ => parts.insert(0, head),
+    }
+    if request.streamed {
+        let mut end = b"0\r\n".to_vec();
+        for (name, value) in &request.trailers.0 {
+            end.extend(name.as_bytes());
+            end.extend(b": ");
+            end.extend(value);
+            end.extend(b"\r\n");
+        }
+        end.extend(b"\r\n");
+        parts.push(end);
+    }
+    parts
+}
+
+const BETWEEN_PARTS: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(5);
+const EARLY: Duration = Duration::from_millis(100);
+const LATE: Duration = Duration::from_secs(2);

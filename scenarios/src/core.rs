@@ -1,0 +1,312 @@
+//! The pure core in the seats: events in, effects carried out on the model of Envoy.
+//!
+//! This is to the model what `spillway`'s own `filter` is to Envoy, and does the same in the same
+//! order; the second stage, with the built filter, shows that the two agree.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
+
+use serde_json::Value;
+use spillway::affinity::set_cookie;
+use spillway::announced::Announcement;
+use spillway::breaker::board::{Board, Record};
+use spillway::config::{SecureCookie, check};
+use spillway::exchange::effect::{Note, RETRY};
+use spillway::exchange::event::{self, Head};
+use spillway::exchange::{Effect, Event, Exchange, Passing, World};
+use spillway::gateway::Gateway;
+use spillway::pool::Rotation;
+use spillway::reply::Reply;
+use spillway::time::Timestamp;
+
+use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
+use crate::http::{Answer, Headers};
+use crate::story::{Story, environment};
+
+/// A stage of the pure core with this story's configuration.
+pub fn stage(story: &Story) -> Envoy<Core> {
+    Envoy::new(story, Box::new(Core::new))
+}
+
+/// The pure core on one worker.
+pub struct Core {
+    gateway: Rc<Gateway>,
+    rotations: Vec<Rotation>,
+    clock: Clock,
+    shared: Shared,
+    last: u32,
+    contexts: BTreeMap<u32, Context>,
+    exchanges: BTreeMap<u32, Exchange>,
+}
+
+struct Context {
+    seat: Seat,
+    exchange: u32,
+    awaits: Awaits,
+}
+
+/// What a stream is held for.
+#[derive(Clone, Copy, PartialEq)]
+enum Awaits {
+    Nothing,
+    Body,
+    End,
+}
+
+impl Core {
+    /// A worker with this configuration.
+    pub fn new(config: &Value, clock: &Clock, shared: &Shared) -> Self {
+        let config = check(config).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let environment = environment();
+        let gateway = Gateway::new(config, |name| environment.get(name).cloned());
+        let gateway = gateway.unwrap_or_else(|problems| panic!("{problems:#?}"));
+        Self {
+            rotations: gateway.rotations(),
+            gateway: Rc::new(gateway),
+            clock: clock.clone(),
+            shared: shared.clone(),
+            last: 0,
+            contexts: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        let since = self.clock.get().duration_since(UNIX_EPOCH).expect("after 1970");
+        Timestamp(u64::try_from(since.as_millis()).expect("not that late"))
+    }
+
+    fn tell(&mut self, context: u32, event: Event<'_>, stream: &mut Stream) -> Action {
+        let (now, shared) = (self.now(), self.shared.clone());
+        let fetch = || Board::decode(&shared.borrow().get(BOARD).cloned().unwrap_or_default().0);
+        let mut world = World::new(now, &mut self.rotations, &fetch);
+        let id = self.contexts[&context].exchange;
+        let exchange = self.exchanges.get_mut(&id).expect("open");
+        let effects = exchange.on(event, &mut world);
+        self.carry_out(context, effects, stream)
+    }
+
+    fn pass(&mut self, context: u32, passing: Passing, stream: &mut Stream) -> Action {
+        let exchange = self.exchanges.get_mut(&self.contexts[&context].exchange).expect("open");
+        let effect = exchange.pass(passing);
+        self.carry_out(context, effect, stream)
+    }
+
+    fn carry_out(
+        &mut self,
+        context: u32,
+        effects: impl IntoIterator<Item = Effect>,
+        stream: &mut Stream,
+    ) -> Action {
+        let mut action = Action::Continue;
+        for effect in effects {
+            match effect {
+                Effect::AskBody => return self.ask_body(context, stream),
+                Effect::AwaitBody | Effect::HoldAnswer => {
+                    self.await_now(context, Awaits::Body);
+                    action = Action::Pause;
+                }
+                Effect::AwaitEnd => {
+                    self.await_now(context, Awaits::End);
+                    action = Action::Pause;
+                }
+                Effect::Reply(reply) => {
+                    stream.filter_state.insert("spillway.attempts".into(), reply.reason.into());
+                    stream.reply = Some(answer(&reply));
+                    action = Action::Pause;
+                }
+                Effect::SendTo { backend, retries } => {
+                    let id = self.contexts[&context].exchange;
+                    stream.filter_state.insert(TICKET.into(), id.to_be_bytes().into());
+                    stream.filter_state.insert(CLUSTER.into(), backend.into());
+                    request(stream).set("x-envoy-max-retries", retries.to_string());
+                    stream.route_cleared = true;
+                }
+                Effect::Record(record) => self.record(&record),
+                other => carry_out(other, stream),
+            }
+        }
+        action
+    }
+
+    fn ask_body(&mut self, context: u32, stream: &mut Stream) -> Action {
+        let content_type = request(stream).get("content-type").map(<[u8]>::to_vec);
+        self.tell(context, Event::BodyAhead { content_type }, stream)
+    }
+
+    fn await_now(&mut self, context: u32, what: Awaits) -> Awaits {
+        let awaits = &mut self.contexts.get_mut(&context).expect("open").awaits;
+        std::mem::replace(awaits, what)
+    }
+
+    fn record(&self, record: &Record) {
+        let mut shared = self.shared.borrow_mut();
+        let (bytes, cas) = shared.get(BOARD).cloned().unwrap_or_default();
+        let mut board = Board::decode(&bytes);
+        if board.record(record, self.now()) {
+            shared.set(BOARD, &board.encode(self.now()), cas);
+        }
+    }
+
+    fn arrived(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        let mut header = |name: &str| request(stream).get(name).map(<[u8]>::to_vec);
+        let head = Head {
+            path: header(":path").unwrap_or_default(),
+            api_key: header("api-key"),
+            authorization: header("authorization"),
+            cookie: header("cookie").filter(|_| self.gateway.wants_cookie()),
+            has_body: !end,
+            content_length: header("content-length").filter(|_| !end),
+        };
+        self.tell(context, Event::Arrived(head), stream)
+    }
+
+    fn attempt_starts(&mut self, context: u32, stream: &mut Stream) -> Action {
+        let ticket = stream.filter_state.get(TICKET).and_then(|id| id.as_slice().try_into().ok());
+        self.contexts.get_mut(&context).expect("open").exchange =
+            u32::from_be_bytes(ticket.expect("the gateway seat left a ticket"));
+        self.tell(context, Event::AttemptStarts, stream)
+    }
+
+    fn answered(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        let header = |name| stream.answer.as_ref()?.get(name).map(<[u8]>::to_vec);
+        let announcement = Announcement {
+            retry_after_ms: header("retry-after-ms"),
+            retry_after: header("retry-after"),
+            reset_requests: header("x-ratelimit-reset-requests"),
+            reset_tokens: header("x-ratelimit-reset-tokens"),
+        };
+        let readable = !end && header("content-encoding").is_none();
+        let answer = event::Answer { status: status(stream), announcement, readable };
+        self.tell(context, Event::Answered(answer), stream)
+    }
+
+    fn leaving(&mut self, context: u32, stream: &mut Stream) -> Action {
+        let wanted = self.gateway.config.answer_headers.region;
+        let region = stream.answer.as_ref().and_then(|a| a.get("x-ms-region")).map(<[u8]>::to_vec);
+        let status = status(stream);
+        self.tell(context, Event::Leaving { status, region: region.filter(|_| wanted) }, stream)
+    }
+
+    fn body(&mut self, context: u32, size: usize, end: bool, stream: &mut Stream) -> Action {
+        let Context { seat, awaits, .. } = self.contexts[&context];
+        match (seat, awaits) {
+            (Seat::Backend, _) => self.pass(context, Passing::ToBackend(size), stream),
+            (_, Awaits::Nothing) => self.pass(context, Passing::FromClient(size), stream),
+            _ if end => self.ended(context, stream),
+            _ => Action::Pause,
+        }
+    }
+
+    /// The client's request is complete.
+    fn ended(&mut self, context: u32, stream: &mut Stream) -> Action {
+        match self.await_now(context, Awaits::Nothing) {
+            Awaits::Nothing => Action::Continue,
+            Awaits::End => self.tell(context, Event::Complete, stream),
+            Awaits::Body => {
+                let body = stream.request_body.clone().unwrap_or_default();
+                self.tell(context, Event::Body(&body), stream)
+            }
+        }
+    }
+
+    fn answer_body(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        if self.contexts[&context].awaits == Awaits::Nothing {
+            return Action::Continue;
+        }
+        if !end {
+            return Action::Pause;
+        }
+        self.await_now(context, Awaits::Nothing);
+        let body = stream.answer_body.clone().unwrap_or_default();
+        self.tell(context, Event::AnswerBody(&body), stream)
+    }
+}
+
+impl Seats for Core {
+    fn open(&mut self, seat: Seat) -> u32 {
+        self.last += 1;
+        let context = Context { seat, exchange: self.last, awaits: Awaits::Nothing };
+        self.contexts.insert(self.last, context);
+        if seat == Seat::Gateway {
+            self.exchanges.insert(self.last, Exchange::new(self.gateway.clone()));
+        }
+        self.last
+    }
+
+    fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
+        match (self.contexts[&context].seat, callback) {
+            (Seat::Gateway, Callback::RequestHeaders { end }) => self.arrived(context, end, stream),
+            (Seat::Backend, Callback::RequestHeaders { .. }) => {
+                self.attempt_starts(context, stream)
+            }
+            (_, Callback::RequestBody { size, end }) => self.body(context, size, end, stream),
+            (Seat::Gateway, Callback::RequestTrailers) => self.ended(context, stream),
+            (Seat::Gateway, Callback::AnswerHeaders { .. }) => self.leaving(context, stream),
+            (Seat::Backend, Callback::AnswerHeaders { end }) => self.answered(context, end, stream),
+            (Seat::Backend, Callback::AnswerBody { end, .. }) => {
+                self.answer_body(context, end, stream)
+            }
+            _ => Action::Continue,
+        }
+    }
+
+    fn close(&mut self, context: u32) {
+        self.contexts.remove(&context);
+        self.exchanges.remove(&context);
+    }
+}
+
+fn carry_out(effect: Effect, stream: &mut Stream) {
+    match effect {
+        Effect::FailOverTo(backend) => {
+            stream.filter_state.insert(CLUSTER.into(), backend.into());
+        }
+        Effect::SetRequestHeader(name, value) => request(stream).set(name, value),
+        Effect::RemoveRequestHeader(name) => request(stream).remove(name),
+        Effect::ReplaceBody { place, with } => {
+            stream.request_body.as_mut().expect("a body passes").splice(place, with);
+        }
+        Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
+        Effect::SetAnswerHeader(name, value) => leaving(stream).set(name, value),
+        Effect::RemoveAnswerHeader(name) => leaving(stream).remove(name),
+        Effect::IssueCookie { affinity, value } => {
+            let cookie = set_cookie(&affinity, &value, affinity.secure == SecureCookie::Always);
+            leaving(stream).add("set-cookie", cookie);
+        }
+        Effect::Note(note, text) => {
+            let name = match note {
+                Note::Model => "spillway.model",
+                Note::Client => "spillway.client",
+                Note::Attempts => "spillway.attempts",
+            };
+            stream.filter_state.insert(name.into(), text.into());
+        }
+        other => panic!("nothing carries out {other:?}"),
+    }
+}
+
+fn request(stream: &mut Stream) -> &mut Headers {
+    stream.request.as_mut().expect("the request passes")
+}
+
+fn leaving(stream: &mut Stream) -> &mut Headers {
+    stream.answer.as_mut().expect("the answer passes")
+}
+
+fn status(stream: &Stream) -> u16 {
+    let status = stream.answer.as_ref().and_then(|headers| headers.text(":status"));
+    status.and_then(|text| text.parse().ok()).expect("a status")
+}
+
+fn answer(reply: &Reply) -> Answer {
+    let headers = reply.headers.iter();
+    let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
+    let headers = Headers(headers.collect());
+    Answer { status: reply.status, headers, body: reply.body.clone(), cuts: Vec::new() }
+}
+
+const BOARD: &str = "spillway.board";
+const CLUSTER: &str = "spillway.cluster";
+const TICKET: &str = "spillway.exchange";

@@ -1,0 +1,140 @@
+//! A model of Envoy, as far as Spillway depends on it.
+//!
+//! It runs one request at a time through both seats the way Envoy's filter chain and router do,
+//! with those of Envoy's ways that shape the filter (each was seen on a real one):
+//!
+//! - The route's cluster comes from filter state: once, when the gateway seat has cleared the
+//!   route cache, and again before each retry.
+//! - The upstream request's headers stay between attempts, the injected credential included; the
+//!   body starts from the original each time.
+//! - A retry happens while `x-envoy-max-retries` allows it: after an answer with the retry header,
+//!   and after a failure without an answer, of which the backend seat hears nothing.
+//! - Request headers cannot be read once the request has passed.
+//! - A paused body is handed over as a whole that grows; one that passes, in parts.
+//! - A body that has to be held and is longer than may be gets 413.
+//! - Local replies, Envoy's and the filter's, run through the gateway seat's answer path.
+//!
+//! What sits in the seats is [`Seats`]: the pure core, or the built filter in a host.
+
+mod attempt;
+mod backend;
+mod router;
+mod stage;
+mod stream;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+pub use backend::Backend;
+pub use stream::Stream;
+
+use crate::story::Story;
+
+/// What sits in the two seats, on one worker.
+pub trait Seats {
+    /// A new stream in this seat.
+    fn open(&mut self, seat: Seat) -> u32;
+    /// Something happens to it.
+    fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action;
+    /// It is over.
+    fn close(&mut self, context: u32);
+}
+
+/// A place in the filter chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// The listener's.
+    Gateway,
+    /// A cluster's.
+    Backend,
+}
+
+/// A callback of Envoy's. `end`: nothing follows. `size`: bytes that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are Envoy's")]
+pub enum Callback {
+    RequestHeaders { end: bool },
+    RequestBody { size: usize, end: bool },
+    RequestTrailers,
+    AnswerHeaders { end: bool },
+    AnswerBody { size: usize, end: bool },
+    Log,
+}
+
+/// What a callback wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Go on.
+    Continue,
+    /// Hold the stream.
+    Pause,
+}
+
+/// The clock that everyone looks at.
+pub type Clock = Rc<Cell<SystemTime>>;
+
+/// What every worker shares and no reload clears: the host's shared data.
+pub type Shared = Rc<RefCell<SharedData>>;
+
+/// Values by key, each with the number of its last change.
+#[derive(Debug, Default)]
+pub struct SharedData {
+    values: std::collections::BTreeMap<String, (Vec<u8>, u32)>,
+    changes: u32,
+}
+
+impl SharedData {
+    /// The value and the number of its last change.
+    pub fn get(&self, key: &str) -> Option<&(Vec<u8>, u32)> {
+        self.values.get(key)
+    }
+
+    /// Sets a value; with a `cas` other than 0 only where its last change has that number, or
+    /// where there is no value: then every write is unconditional. Tells whether it was set.
+    pub fn set(&mut self, key: &str, value: &[u8], cas: u32) -> bool {
+        if self.values.get(key).is_some_and(|(_, last)| cas != 0 && cas != *last) {
+            return false;
+        }
+        self.changes += 1;
+        self.values.insert(key.to_owned(), (value.to_vec(), self.changes));
+        true
+    }
+}
+
+/// Makes what sits in a worker's seats from a configuration.
+pub type Seating<S> = Box<dyn Fn(&Value, &Clock, &Shared) -> S>;
+
+/// Envoy with workers and backends.
+pub struct Envoy<S> {
+    seating: Seating<S>,
+    config: Value,
+    workers: Vec<S>,
+    worker: usize,
+    clock: Clock,
+    shared: Shared,
+    backends: Vec<Backend>,
+    /// The longest body that is held (`request_body_buffer_limit`).
+    most: u64,
+    /// What the last request left for the access log.
+    notes: Vec<(String, Vec<u8>)>,
+}
+
+impl<S: Seats> Envoy<S> {
+    /// An Envoy with one worker and the story's configuration.
+    pub fn new(story: &Story, seating: Seating<S>) -> Self {
+        let clock = Clock::new(Cell::new(SystemTime::UNIX_EPOCH + NINE_O_CLOCK));
+        let shared = Shared::default();
+        let config = story.config(|backend| format!("http://{backend}.test"));
+        let workers = vec![seating(&config, &clock, &shared)];
+        let backends = Backend::all(&config);
+        let most = spillway::config::check(&config).map_or(0, |config| config.max_request_body);
+        let notes = Vec::new();
+        Self { seating, config, workers, worker: 0, clock, shared, backends, most, notes }
+    }
+}
+
+/// 2026-11-20 09:00:00 UTC, and a little: not every request comes on the second.
+const NINE_O_CLOCK: Duration = Duration::from_millis(1_795_165_200_250);

@@ -1,0 +1,161 @@
+//! A request's way: the gateway seat, the router with its retries, and the way back.
+
+use std::time::Duration;
+
+use super::attempt::{End, Kept};
+use super::backend::with_status;
+use super::{Action, Callback, Envoy, Seat, Seats, Stream};
+use crate::http::{Answer, Headers, Request};
+
+impl<S: Seats> Envoy<S> {
+    /// Takes a client's request to its answer.
+    pub(super) fn serve(&mut self, request: &Request) -> Answer {
+        let mut stream = Stream::default();
+        let gateway = self.workers[self.worker].open(Seat::Gateway);
+        self.gateway_seat(gateway, request, &mut stream);
+        let answer = match stream.reply.take() {
+            Some(reply) => Answer { headers: with_status(&reply), ..reply },
+            None => self.route(request, &mut stream),
+        };
+        let answer = self.leave(gateway, answer, &mut stream);
+        self.workers[self.worker].on(gateway, Callback::Log, &mut stream);
+        self.workers[self.worker].close(gateway);
+        self.notes = stream.filter_state.into_iter().collect();
+        answer
+    }
+
+    /// The listener's filters. The request goes on, or there is a reply.
+    fn gateway_seat(&mut self, gateway: u32, request: &Request, stream: &mut Stream) {
+        let seats = &mut self.workers[self.worker];
+        let has_trailers = !request.trailers.0.is_empty();
+        stream.request = Some(arriving(request));
+        let end = request.body.is_empty() && !has_trailers;
+        let mut held = seats.on(gateway, Callback::RequestHeaders { end }, stream) == Action::Pause;
+        let mut parts = request.parts();
+        if request.streamed && !has_trailers && !parts.is_empty() {
+            // The end of a body of unannounced length comes on its own, with nothing in it.
+            parts.push(Vec::new());
+        }
+        let mut there = Vec::new();
+        for (number, part) in parts.iter().enumerate() {
+            if stream.reply.is_some() {
+                return;
+            }
+            there = if held { [there, part.clone()].concat() } else { part.clone() };
+            if held && there.len() as u64 > self.most {
+                stream.reply = Some(too_long());
+                return;
+            }
+            stream.request_body = Some(there.clone());
+            let end = number + 1 == parts.len() && !has_trailers;
+            let callback = Callback::RequestBody { size: there.len(), end };
+            held = seats.on(gateway, callback, stream) == Action::Pause;
+            assert_eq!(
+                stream.request_body.take().as_ref(),
+                Some(&there),
+                "the gateway seat's body"
+            );
+        }
+        if has_trailers && stream.reply.is_none() {
+            stream.request_body = Some(there);
+            held = seats.on(gateway, Callback::RequestTrailers, stream) == Action::Pause;
+            stream.request_body = None;
+        }
+        assert!(!held || stream.reply.is_some(), "the request is held for ever");
+    }
+
+    fn route(&mut self, request: &Request, stream: &mut Stream) -> Answer {
+        // The first choice of a cluster was made before any filter ran, in an empty state.
+        assert!(stream.route_cleared, "the route was not chosen again");
+        let mut headers = stream.request.take().unwrap_or_default();
+        let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let retries: u64 = number(headers.text(MAX_RETRIES)).expect("the retries are limited");
+        let timeout = number(headers.text(PER_TRY_TIMEOUT)).map(Duration::from_millis);
+        for name in [&[MAX_RETRIES, PER_TRY_TIMEOUT][..], &REMOVED].concat() {
+            headers.remove(name);
+        }
+        let mut kept = Kept {
+            headers,
+            parts: request.parts(),
+            has_trailers: !request.trailers.0.is_empty(),
+            timeout,
+        };
+        let mut left = retries;
+        loop {
+            let name = stream.cluster().expect("a cluster is named");
+            let at = self.backends.iter().position(|backend| backend.name == name);
+            let at = at.unwrap_or_else(|| panic!("no cluster is called {name}"));
+            match self.attempt(at, &mut kept, stream) {
+                End::Retriable(_) | End::Silence(_) if left > 0 => left -= 1,
+                End::Answer(answer) | End::Retriable(answer) => return answer,
+                End::Silence(status) => return local_reply(status),
+            }
+        }
+    }
+
+    /// The answer's way through the listener's filters to the client.
+    fn leave(&mut self, gateway: u32, answer: Answer, stream: &mut Stream) -> Answer {
+        let seats = &mut self.workers[self.worker];
+        stream.request = None;
+        let Answer { mut headers, body, cuts, .. } = answer;
+        headers.remove(RETRY);
+        stream.answer = Some(headers);
+        let end = body.is_empty();
+        let action = seats.on(gateway, Callback::AnswerHeaders { end }, stream);
+        assert_eq!(action, Action::Continue, "the gateway seat never holds an answer");
+        let mut headers = stream.answer.take().unwrap_or_default();
+        let mut passed = Vec::new();
+        let answer = Answer { body, cuts, ..Answer::default() };
+        let parts = answer.parts();
+        for (number, part) in parts.iter().enumerate() {
+            let callback =
+                Callback::AnswerBody { size: part.len(), end: number + 1 == parts.len() };
+            stream.answer_body = Some(part.clone());
+            assert_eq!(seats.on(gateway, callback, stream), Action::Continue);
+            passed.extend(stream.answer_body.take().unwrap_or_default());
+        }
+        let status = headers.text(":status").and_then(|text| text.parse().ok()).expect("a status");
+        headers.remove(":status");
+        Answer { status, headers, body: passed, cuts: Vec::new() }
+    }
+}
+
+/// A request's headers as Envoy's connection manager hands them on: what only Envoy may say to
+/// itself is removed, and what it adds is added.
+fn arriving(request: &Request) -> Headers {
+    let mut headers = Headers::default();
+    headers.set(":method", request.method.as_bytes());
+    headers.set(":path", request.path.clone());
+    headers.set(":authority", "gateway.test");
+    headers.set(":scheme", "http");
+    let own = request.headers.0.iter().filter(|(name, _)| !name.starts_with("x-envoy-"));
+    headers.0.extend(own.cloned());
+    headers.set("x-forwarded-proto", "http");
+    headers.set("x-request-id", "a-request-id");
+    if request.streamed {
+        headers.set("transfer-encoding", "chunked");
+    } else if !request.body.is_empty() {
+        headers.set("content-length", request.body.len().to_string());
+    }
+    headers
+}
+
+/// Envoy's own answer to a body that is longer than it may hold.
+fn too_long() -> Answer {
+    Answer::json(413, r#"{"error":{"message":"Envoy's","code":"request_too_large"}}"#)
+}
+
+/// Envoy's own answer where no backend gave one; its text is configured elsewhere.
+fn local_reply(status: u16) -> Answer {
+    let body = r#"{"error":{"message":"Envoy's","type":"server_error","code":"local_reply"}}"#;
+    let reply = Answer::json(status, body);
+    Answer { headers: with_status(&reply), ..reply }
+}
+
+/// The header of an answer that asks for another attempt.
+pub(super) const RETRY: &str = "x-spillway-retry";
+const MAX_RETRIES: &str = "x-envoy-max-retries";
+const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+
+/// What the route removes from requests (`request_headers_to_remove`).
+const REMOVED: [&str; 3] = ["x-forwarded-proto", "x-forwarded-for", RETRY];

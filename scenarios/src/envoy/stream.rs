@@ -1,0 +1,46 @@
+//! What Envoy holds of one request while it is under way.
+
+use std::collections::BTreeMap;
+
+use crate::http::{Answer, Headers};
+
+/// One request and its answer, as a callback sees them: what cannot be read now is not there.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// The request's headers, while it passes.
+    pub request: Option<Headers>,
+    /// The part of the request's body that is there.
+    pub request_body: Option<Vec<u8>>,
+    /// The answer's headers, while it passes.
+    pub answer: Option<Headers>,
+    /// The part of the answer's body that is there.
+    pub answer_body: Option<Vec<u8>>,
+    /// The stream's filter state, without the `wasm.` that Envoy puts before each name.
+    pub filter_state: BTreeMap<String, Vec<u8>>,
+    /// The route cache was cleared, so that the cluster is chosen again.
+    pub route_cleared: bool,
+    /// The answer that the filter gave by itself.
+    pub reply: Option<Answer>,
+}
+
+impl Stream {
+    /// Replaces `length` bytes from `start` on of the request's body, which Envoy only does at its
+    /// front. False: it does not.
+    pub fn replace_request_body(&mut self, start: usize, length: usize, with: &[u8]) -> bool {
+        let Some(body) = &mut self.request_body else { return false };
+        if start == 0 {
+            assert!(length <= body.len(), "more is drained than is there");
+            body.splice(..length, with.iter().copied());
+        } else if start >= body.len() {
+            body.extend_from_slice(with);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn cluster(&self) -> Option<String> {
+        let name = self.filter_state.get("spillway.cluster")?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+}

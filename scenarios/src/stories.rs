@@ -1,0 +1,65 @@
+//! All stories, by capability.
+
+mod admission;
+mod affinity;
+mod bad_input;
+mod bodies;
+mod breaker;
+mod exhausted;
+mod failover;
+mod pools;
+mod refusals;
+mod routing;
+mod visibility;
+
+use std::sync::LazyLock;
+
+use crate::story::Story;
+
+/// Every story.
+pub fn all() -> &'static [Story] {
+    static ALL: LazyLock<Vec<Story>> = LazyLock::new(|| {
+        let by_capability = [
+            pools::STORIES,
+            failover::STORIES,
+            refusals::STORIES,
+            breaker::STORIES,
+            exhausted::STORIES,
+            routing::STORIES,
+            bodies::STORIES,
+            admission::STORIES,
+            affinity::STORIES,
+            visibility::STORIES,
+            bad_input::STORIES,
+        ];
+        by_capability.concat()
+    });
+    &ALL
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::all;
+
+    #[test]
+    fn every_story_has_a_name_of_its_own_and_shows_a_behaviour() {
+        let names: BTreeSet<_> = all().iter().map(|story| story.name).collect();
+        assert_eq!(names.len(), all().len());
+        for story in all() {
+            assert!(!story.behaviours.is_empty(), "{}", story.name);
+            assert!(story.behaviours.iter().all(|number| (1..=36).contains(number)));
+        }
+    }
+
+    /// What the checklist asks of tokens (30, 32), of streams as they flow (31) and of the labs'
+    /// own clients (34) is shown elsewhere.
+    #[test]
+    fn together_they_show_every_behaviour_of_the_filter() {
+        let shown: BTreeSet<u8> =
+            all().iter().flat_map(|story| story.behaviours).copied().collect();
+        let missing: Vec<u8> = (1..=36).filter(|number| !shown.contains(number)).collect();
+        assert_eq!(missing, [30, 31, 32, 34]);
+    }
+}

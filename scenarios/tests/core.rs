@@ -1,0 +1,8 @@
+//! The first stage: every story on the pure core.
+
+use spillway_scenarios::{core, story};
+
+#[test]
+fn the_pure_core_plays_every_story() {
+    story::tell_all(&[], |story| Box::new(core::stage(story)));
+}

@@ -1,0 +1,314 @@
+//! What holds for every input: decisions stay sane in any order of events, nothing is lost between
+//! workers, and whatever reads bytes takes any bytes.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a property fails by panicking; nothing here runs in the filter"
+)]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use spillway::affinity::Tags;
+use spillway::announced::Announcement;
+use spillway::breaker::board::{Board, Record};
+use spillway::breaker::{Blame, CircuitId};
+use spillway::config::{BreakerRule, BreakerScope, Member, StatusSet};
+use spillway::cookie;
+use spillway::outcome::Verdict;
+use spillway::pool::Rotation;
+use spillway::prompt::NamedModel;
+use spillway::target::Target;
+use spillway::time::{Millis, Timestamp};
+use spillway_scenarios::envoy::SharedData;
+use spillway_scenarios::http::{Answer, Reaction, Request};
+use spillway_scenarios::story::Story;
+use spillway_scenarios::{Stage, core};
+
+const NOW: Timestamp = Timestamp(1_795_165_200_000);
+
+fn rule(failures: u32) -> BreakerRule {
+    BreakerRule {
+        failures,
+        interval: Millis::from_secs(60),
+        trip: Millis::from_secs(60),
+        accept_retry_after: true,
+        max_trip: Millis::from_secs(600),
+        statuses: StatusSet(vec![(500, 599)]),
+        scope: BreakerScope::Deployment,
+    }
+}
+
+fn blame() -> impl Strategy<Value = Blame> {
+    let announced = || prop::option::of((0..700_000_u64).prop_map(Millis));
+    prop_oneof![
+        announced().prop_map(Blame::Throttled),
+        announced().prop_map(Blame::Failed),
+        Just(Blame::Refused),
+    ]
+}
+
+fn pool() -> impl Strategy<Value = Vec<Member>> {
+    vec((1..4_u32, 1..20_u32), 1..7).prop_map(|members| {
+        let member = |(backend, (priority, weight))| Member {
+            backend,
+            priority,
+            weight,
+            deployment: String::new(),
+        };
+        members.into_iter().enumerate().map(member).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_rotation_takes_only_who_may_be_chosen_in_the_first_tier_that_has_one(
+        pool in pool(),
+        rounds in vec(any::<u8>(), 1..100),
+    ) {
+        let mut rotation = Rotation::new(&pool);
+        for open in rounds {
+            let may = |at: usize| open >> at & 1 == 0;
+            let free = (0..pool.len()).filter(|at| may(*at));
+            let tier = free.map(|at| pool[at].priority).min();
+            let chosen = rotation.peek(&pool, may);
+            prop_assert_eq!(chosen.map(|at| pool[at].priority), tier);
+            if let Some(chosen) = chosen {
+                prop_assert!(may(chosen));
+                rotation.take(&pool, chosen, may);
+            }
+        }
+    }
+
+    #[test]
+    fn over_a_full_cycle_every_member_of_the_tier_has_exactly_its_weight(pool in pool()) {
+        let tier = pool.iter().map(|member| member.priority).min();
+        let first = || pool.iter().filter(|member| Some(member.priority) == tier);
+        let cycle: u32 = first().map(|member| member.weight).sum();
+        let mut rotation = Rotation::new(&pool);
+        let mut turns = vec![0_u32; pool.len()];
+        for turn in 1..=cycle {
+            let chosen = rotation.peek(&pool, |_| true).expect("somebody may");
+            rotation.take(&pool, chosen, |_| true);
+            turns[chosen] += 1;
+            for member in first() {
+                let due = f64::from(turn) * f64::from(member.weight) / f64::from(cycle);
+                let off = (f64::from(turns[member.backend]) - due).abs();
+                prop_assert!(off < first().count() as f64, "{off} off in turn {turn}");
+            }
+        }
+        for member in first() {
+            prop_assert_eq!(turns[member.backend], member.weight);
+        }
+    }
+
+    /// Two workers write in any interleaving, each as the filter does: read, apply, compare and
+    /// swap, and again on the newer value.
+    #[test]
+    fn no_opening_is_lost_between_workers(
+        records in vec((0..4_u64, blame(), any::<bool>()), 1..30),
+        schedule in vec(any::<bool>(), 200),
+    ) {
+        let mut shared = SharedData::default();
+        shared.set("board", &Board::default().encode(NOW), 0);
+        let mut queues = [Vec::new(), Vec::new()];
+        for (id, blame, worker) in &records {
+            let record = Record { circuit: CircuitId(*id), blame: *blame, rule: rule(3) };
+            queues[usize::from(*worker)].push(record);
+        }
+        // What each worker has read and not written yet.
+        let mut read: [Option<(Vec<u8>, u32)>; 2] = [None, None];
+        let both = [true, false].into_iter().cycle().take(records.len() * 8 + 8);
+        for worker in schedule.into_iter().chain(both).map(usize::from) {
+            let Some(record) = queues[worker].last() else { continue };
+            match read[worker].take() {
+                None => read[worker] = shared.get("board").cloned(),
+                Some((bytes, cas)) => {
+                    let mut board = Board::decode(&bytes);
+                    let changed = board.record(record, NOW);
+                    if !changed || shared.set("board", &board.encode(NOW), cas) {
+                        queues[worker].pop();
+                    }
+                }
+            }
+        }
+        prop_assert!(queues.iter().all(Vec::is_empty));
+        let board = Board::decode(&shared.get("board").expect("there").0);
+        for (id, blame, _) in records {
+            let mut alone = Board::default();
+            let record = Record { circuit: CircuitId(id), blame, rule: rule(3) };
+            alone.record(&record, NOW);
+            let until = alone.open_until(CircuitId(id), &rule(3), NOW);
+            prop_assert!(board.open_until(CircuitId(id), &rule(3), NOW) >= until);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_board_and_none_opens_a_circuit_for_ever(bytes in vec(any::<u8>(), 0..200)) {
+        let board = Board::decode(&bytes);
+        for id in 0..3 {
+            let until = board.open_until(CircuitId(id), &rule(3), NOW);
+            prop_assert!(until.is_none_or(|until| until <= NOW + Millis::from_secs(600)));
+        }
+    }
+
+    #[test]
+    fn any_bytes_may_announce_a_time(values in vec(prop::option::of(header()), 4)) {
+        let mut values = values.into_iter();
+        let mut next = || values.next().flatten();
+        let announcement = Announcement {
+            retry_after_ms: next(),
+            retry_after: next(),
+            reset_requests: next(),
+            reset_tokens: next(),
+        };
+        prop_assert!(announcement.wait(NOW) != Some(Millis(0)));
+    }
+
+    #[test]
+    fn any_bytes_are_a_path_and_any_cookie_is_read(
+        path in vec(any::<u8>(), 0..80),
+        cookie in vec(any::<u8>(), 0..80),
+        answer in vec(any::<u8>(), 0..80),
+    ) {
+        let url = spillway::config::url::parse("http://eastus.test/base").expect("a URL");
+        if let Some(target) = Target::read(&path, "") {
+            target.deployment();
+            prop_assert!(target.at(&url, Some("other")).starts_with(b"/base"));
+        }
+        if let Some(rest) = cookie::without(&cookie, &["a"]) {
+            prop_assert_eq!(cookie::value(&rest, "a"), None);
+        }
+        Verdict::on_not_found(&answer);
+    }
+
+    #[test]
+    fn any_bytes_are_a_body(body in vec(any::<u8>(), 0..200), boundary in "[a-z]{0,3}") {
+        for kind in [None, Some(format!("multipart/form-data; boundary={boundary}"))] {
+            let kind = kind.as_ref().map(String::as_bytes);
+            if let Ok(Some(named)) = NamedModel::read(&body, kind) {
+                prop_assert!(named.place.end <= body.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_tag_means_its_own_pool_and_member(before in header()) {
+        let config = spillway_scenarios::story::read_config(AFFINITY, |b| format!("http://{b}.test"));
+        let config = spillway::config::check(&config).expect("checked");
+        let tags = Tags::new(&config, &config.models[0], b"key");
+        let others = Tags::new(&config, &config.models[1], b"key");
+        for member in 0..2 {
+            let value = tags.issue(member, &before).expect("a member");
+            prop_assert_eq!(tags.pinned(value.as_bytes()), Some(member));
+            prop_assert_eq!(others.pinned(tags.issue(member, b"").expect("one").as_bytes()), None);
+        }
+    }
+
+    /// The whole gateway, with backends that do anything: it answers, asks nobody twice, never
+    /// more than it may, and always sends the body that the client sent.
+    #[test]
+    fn whatever_backends_do_a_request_ends_sanely(
+        moves in vec((vec(reaction(), 3), 0..90_000_u64, any::<bool>(), any::<u8>()), 1..12),
+    ) {
+        let story = Story {
+            name: "", behaviours: &[], needs: &[], config: GATEWAY, play: |_| {},
+        };
+        let mut stage = core::stage(&story);
+        for (reactions, pass, by_body, unreachable) in moves {
+            stage.pass(std::time::Duration::from_millis(pass));
+            let mut before = Vec::new();
+            for (at, (region, reaction)) in REGIONS.iter().zip(reactions).enumerate() {
+                stage.script(region, vec![reaction]);
+                stage.set_reachable(region, unreachable >> at & 3 != 3);
+                before.push(stage.received(region).len());
+            }
+            let request = if by_body {
+                Request::post("/openai/responses", r#"{"model": "gpt-4o", "n": 1}"#)
+            } else {
+                Request::post("/openai/deployments/gpt-4o/x", "any body")
+            };
+            let answer = stage.send(&request.cut_at([5, 13, 14]));
+            prop_assert!((200..600).contains(&answer.status));
+            prop_assert!(answer.headers.get("x-spillway-retry").is_none());
+            let mut sent = 0;
+            for (region, before) in REGIONS.iter().zip(before) {
+                let received = stage.received(region);
+                prop_assert!(received.len() <= before + 1, "{region} was asked twice");
+                sent += received.len() - before;
+                for received in &received[before..] {
+                    let name = if *region == "westus" { "other" } else { "gpt-4o" };
+                    let body = format!(r#"{{"model": "{name}", "n": 1}}"#);
+                    let wanted = if by_body { body.as_str() } else { "any body" };
+                    prop_assert_eq!(String::from_utf8_lossy(&received.body), wanted);
+                }
+            }
+            let attempts = answer.headers.text("x-spillway-attempts").expect("said");
+            prop_assert!(attempts.parse::<usize>().expect("a number") >= sent && sent <= 2);
+            if stage.noted("attempts") == "exhausted" {
+                prop_assert_eq!((sent, answer.status), (0, 429));
+            }
+        }
+    }
+
+    #[test]
+    fn a_renamed_body_is_the_reference_however_it_is_cut(
+        front in "[a-z0-9 ]{0,20}",
+        back in "[a-zé ]{0,20}",
+        cuts in vec(0..90_usize, 0..6),
+        streamed in any::<bool>(),
+    ) {
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        let body = |name: &str| format!(r#"{{"a":"{front}", "model" : "{name}","b":"{back}"}}"#);
+        let story = Story {
+            name: "", behaviours: &[], needs: &[], config: RENAMED, play: |_| {},
+        };
+        let mut stage = core::stage(&story);
+        stage.script("eastus", vec![Answer::json(500, "").into()]);
+        let request = Request::post("/openai/responses", body("gpt-4o")).cut_at(cuts);
+        let request = if streamed { request.streamed() } else { request };
+        prop_assert_eq!(stage.send(&request).status, 200);
+        for (region, name) in [("eastus", "a-longer-name"), ("westus", "x")] {
+            let received = stage.received(region).pop().expect("asked");
+            prop_assert_eq!(String::from_utf8_lossy(&received.body), body(name));
+        }
+    }
+}
+
+fn reaction() -> impl Strategy<Value = Reaction> {
+    let statuses = prop::sample::select(vec![200, 302, 400, 401, 403, 404, 408, 429, 500, 503]);
+    let bodies = prop::sample::select(vec!["", "{}", r#"{"error":{"code":"DeploymentNotFound"}}"#]);
+    let answer = (statuses, bodies, header()).prop_map(|(status, body, wait)| {
+        Reaction::Answer(Answer::json(status, body).with("retry-after", wait).cut_at([4]))
+    });
+    prop_oneof![6 => answer, 1 => Just(Reaction::HangUp), 1 => Just(Reaction::Silence)]
+}
+
+/// Bytes that a header may hold: text of a kind that is read, or any.
+fn header() -> impl Strategy<Value = Vec<u8>> {
+    let text = "([0-9]{1,25}|[0-9.]{1,6}|[0-9a-z.]{1,9}|Fri, [0-9]{2} Nov 20[0-9]{2} 09:00:00 GMT)";
+    prop_oneof![text.prop_map(String::into_bytes), vec(1..=255_u8, 0..30)]
+}
+
+const REGIONS: [&str; 3] = ["eastus", "westus", "uksouth"];
+
+const GATEWAY: &str = "
+backends:
+  eastus: { url: '{eastus}', api_key: '${EASTUS_KEY}' }
+  westus: { url: '{westus}', bearer_token: '${WESTUS_KEY}', deployments: { gpt-4o: other } }
+  uksouth: { url: '{uksouth}' }
+retry: { attempts: 2, per_try_timeout: 5s }
+models: { gpt-4o: { pool: [eastus, westus, { backend: uksouth, priority: 2 }] } }";
+
+const RENAMED: &str = "
+backends:
+  eastus: { url: '{eastus}', deployments: { gpt-4o: a-longer-name } }
+  westus: { url: '{westus}', deployments: { gpt-4o: x } }
+models: { gpt-4o: { pool: [eastus, westus] } }";
+
+const AFFINITY: &str = "
+models:
+  a: { pool: [eastus, westus], session_affinity: true }
+  b: { pool: [eastus, westus], session_affinity: true }";

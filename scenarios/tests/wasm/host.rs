@@ -1,0 +1,100 @@
+//! A host for the filter: proxy-wasm's ABI 0.2.1 as Envoy implements it, where the filter uses it.
+//!
+//! | file | calls |
+//! |---|---|
+//! | `memory.rs` | none: bytes into the VM and out of it |
+//! | `headers.rs` | a stream's headers |
+//! | `buffers.rs` | bodies and the plugin's configuration |
+//! | `state.rs` | properties, shared data, the route cache, the time |
+//! | `reply.rs` | the filter's own answers |
+//! | `wasi.rs` | environment, output, random bytes |
+
+mod buffers;
+mod headers;
+mod memory;
+mod reply;
+mod state;
+mod wasi;
+
+use std::path::PathBuf;
+
+use spillway_scenarios::Headers;
+use spillway_scenarios::envoy::{Clock, Shared, Stream};
+use wasmtime::{Caller, Engine, Linker, Module, Result};
+
+/// The built filter, compiled.
+#[derive(Clone)]
+pub(crate) struct Filter {
+    pub(crate) engine: Engine,
+    pub(crate) module: Module,
+    pub(crate) linker: std::rc::Rc<Linker<Host>>,
+}
+
+/// What the host holds for one VM.
+pub(crate) struct Host {
+    pub(crate) clock: Clock,
+    pub(crate) shared: Shared,
+    /// What the VM's environment holds.
+    pub(crate) environment: Vec<(String, String)>,
+    /// The configuration of the plugin that is being configured.
+    pub(crate) plugin_configuration: Vec<u8>,
+    /// The stream whose callback runs.
+    pub(crate) stream: Stream,
+    /// All that the filter has logged.
+    pub(crate) log: Vec<String>,
+}
+
+/// Which headers a call means.
+type Which = fn(&mut Stream) -> Option<&mut Headers>;
+
+impl Filter {
+    /// Loads the filter that `make build` has made.
+    pub(crate) fn load() -> Result<Self, String> {
+        let path = std::env::var_os("SPILLWAY_FILTER").map_or_else(built, PathBuf::from);
+        let bytes = std::fs::read(&path).map_err(|error| {
+            format!(
+                "{}: {error}: build the filter first, with `make build` or `cargo wasm`",
+                path.display()
+            )
+        })?;
+        let engine = Engine::default();
+        let compile = || {
+            let module = Module::new(&engine, bytes)?;
+            let mut linker = Linker::new(&engine);
+            headers::link(&mut linker)?;
+            buffers::link(&mut linker)?;
+            state::link(&mut linker)?;
+            reply::link(&mut linker)?;
+            wasi::link(&mut linker)?;
+            linker.define_unknown_imports_as_traps(&module)?;
+            Ok((module, linker))
+        };
+        let (module, linker) = compile().map_err(|error: wasmtime::Error| format!("{error:?}"))?;
+        Ok(Self { engine, module, linker: linker.into() })
+    }
+}
+
+fn built() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into());
+    target.join("wasm32-wasip1/release/spillway.wasm")
+}
+
+fn which(map: u32) -> Result<Which> {
+    match map {
+        0 => Ok(|stream| stream.request.as_mut()),
+        2 => Ok(|stream| stream.answer.as_mut()),
+        other => Err(fail(format!("the filter uses the header map {other}"))),
+    }
+}
+
+fn fail(why: impl Into<String>) -> wasmtime::Error {
+    wasmtime::Error::msg(why.into())
+}
+
+type Vm<'a> = Caller<'a, Host>;
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+const BAD_ARGUMENT: u32 = 2;
+const CAS_MISMATCH: u32 = 8;

@@ -1,0 +1,85 @@
+//! A stream's headers. Those that are not passing are no map: Envoy says `BadArgument` then, on
+//! which the SDK panics.
+
+use wasmtime::{Linker, Result};
+
+use super::memory::{give, read, text};
+use super::{BAD_ARGUMENT, Host, NOT_FOUND, OK, Vm, fail, which};
+
+pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
+    linker
+        .func_wrap("env", "proxy_get_header_map_value", get)?
+        .func_wrap("env", "proxy_replace_header_map_value", replace)?
+        .func_wrap("env", "proxy_add_header_map_value", add)?
+        .func_wrap("env", "proxy_remove_header_map_value", remove)?;
+    Ok(())
+}
+
+fn get(
+    mut vm: Vm<'_>,
+    map: u32,
+    name: u32,
+    name_length: u32,
+    value: u32,
+    value_length: u32,
+) -> Result<u32> {
+    let name = text(&mut vm, name, name_length)?;
+    let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
+    let Some(found) = headers.get(&name).map(<[u8]>::to_vec) else { return Ok(NOT_FOUND) };
+    give(&mut vm, &found, value, value_length)?;
+    Ok(OK)
+}
+
+fn replace(
+    mut vm: Vm<'_>,
+    map: u32,
+    name: u32,
+    name_length: u32,
+    value: u32,
+    value_length: u32,
+) -> Result<u32> {
+    let (name, value) = pair(&mut vm, name, name_length, value, value_length)?;
+    let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
+    headers.set(&name, value);
+    Ok(OK)
+}
+
+fn add(
+    mut vm: Vm<'_>,
+    map: u32,
+    name: u32,
+    name_length: u32,
+    value: u32,
+    value_length: u32,
+) -> Result<u32> {
+    let (name, value) = pair(&mut vm, name, name_length, value, value_length)?;
+    let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
+    headers.add(&name, value);
+    Ok(OK)
+}
+
+fn remove(mut vm: Vm<'_>, map: u32, name: u32, name_length: u32) -> Result<u32> {
+    let name = text(&mut vm, name, name_length)?;
+    let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
+    headers.remove(&name);
+    Ok(OK)
+}
+
+/// A header that may be set: Envoy takes any bytes, and what they do on the wire is our fault.
+fn pair(
+    vm: &mut Vm<'_>,
+    name: u32,
+    name_length: u32,
+    value: u32,
+    value_length: u32,
+) -> Result<(String, Vec<u8>)> {
+    let name = text(vm, name, name_length)?;
+    let value = read(vm, value, value_length)?;
+    let is_lower = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b':');
+    if !is_lower || value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        return Err(fail(format!("the filter sets the header {name:?} to {value:?}")));
+    }
+    Ok((name, value))
+}

@@ -1,0 +1,97 @@
+//! What is known besides headers and bodies: properties, shared data, the route, the time.
+
+use std::time::UNIX_EPOCH;
+
+use wasmtime::{Linker, Result};
+
+use super::memory::{give, read, text, write, write_u32};
+use super::{CAS_MISMATCH, Host, NOT_FOUND, OK, Vm, fail};
+
+pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
+    linker
+        .func_wrap("env", "proxy_get_property", get_property)?
+        .func_wrap("env", "proxy_set_property", set_property)?
+        .func_wrap("env", "proxy_get_shared_data", get_shared)?
+        .func_wrap("env", "proxy_set_shared_data", set_shared)?
+        .func_wrap("env", "proxy_call_foreign_function", call_foreign)?
+        .func_wrap("env", "proxy_get_current_time_nanoseconds", now)?
+        // Every callback here has its context already.
+        .func_wrap("env", "proxy_set_effective_context", |_: u32| OK)?;
+    Ok(())
+}
+
+/// Only the stream's own: nothing here is TLS, and no other property is asked for.
+fn get_property(mut vm: Vm<'_>, path: u32, length: u32, value: u32, size: u32) -> Result<u32> {
+    let path = text(&mut vm, path, length)?;
+    if path != "connection\0tls_version" && !path.starts_with("spillway.") {
+        return Err(fail(format!("the filter asks for the property {path:?}")));
+    }
+    let Some(found) = vm.data().stream.filter_state.get(&path).cloned() else {
+        return Ok(NOT_FOUND);
+    };
+    give(&mut vm, &found, value, size)?;
+    Ok(OK)
+}
+
+fn set_property(mut vm: Vm<'_>, path: u32, length: u32, value: u32, size: u32) -> Result<u32> {
+    let path = text(&mut vm, path, length)?;
+    let value = read(&mut vm, value, size)?;
+    vm.data_mut().stream.filter_state.insert(path, value);
+    Ok(OK)
+}
+
+fn get_shared(
+    mut vm: Vm<'_>,
+    key: u32,
+    length: u32,
+    value: u32,
+    size: u32,
+    cas: u32,
+) -> Result<u32> {
+    let key = text(&mut vm, key, length)?;
+    let Some((found, last)) = vm.data().shared.borrow().get(&key).cloned() else {
+        return Ok(NOT_FOUND);
+    };
+    give(&mut vm, &found, value, size)?;
+    write_u32(&mut vm, cas, last)?;
+    Ok(OK)
+}
+
+fn set_shared(
+    mut vm: Vm<'_>,
+    key: u32,
+    length: u32,
+    value: u32,
+    size: u32,
+    cas: u32,
+) -> Result<u32> {
+    let key = text(&mut vm, key, length)?;
+    let value = read(&mut vm, value, size)?;
+    let done = vm.data().shared.borrow_mut().set(&key, &value, cas);
+    Ok(if done { OK } else { CAS_MISMATCH })
+}
+
+fn call_foreign(
+    mut vm: Vm<'_>,
+    name: u32,
+    length: u32,
+    _: u32,
+    _: u32,
+    value: u32,
+    size: u32,
+) -> Result<u32> {
+    let name = text(&mut vm, name, length)?;
+    if name != "clear_route_cache" || vm.data().stream.request.is_none() {
+        return Err(fail(format!("the filter calls {name:?} where Envoy could not do it")));
+    }
+    vm.data_mut().stream.route_cleared = true;
+    give(&mut vm, &[], value, size)?;
+    Ok(OK)
+}
+
+fn now(mut vm: Vm<'_>, at: u32) -> Result<u32> {
+    let since = vm.data().clock.get().duration_since(UNIX_EPOCH)?;
+    let nanos = u64::try_from(since.as_nanos())?;
+    write(&mut vm, at, &nanos.to_le_bytes())?;
+    Ok(OK)
+}

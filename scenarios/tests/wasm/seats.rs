@@ -1,0 +1,113 @@
+//! The built filter in the seats: one VM for each worker, both seats in it.
+
+use serde_json::{Value, json};
+use spillway_scenarios::envoy::{Action, Callback, Clock, Seat, Seats, Shared, Stream};
+use spillway_scenarios::story::environment;
+use wasmtime::{Instance, Store, WasmParams, WasmResults};
+
+use crate::host::{Filter, Host};
+
+/// A worker's VM.
+pub(crate) struct Worker {
+    store: Store<Host>,
+    instance: Instance,
+    last: u32,
+}
+
+impl Worker {
+    /// Starts a VM and configures both seats, the clusters' first, as Envoy does.
+    pub(crate) fn start(filter: &Filter, config: &Value, clock: &Clock, shared: &Shared) -> Self {
+        let for_filter = |(name, _): &(String, _)| !config["backends"].to_string().contains(name);
+        let host = Host {
+            clock: clock.clone(),
+            shared: shared.clone(),
+            environment: environment().into_iter().filter(for_filter).collect(),
+            plugin_configuration: Vec::new(),
+            stream: Stream::default(),
+            log: Vec::new(),
+        };
+        let mut store = Store::new(&filter.engine, host);
+        let instance = filter.linker.instantiate(&mut store, &filter.module);
+        let instance =
+            instance.unwrap_or_else(|error| panic!("the filter does not start: {error:?}"));
+        let mut worker = Self { store, instance, last: BACKEND_ROOT };
+        worker.call::<_, ()>("_initialize", ());
+        worker.configure(BACKEND_ROOT, &json!({ "seat": "backend" }));
+        worker.configure(GATEWAY_ROOT, &json!({ "seat": "gateway", "config": config }));
+        worker
+    }
+
+    fn configure(&mut self, root: u32, plugin: &Value) {
+        self.call::<_, ()>("proxy_on_context_create", (root, 0_u32));
+        let started: u32 = self.call("proxy_on_vm_start", (root, 0_u32));
+        let configuration = plugin.to_string().into_bytes();
+        let size = u32::try_from(configuration.len()).expect("a small file");
+        self.store.data_mut().plugin_configuration = configuration;
+        let configured: u32 = self.call("proxy_on_configure", (root, size));
+        assert_eq!((started, configured), (1, 1), "not configured: {:#?}", self.store.data().log);
+    }
+
+    fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> R {
+        let function = self.instance.get_typed_func::<P, R>(&mut self.store, name);
+        let function = function.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let result = function.call(&mut self.store, parameters);
+        result.unwrap_or_else(|error| {
+            panic!("{name} trapped: {error:?}\nthe filter's log: {:#?}", self.store.data().log)
+        })
+    }
+}
+
+impl Seats for Worker {
+    fn open(&mut self, seat: Seat) -> u32 {
+        self.last += 1;
+        let root = if seat == Seat::Gateway { GATEWAY_ROOT } else { BACKEND_ROOT };
+        self.call::<_, ()>("proxy_on_context_create", (self.last, root));
+        self.last
+    }
+
+    fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
+        std::mem::swap(&mut self.store.data_mut().stream, stream);
+        let count = |headers: &Option<_>| match headers {
+            Some(spillway_scenarios::Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
+            None => 0,
+        };
+        let action: u32 = match callback {
+            Callback::RequestHeaders { end } => {
+                let count = count(&self.store.data().stream.request);
+                self.call("proxy_on_request_headers", (context, count, u32::from(end)))
+            }
+            Callback::RequestBody { size, end } => {
+                self.call("proxy_on_request_body", (context, size as u32, u32::from(end)))
+            }
+            Callback::RequestTrailers => self.call("proxy_on_request_trailers", (context, 1_u32)),
+            Callback::AnswerHeaders { end } => {
+                let count = count(&self.store.data().stream.answer);
+                self.call("proxy_on_response_headers", (context, count, u32::from(end)))
+            }
+            Callback::AnswerBody { size, end } => {
+                self.call("proxy_on_response_body", (context, size as u32, u32::from(end)))
+            }
+            Callback::Log => {
+                self.call::<_, ()>("proxy_on_log", context);
+                CONTINUE
+            }
+        };
+        std::mem::swap(&mut self.store.data_mut().stream, stream);
+        match action {
+            CONTINUE => Action::Continue,
+            PAUSE => Action::Pause,
+            other => panic!("{callback:?} wants {other}"),
+        }
+    }
+
+    fn close(&mut self, context: u32) {
+        let done: u32 = self.call("proxy_on_done", context);
+        assert_eq!(done, 1, "the filter holds on to a stream that is over");
+        self.call::<_, ()>("proxy_on_delete", context);
+    }
+}
+
+const GATEWAY_ROOT: u32 = 1;
+const BACKEND_ROOT: u32 = 2;
+const CONTINUE: u32 = 0;
+const PAUSE: u32 = 1;

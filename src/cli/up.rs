@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::file::{self, Failure};
 use super::{Exit, Output, check};
 use crate::config::Problem;
-use crate::envoy::process::{self, Launch};
+use crate::envoy::process::{self, End, Launch};
 use crate::envoy::{
     AccessLog, Options, bootstrap, find, secret_files, start_up, transport, version,
 };
@@ -64,7 +64,12 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     match loaded {
         Err(failure) => failure.report(&args.config, output),
         Ok(loaded) => match args.serve(&loaded, output) {
-            Ok(code) => Ok(Exit::Envoy(code)),
+            Ok(end) => {
+                if !end.asked {
+                    writeln!(output.talk, "error: Envoy ended by itself: {}", end.status)?;
+                }
+                Ok(Exit::Envoy(end.code()))
+            }
             Err(problem) => {
                 writeln!(output.talk, "error: {problem}")?;
                 Ok(Exit::Failed)
@@ -74,7 +79,7 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 }
 
 impl Args {
-    fn serve(&self, loaded: &file::Loaded, output: &mut Output<'_>) -> Result<u8, Problem> {
+    fn serve(&self, loaded: &file::Loaded, output: &mut Output<'_>) -> Result<End, Problem> {
         let envoy = find::envoy(self.envoy.as_deref())?;
         version::ask(&envoy)?;
         let filter = find::filter(self.filter.as_deref())?;

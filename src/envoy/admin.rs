@@ -53,6 +53,11 @@ impl Admin {
         self.ask("POST", "/drain_listeners").map(drop)
     }
 
+    /// The least level that Envoy logs from now on.
+    pub fn set_log_level(&self, level: &str) -> io::Result<()> {
+        self.ask("POST", &format!("/logging?level={level}")).map(drop)
+    }
+
     /// How many requests of clients are running. `None`: it cannot be told.
     pub fn running_requests(&self) -> Option<u64> {
         let body = self.ask("GET", "/stats?filter=^http.spillway.downstream_rq_active$").ok()?;

@@ -18,14 +18,14 @@ const BUILT_FILTER: &str = "wasm32-wasip1/release/spillway.wasm";
 /// executable or the current directory.
 pub fn envoy(named: Option<&Path>) -> Result<PathBuf, Problem> {
     if let Some(path) = named {
-        return existing(path, "--envoy");
+        return existing(path, "--envoy").map(here);
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).map(|directory| directory.join("envoy"));
     let own = starting_points()
         .into_iter()
         .flat_map(|start| start.ancestors().map(|a| a.join(OWN_ENVOY)).collect::<Vec<_>>());
-    on_path.chain(own).find(|candidate| candidate.is_file()).ok_or_else(|| {
+    on_path.chain(own).find(|candidate| is_executable(candidate)).map(here).ok_or_else(|| {
         Problem::new(
             "",
             "Envoy was not found on `PATH`",
@@ -64,6 +64,16 @@ fn existing(path: &Path, named_by: &str) -> Result<PathBuf, Problem> {
         let message = format!("{named_by}: there is no file `{}`", path.display());
         Err(Problem::new("", message, ""))
     }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// A bare name is looked for on `PATH` when it is run, and another file may be found there.
+fn here(path: PathBuf) -> PathBuf {
+    if path.components().count() == 1 { Path::new(".").join(path) } else { path }
 }
 
 /// Envoy may be started in another directory than the one that a path was meant in.

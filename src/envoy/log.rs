@@ -42,6 +42,13 @@ impl Log {
         Self { held, reader: Mutex::new(reader) }
     }
 
+    /// Lets go of what is held.
+    pub(super) fn forget(&self) {
+        if let Some(held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            held.clear();
+        }
+    }
+
     /// Passes on what is held, and from now on everything.
     pub(super) fn show(&self) {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();

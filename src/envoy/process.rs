@@ -3,7 +3,8 @@
 //! Envoy stops at once on a signal and cuts the streams that run. So its signals come through us:
 //! on the first one the listener closes, requests that run get time to finish, and only then is
 //! Envoy told to end. A second signal ends the waiting. Envoy runs in a process group of its own,
-//! or the terminal would send Ctrl-C to it as well.
+//! or the terminal would send Ctrl-C to it as well. SIGUSR1, with which whoever rotates the access
+//! log has Envoy open it anew, is passed on.
 //!
 //! Should we be killed without a chance to do so, the kernel tells Envoy to end: between us and
 //! Envoy runs this same command for a moment ([`become_envoy`]), which asks the kernel for that
@@ -19,7 +20,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use super::admin::Admin;
@@ -60,16 +61,33 @@ pub struct Ready {
     pub admin: SocketAddr,
 }
 
+/// How an Envoy that was ready has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// What it ended with.
+    pub status: ExitStatus,
+    /// Whether we told it to.
+    pub asked: bool,
+}
+
+impl End {
+    /// The code for our own process, as a shell has it: 128 and the signal where one ended Envoy.
+    pub fn code(&self) -> u8 {
+        let signal = || self.status.signal().map(|signal| 128 + signal);
+        let code = self.status.code().or_else(signal);
+        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    }
+}
+
 /// The hidden argument of `up` after which this command becomes Envoy.
 pub const BECOME_ENVOY: &str = "--become-envoy";
 
 /// Runs Envoy until it ends or we are told to end it; `on_ready` is called once requests are taken.
-/// Returns the exit code for our own process.
-pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<u8, Problem> {
+pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<End, Problem> {
     let failed =
         |error: io::Error| Problem::new("", format!("Envoy could not be run: {error}"), "");
     // Before Envoy starts, so that no signal is missed.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD]).map_err(failed)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD]).map_err(failed)?;
     let mut child = spawn(launch).map_err(failed)?;
     let log = Log::follow(child.stderr.take());
 
@@ -79,8 +97,8 @@ pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<u8, Prob
         if child.try_wait().map_err(failed)?.is_some() {
             return Err(with_log(start_up::problem(&log.all()), &log));
         }
-        if signals.pending().any(|signal| signal != SIGCHLD) {
-            return end(&mut child).map(exit_code).map_err(failed);
+        if signals.pending().any(asks_to_end) {
+            return end(&mut child).map_err(failed);
         }
         if let Some(found) = ready(&admin_file) {
             break found;
@@ -92,23 +110,30 @@ pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<u8, Prob
         }
         sleep(PAUSE);
     };
+    if is_quiet(launch.log_level) {
+        admin.set_log_level(launch.log_level).map_err(failed)?;
+        log.forget();
+    }
     log.show();
     on_ready(ready);
 
     // It may have ended since we last looked, and its signal with it.
-    if let Some(status) = child.try_wait().map_err(failed)? {
-        return Ok(exit_code(status));
+    if let Some(end) = ended(&mut child).map_err(failed)? {
+        return Ok(end);
     }
     for signal in signals.forever() {
-        if signal != SIGCHLD {
+        if asks_to_end(signal) {
             break;
         }
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            return Ok(exit_code(status));
+        if let Some(end) = ended(&mut child).map_err(failed)? {
+            return Ok(end);
+        }
+        if signal == SIGUSR1 {
+            kill_process(Pid::from_child(&child), Signal::USR1).map_err(|e| failed(e.into()))?;
         }
     }
     drain(&admin, &mut signals);
-    end(&mut child).map(exit_code).map_err(failed)
+    end(&mut child).map_err(failed)
 }
 
 /// Becomes Envoy: returns only if that fails. `parent` is the process that must not be outlived.
@@ -139,7 +164,10 @@ fn spawn(launch: &Launch<'_>) -> io::Result<Child> {
         .arg(launch.bootstrap)
         .arg("--admin-address-path")
         .arg(launch.directory.join(ADMIN_FILE))
-        .args(["--log-level", launch.log_level])
+        .args([
+            "--log-level",
+            if is_quiet(launch.log_level) { "warning" } else { launch.log_level },
+        ])
         // Restarts without a gap are the orchestrator's; without this, two gateways on a machine
         // would meet in the same shared memory.
         .arg("--disable-hot-restart")
@@ -149,6 +177,11 @@ fn spawn(launch: &Launch<'_>) -> io::Result<Child> {
         command.arg("--concurrency").arg(workers.to_string());
     }
     command.stdin(Stdio::null()).stderr(Stdio::piped()).process_group(0).spawn()
+}
+
+/// Whether this level would hide why Envoy does not start; it is set once Envoy has started.
+fn is_quiet(log_level: &str) -> bool {
+    matches!(log_level, "error" | "critical" | "off")
 }
 
 fn ready(admin_file: &Path) -> Option<(Admin, Ready)> {
@@ -169,23 +202,27 @@ fn drain(admin: &Admin, signals: &mut Signals) {
     }
     while Instant::now() < deadline
         && admin.running_requests().is_some_and(|running| running > 0)
-        && !signals.pending().any(|signal| signal != SIGCHLD)
+        && !signals.pending().any(asks_to_end)
     {
         sleep(PAUSE);
     }
 }
 
-fn end(child: &mut Child) -> io::Result<ExitStatus> {
-    if child.try_wait()?.is_none() {
-        kill_process(Pid::from_child(child), Signal::TERM)?;
-    }
-    child.wait()
+fn asks_to_end(signal: i32) -> bool {
+    matches!(signal, SIGINT | SIGTERM | SIGHUP)
 }
 
-/// As a shell has it: 128 and the signal where one ended the process.
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+/// The end of an Envoy that nobody told to end.
+fn ended(child: &mut Child) -> io::Result<Option<End>> {
+    Ok(child.try_wait()?.map(|status| End { status, asked: false }))
+}
+
+fn end(child: &mut Child) -> io::Result<End> {
+    if let Some(end) = ended(child)? {
+        return Ok(end);
+    }
+    kill_process(Pid::from_child(child), Signal::TERM)?;
+    Ok(End { status: child.wait()?, asked: true })
 }
 
 fn with_log(mut problem: Problem, log: &Log) -> Problem {

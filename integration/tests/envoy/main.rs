@@ -13,12 +13,17 @@
 mod admission;
 mod affinity;
 mod breaker;
+mod command;
 mod failover;
 mod odd_requests;
 mod pools;
 mod readme;
+mod refusal;
 mod routing;
 mod secrets;
+mod started;
 mod streaming;
+mod tls;
+mod too_long;
 mod visibility;
 mod workers;

@@ -112,22 +112,9 @@ fn trip_time(announced: Option<Millis>, rule: &BreakerRule) -> Millis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::StatusSet;
     use crate::testing::test;
 
     const T0: Timestamp = Timestamp(1_000_000);
-
-    fn rule() -> BreakerRule {
-        BreakerRule {
-            failures: 3,
-            interval: Millis::from_secs(60),
-            trip: Millis::from_secs(60),
-            accept_retry_after: true,
-            max_trip: Millis::from_secs(600),
-            statuses: StatusSet(vec![(408, 408), (500, 599)]),
-            scope: BreakerScope::Deployment,
-        }
-    }
 
     fn opened_by(blame: Blame, rule: &BreakerRule) -> Option<Millis> {
         let mut circuit = Circuit::default();
@@ -139,20 +126,23 @@ mod tests {
     fn one_throttled_answer_opens_for_the_announced_time() {
         let shorter = Blame::Throttled(Some(Millis(3000)));
         let longer = Blame::Throttled(Some(Millis::from_secs(90)));
-        assert_eq!(opened_by(shorter, &rule()), Some(Millis(3000)));
-        assert_eq!(opened_by(longer, &rule()), Some(Millis::from_secs(90)));
-        assert_eq!(opened_by(Blame::Throttled(None), &rule()), Some(Millis::from_secs(60)));
+        assert_eq!(opened_by(shorter, &BreakerRule::default()), Some(Millis(3000)));
+        assert_eq!(opened_by(longer, &BreakerRule::default()), Some(Millis::from_secs(90)));
+        assert_eq!(
+            opened_by(Blame::Throttled(None), &BreakerRule::default()),
+            Some(Millis::from_secs(60))
+        );
     }
 
     #[test]
     fn an_announced_day_is_capped() {
         let day = Blame::Throttled(Some(Millis::from_secs(86_400)));
-        assert_eq!(opened_by(day, &rule()), Some(Millis::from_secs(600)));
+        assert_eq!(opened_by(day, &BreakerRule::default()), Some(Millis::from_secs(600)));
     }
 
     #[test]
     fn announcements_are_ignored_where_the_rule_says_so() {
-        let deaf = BreakerRule { accept_retry_after: false, ..rule() };
+        let deaf = BreakerRule { accept_retry_after: false, ..BreakerRule::default() };
         let day = Blame::Throttled(Some(Millis::from_secs(86_400)));
         assert_eq!(opened_by(day, &deaf), Some(Millis::from_secs(60)));
     }
@@ -160,10 +150,10 @@ mod tests {
     #[test]
     fn a_later_announcement_extends_and_never_shortens() {
         let mut circuit = Circuit::default();
-        assert!(circuit.record(Blame::Throttled(Some(Millis(5000))), &rule(), T0));
-        assert!(!circuit.record(Blame::Throttled(Some(Millis(1000))), &rule(), T0));
+        assert!(circuit.record(Blame::Throttled(Some(Millis(5000))), &BreakerRule::default(), T0));
+        assert!(!circuit.record(Blame::Throttled(Some(Millis(1000))), &BreakerRule::default(), T0));
         assert_eq!(circuit.open_until, T0 + Millis(5000));
-        assert!(circuit.record(Blame::Throttled(Some(Millis(9000))), &rule(), T0));
+        assert!(circuit.record(Blame::Throttled(Some(Millis(9000))), &BreakerRule::default(), T0));
         assert_eq!(circuit.open_until, T0 + Millis(9000));
     }
 
@@ -171,38 +161,52 @@ mod tests {
     fn the_third_failure_within_the_interval_opens() {
         let mut circuit = Circuit::default();
         for seconds in [0, 10] {
-            circuit.record(Blame::Failed(None), &rule(), T0 + Millis::from_secs(seconds));
+            circuit.record(
+                Blame::Failed(None),
+                &BreakerRule::default(),
+                T0 + Millis::from_secs(seconds),
+            );
         }
-        assert_eq!(circuit.open_until(&rule(), T0 + Millis::from_secs(10)), None);
+        assert_eq!(circuit.open_until(&BreakerRule::default(), T0 + Millis::from_secs(10)), None);
         let third = T0 + Millis::from_secs(20);
-        circuit.record(Blame::Failed(None), &rule(), third);
-        assert_eq!(circuit.open_until(&rule(), third), Some(third + Millis::from_secs(60)));
+        circuit.record(Blame::Failed(None), &BreakerRule::default(), third);
+        assert_eq!(
+            circuit.open_until(&BreakerRule::default(), third),
+            Some(third + Millis::from_secs(60))
+        );
     }
 
     #[test]
     fn failures_older_than_the_interval_do_not_count() {
         let mut circuit = Circuit::default();
         for seconds in [0, 30, 60, 95] {
-            circuit.record(Blame::Failed(None), &rule(), T0 + Millis::from_secs(seconds));
+            circuit.record(
+                Blame::Failed(None),
+                &BreakerRule::default(),
+                T0 + Millis::from_secs(seconds),
+            );
         }
-        assert_eq!(circuit.open_until(&rule(), T0 + Millis::from_secs(95)), None);
+        assert_eq!(circuit.open_until(&BreakerRule::default(), T0 + Millis::from_secs(95)), None);
         assert_eq!(circuit.failures.len(), 2);
     }
 
     #[test]
     fn after_the_time_it_is_closed_again() {
         let mut circuit = Circuit::default();
-        circuit.record(Blame::Throttled(Some(Millis(1000))), &rule(), T0);
-        assert_eq!(circuit.open_until(&rule(), T0 + Millis(999)), Some(T0 + Millis(1000)));
-        assert_eq!(circuit.open_until(&rule(), T0 + Millis(1000)), None);
+        circuit.record(Blame::Throttled(Some(Millis(1000))), &BreakerRule::default(), T0);
+        assert_eq!(
+            circuit.open_until(&BreakerRule::default(), T0 + Millis(999)),
+            Some(T0 + Millis(1000))
+        );
+        assert_eq!(circuit.open_until(&BreakerRule::default(), T0 + Millis(1000)), None);
     }
 
     #[test]
     fn a_clock_that_jumps_back_does_not_hold_it_open() {
         let mut circuit = Circuit::default();
         let later = T0 + Millis::from_secs(100_000);
-        circuit.record(Blame::Throttled(None), &rule(), later);
-        let until = circuit.open_until(&rule(), T0);
+        circuit.record(Blame::Throttled(None), &BreakerRule::default(), later);
+        let until = circuit.open_until(&BreakerRule::default(), T0);
         assert_eq!(until, Some(T0 + Millis::from_secs(600)));
     }
 }

@@ -16,6 +16,7 @@ pub mod nearest;
 pub mod path;
 pub mod problem;
 mod read;
+mod rule;
 pub mod secret;
 pub mod shape;
 pub mod size;
@@ -28,6 +29,7 @@ use crate::time::Millis;
 
 pub use check::{check, parse_json};
 pub use problem::{Problem, quoted};
+pub use rule::{BreakerRule, BreakerScope, RetryRule, StatusSet};
 pub use secret::{Secret, missing_secrets};
 
 /// A whole configuration, checked.
@@ -170,58 +172,6 @@ pub enum SecureCookie {
     Always,
     /// Never.
     Never,
-}
-
-/// The circuit breaker's rule: when it opens and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BreakerRule {
-    /// As many failures within [`interval`](Self::interval) open it; at least 1.
-    pub failures: u32,
-    /// How long a failure counts.
-    pub interval: Millis,
-    /// How long it stays open where the backend announces nothing.
-    pub trip: Millis,
-    /// Whether an announced time replaces [`trip`](Self::trip).
-    pub accept_retry_after: bool,
-    /// No announced time is taken for longer than this.
-    pub max_trip: Millis,
-    /// The statuses that count as failures. A 429 opens at once unless it is among them.
-    pub statuses: StatusSet,
-    /// What is stopped when it opens.
-    pub scope: BreakerScope,
-}
-
-/// What one circuit covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BreakerScope {
-    /// One deployment at one backend: a 429 on one model does not stop another.
-    Deployment,
-    /// A whole backend, as in API Management.
-    Backend,
-}
-
-/// What is tried again on another backend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetryRule {
-    /// Backends that one request may be sent to, the first included. `None`: every member once.
-    pub attempts: Option<u32>,
-    /// The statuses that are tried again.
-    pub statuses: StatusSet,
-    /// Whether a refused credential and a missing deployment are tried again elsewhere.
-    pub failover_on_refusal: bool,
-    /// How long one backend may take until its answer begins. `None`: as long as it likes.
-    pub per_try_timeout: Option<Millis>,
-}
-
-/// A set of HTTP statuses, as ranges with both ends included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusSet(pub Vec<(u16, u16)>);
-
-impl StatusSet {
-    /// Whether the set holds this status.
-    pub fn contains(&self, status: u16) -> bool {
-        self.0.iter().any(|&(from, to)| (from..=to).contains(&status))
-    }
 }
 
 /// Someone who may call.

@@ -80,26 +80,11 @@ fn is_missing_deployment(body: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BreakerScope, StatusSet};
+    use crate::config::StatusSet;
     use crate::testing::test;
 
     fn rules() -> (BreakerRule, RetryRule) {
-        let breaker = BreakerRule {
-            failures: 3,
-            interval: Millis::from_secs(60),
-            trip: Millis::from_secs(60),
-            accept_retry_after: true,
-            max_trip: Millis::from_secs(600),
-            statuses: StatusSet(vec![(408, 408), (500, 599)]),
-            scope: BreakerScope::Deployment,
-        };
-        let retry = RetryRule {
-            attempts: None,
-            statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
-            failover_on_refusal: true,
-            per_try_timeout: None,
-        };
-        (breaker, retry)
+        (BreakerRule::default(), RetryRule::default())
     }
 
     fn judged(status: u16) -> (Option<Blame>, bool) {

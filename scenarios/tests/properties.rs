@@ -29,15 +29,7 @@ use spillway_scenarios::{Stage, core};
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
 
 fn rule(failures: u32) -> BreakerRule {
-    BreakerRule {
-        failures,
-        interval: Millis::from_secs(60),
-        trip: Millis::from_secs(60),
-        accept_retry_after: true,
-        max_trip: Millis::from_secs(600),
-        statuses: StatusSet(vec![(500, 599)]),
-        scope: BreakerScope::Deployment,
-    }
+    BreakerRule { failures, ..BreakerRule::default() }
 }
 
 fn blame() -> impl Strategy<Value = Blame> {

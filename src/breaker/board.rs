@@ -115,23 +115,13 @@ const VERSION: u8 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BreakerScope, StatusSet};
     use crate::testing::test;
     use crate::time::Millis;
 
     const T0: Timestamp = Timestamp(1_000_000);
 
     fn record(id: u64, blame: Blame) -> Record {
-        let rule = BreakerRule {
-            failures: 3,
-            interval: Millis::from_secs(60),
-            trip: Millis::from_secs(60),
-            accept_retry_after: true,
-            max_trip: Millis::from_secs(600),
-            statuses: StatusSet(vec![(500, 599)]),
-            scope: BreakerScope::Deployment,
-        };
-        Record { circuit: CircuitId(id), blame, rule }
+        Record { circuit: CircuitId(id), blame, rule: BreakerRule::default() }
     }
 
     #[test]

@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::read::{Fields, Node, Reader};
 use super::shape::{FILE, Kind};
 use super::{
-    AnswerHeaders, BackendId, Config, ErrorFormat, ModelId, NamePattern, Problem, WhenExhausted,
-    json, name, quoted, secret, size, url,
+    AnswerHeaders, BackendId, BreakerRule, Config, ErrorFormat, ModelId, NamePattern, Problem,
+    RetryRule, WhenExhausted, json, name, quoted, secret, size, url,
 };
 
 /// The configuration that the file says, or everything that is wrong with it.
@@ -49,8 +49,8 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         .filter_map(|(name, node)| backend::read(name, node, &model_ids, reader))
         .unzip();
     let breaker = fields.get("circuit_breaker");
-    let breaker = rule::read_breaker(breaker.as_ref(), &rule::default_breaker(), reader);
-    let retry = rule::read_retry(fields.get("retry").as_ref(), &rule::default_retry(), reader);
+    let breaker = rule::read_breaker(breaker.as_ref(), &BreakerRule::default(), reader);
+    let retry = rule::read_retry(fields.get("retry").as_ref(), &RetryRule::default(), reader);
     let context =
         model::Context { backends: &backend_ids, deployments: &deployments, breaker, retry };
     let models = models

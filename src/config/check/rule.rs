@@ -2,31 +2,8 @@
 
 use crate::config::read::{Fields, Node, Reader};
 use crate::config::status::read_set;
-use crate::config::{BreakerRule, BreakerScope, RetryRule, StatusSet};
+use crate::config::{BreakerRule, BreakerScope, RetryRule};
 use crate::time::Millis;
-
-/// The circuit breaker's rule where the file says nothing.
-pub(super) fn default_breaker() -> BreakerRule {
-    BreakerRule {
-        failures: 3,
-        interval: Millis::from_secs(60),
-        trip: Millis::from_secs(60),
-        accept_retry_after: true,
-        max_trip: Millis::from_secs(600),
-        statuses: StatusSet(vec![(408, 408), (500, 599)]),
-        scope: BreakerScope::Deployment,
-    }
-}
-
-/// The retries' rule where the file says nothing.
-pub(super) fn default_retry() -> RetryRule {
-    RetryRule {
-        attempts: None,
-        statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
-        failover_on_refusal: true,
-        per_try_timeout: None,
-    }
-}
 
 /// The circuit breaker's rule: what stands here, else what holds otherwise.
 pub(super) fn read_breaker(

@@ -1,0 +1,82 @@
+//! The rules of a pool: when a backend is left alone, and what is tried again elsewhere.
+
+use crate::time::Millis;
+
+/// The circuit breaker's rule: when it opens and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerRule {
+    /// As many failures within [`interval`](Self::interval) open it; at least 1.
+    pub failures: u32,
+    /// How long a failure counts.
+    pub interval: Millis,
+    /// How long it stays open where the backend announces nothing.
+    pub trip: Millis,
+    /// Whether an announced time replaces [`trip`](Self::trip).
+    pub accept_retry_after: bool,
+    /// No announced time is taken for longer than this.
+    pub max_trip: Millis,
+    /// The statuses that count as failures. A 429 opens at once unless it is among them.
+    pub statuses: StatusSet,
+    /// What is stopped when it opens.
+    pub scope: BreakerScope,
+}
+
+impl Default for BreakerRule {
+    /// What holds where the file says nothing.
+    fn default() -> Self {
+        Self {
+            failures: 3,
+            interval: Millis::from_secs(60),
+            trip: Millis::from_secs(60),
+            accept_retry_after: true,
+            max_trip: Millis::from_secs(600),
+            statuses: StatusSet(vec![(408, 408), (500, 599)]),
+            scope: BreakerScope::Deployment,
+        }
+    }
+}
+
+/// What one circuit covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerScope {
+    /// One deployment at one backend: a 429 on one model does not stop another.
+    Deployment,
+    /// A whole backend, as in API Management.
+    Backend,
+}
+
+/// What is tried again on another backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryRule {
+    /// Backends that one request may be sent to, the first included. `None`: every member once.
+    pub attempts: Option<u32>,
+    /// The statuses that are tried again.
+    pub statuses: StatusSet,
+    /// Whether a refused credential and a missing deployment are tried again elsewhere.
+    pub failover_on_refusal: bool,
+    /// How long one backend may take until its answer begins. `None`: as long as it likes.
+    pub per_try_timeout: Option<Millis>,
+}
+
+impl Default for RetryRule {
+    /// What holds where the file says nothing.
+    fn default() -> Self {
+        Self {
+            attempts: None,
+            statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
+            failover_on_refusal: true,
+            per_try_timeout: None,
+        }
+    }
+}
+
+/// A set of HTTP statuses, as ranges with both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSet(pub Vec<(u16, u16)>);
+
+impl StatusSet {
+    /// Whether the set holds this status.
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|&(from, to)| (from..=to).contains(&status))
+    }
+}

@@ -8,14 +8,21 @@
     reason = "a property fails by panicking; nothing here runs in the filter"
 )]
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spillway::affinity::Tags;
 use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
 use spillway::breaker::{Blame, CircuitId};
+use spillway::config::check;
 use spillway::config::{BreakerRule, BreakerScope, Member, StatusSet};
 use spillway::cookie;
+use spillway::exchange::event::{self, Head};
+use spillway::exchange::{Effect, Event, Exchange, Passing, World};
+use spillway::gateway::Gateway;
 use spillway::outcome::Verdict;
 use spillway::pool::Rotation;
 use spillway::prompt::NamedModel;
@@ -23,7 +30,7 @@ use spillway::target::Target;
 use spillway::time::{Millis, Timestamp};
 use spillway_scenarios::envoy::SharedData;
 use spillway_scenarios::http::{Answer, Reaction, Request};
-use spillway_scenarios::story::Story;
+use spillway_scenarios::story::{Story, read_config};
 use spillway_scenarios::{Stage, core};
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
@@ -187,8 +194,8 @@ proptest! {
 
     #[test]
     fn a_tag_means_its_own_pool_and_member(before in header()) {
-        let config = spillway_scenarios::story::read_config(AFFINITY, |b| format!("http://{b}.test"));
-        let config = spillway::config::check(&config).expect("checked");
+        let config = read_config(AFFINITY, |b| format!("http://{b}.test"));
+        let config = check(&config).expect("checked");
         let tags = Tags::new(&config, &config.models[0], b"key");
         let others = Tags::new(&config, &config.models[1], b"key");
         for member in 0..2 {
@@ -240,6 +247,50 @@ proptest! {
             prop_assert!(attempts.parse::<usize>().expect("a number") >= sent && sent <= 2);
             if stage.noted("attempts") == "exhausted" {
                 prop_assert_eq!((sent, answer.status), (0, 429));
+            }
+        }
+    }
+
+    /// Not even events that Envoy would never send in this order: a reload, or a host that errs.
+    #[test]
+    fn no_order_of_events_breaks_an_exchange(events in vec((0..10_u8, header(), any::<u16>()), 1..40)) {
+        let config = read_config(GATEWAY, |backend| format!("http://{backend}.test"));
+        let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
+        let gateway = Rc::new(gateway.expect("no secrets are missing"));
+        let (mut rotations, board) = (gateway.rotations(), RefCell::new(Board::default()));
+        let mut exchange = Exchange::new(gateway);
+        for (kind, bytes, number) in events {
+            let length = usize::from(number % 40);
+            let fetch = || board.borrow().clone();
+            let mut world = World::new(NOW + Millis(u64::from(number)), &mut rotations, &fetch);
+            let paths = ["/openai/deployments/gpt-4o/x", "/openai/responses", "/?"];
+            let path = paths[length % 3].into();
+            let effects = match kind {
+                0 => exchange.on(Event::Arrived(Head { path, has_body: number % 2 == 0, content_length: Some(bytes), ..Head::default() }), &mut world),
+                1 => exchange.on(Event::BodyAhead { content_type: None }, &mut world),
+                2 => exchange.on(Event::Body(br#"{"model": "gpt-4o"}"#), &mut world),
+                3 => exchange.on(Event::Complete, &mut world),
+                4 => exchange.on(Event::AttemptStarts, &mut world),
+                5 => exchange.on(Event::Answered(event::Answer { status: 395 + number % 120, readable: true, ..event::Answer::default() }), &mut world),
+                6 => exchange.on(Event::AnswerBody(&bytes), &mut world),
+                7 => exchange.on(Event::Leaving { status: 395 + number % 120, region: Some(bytes) }, &mut world),
+                8 => exchange.pass(Passing::FromClient(length)).into_iter().collect(),
+                _ => exchange.pass(Passing::ToBackend(length)).into_iter().collect(),
+            };
+            let replies = effects.iter().filter(|e| matches!(e, Effect::Reply(_))).count();
+            let sends = effects.iter().filter(|e| matches!(e, Effect::SendTo { .. })).count();
+            prop_assert!(replies + sends <= 1, "{effects:?}");
+            for effect in effects {
+                match effect {
+                    Effect::ReplaceBody { place, .. } => {
+                        prop_assert!(place.start <= place.end && place.end <= length);
+                    }
+                    Effect::SendTo { retries, .. } => prop_assert!(retries <= 1),
+                    Effect::Record(record) => {
+                        board.borrow_mut().record(&record, NOW);
+                    }
+                    _ => {}
+                }
             }
         }
     }

@@ -228,7 +228,7 @@ models: { gpt-4o: { pool: [eastus, westus] } }",
         },
     },
     Story {
-        name: "text in a body that is no UTF-8 is refused where the body must be read",
+        name: "text in a body that is no UTF-8 harms nobody, and passes unchanged where it passes",
         behaviours: &[19],
         needs: &[Need::OddBytes],
         config: "models: { gpt-4o: { pool: [eastus] } }",
@@ -236,9 +236,13 @@ models: { gpt-4o: { pool: [eastus, westus] } }",
             let mut body = respond_body("gpt-4o").into_bytes();
             body[13] = 0xe9;
 
-            let answer = stage.send(&Request::post("/openai/responses", body));
-
-            assert!(matches!(answer.status, 200 | 400), "{}", answer.status);
+            // Whether a reader of JSON looks into text that it skips is its own affair.
+            let answer = stage.send(&Request::post("/openai/responses", body.clone()));
+            if answer.status == 200 {
+                stage.last("eastus").says(&body);
+            } else {
+                answer.is(400).error("invalid_body");
+            }
             stage.send(&respond("gpt-4o")).is(200);
         },
     },

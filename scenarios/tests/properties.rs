@@ -18,7 +18,7 @@ use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
 use spillway::breaker::{Blame, CircuitId};
 use spillway::config::check;
-use spillway::config::{BreakerRule, BreakerScope, Member, StatusSet};
+use spillway::config::{BreakerRule, Member};
 use spillway::cookie;
 use spillway::exchange::event::{self, Head};
 use spillway::exchange::{Effect, Event, Exchange, Passing, World};

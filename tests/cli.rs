@@ -1,5 +1,7 @@
 //! Runs the transcripts in `tests/cmd`: they are the command's tests and its documentation.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

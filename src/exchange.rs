@@ -116,6 +116,7 @@ impl Exchange {
     pub fn pass(&mut self, passing: Passing) -> Option<Effect> {
         match passing {
             Passing::FromClient(length) => self.body_from_client(length),
+            Passing::Held(length) => self.body_held(length),
             Passing::ToBackend(length) => self.body_to_backend(length),
         }
     }

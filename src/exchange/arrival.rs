@@ -99,6 +99,11 @@ impl Exchange {
         crosses.then(|| self.reply(Reply::too_long()).pop()).flatten()
     }
 
+    /// A body that is held grows until it has ended, or is too long.
+    pub(super) fn body_held(&mut self, length: usize) -> Option<Effect> {
+        (length > self.most()).then(|| self.reply(Reply::too_long()).pop()).flatten()
+    }
+
     /// The longest body that is taken.
     fn most(&self) -> usize {
         usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)

@@ -37,6 +37,8 @@ pub enum Event<'a> {
 pub enum Passing {
     /// Gateway seat: so many bytes, of a request that is not held.
     FromClient(usize),
+    /// Gateway seat: so many bytes in all, of a request that is held.
+    Held(usize),
     /// Backend seat: so many bytes, of the current attempt.
     ToBackend(usize),
 }

@@ -114,6 +114,10 @@ impl HttpContext for Gateway {
             return self.act(carry_out(self.ticket, effect));
         }
         self.body = size;
+        if let Some(effect) = exchanges::pass(self.ticket, Passing::Held(size)) {
+            self.awaits = Awaits::Nothing;
+            return self.act(carry_out(self.ticket, [effect]));
+        }
         if end_of_stream { self.ended() } else { Action::Pause }
     }
 

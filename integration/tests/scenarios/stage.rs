@@ -1,6 +1,6 @@
 //! A gateway, four backends and a client, for one story.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use spillway_integration::{Gateway, Raw, eventually};
@@ -18,8 +18,9 @@ pub(super) struct OnEnvoy {
     backends: BTreeMap<&'static str, Backend>,
     runtime: Runtime,
     sent: usize,
-    /// When each backend was last asked.
+    /// When each backend was last asked, as far as can be known of one that cannot be reached.
     asked: BTreeMap<&'static str, Instant>,
+    unreachable: BTreeSet<String>,
 }
 
 impl OnEnvoy {
@@ -34,7 +35,14 @@ impl OnEnvoy {
             let gateway = Gateway::of(config.to_string(), environment).workers(1).start().await;
             (backends, gateway)
         });
-        Self { gateway, backends, runtime, sent: 0, asked: BTreeMap::new() }
+        Self {
+            gateway,
+            backends,
+            runtime,
+            sent: 0,
+            asked: BTreeMap::new(),
+            unreachable: BTreeSet::new(),
+        }
     }
 }
 
@@ -53,6 +61,11 @@ impl Stage for OnEnvoy {
     }
 
     fn set_reachable(&mut self, backend: &str, reachable: bool) {
+        if reachable {
+            self.unreachable.remove(backend);
+        } else {
+            self.unreachable.insert(backend.to_owned());
+        }
         let backend = self.backends.get_mut(backend).expect("a backend");
         self.runtime
             .block_on(async { if reachable { backend.listen() } else { backend.refuse().await } });
@@ -75,7 +88,7 @@ impl Stage for OnEnvoy {
             raw.answer().await
         });
         for (name, before) in REGIONS.into_iter().zip(before) {
-            if self.received(name).len() > before {
+            if self.received(name).len() > before || self.unreachable.contains(name) {
                 self.asked.insert(name, Instant::now());
             }
         }

@@ -1,9 +1,9 @@
-//! Event streams: as they come, and what happens when they break.
+//! Streams in both directions: as they come, and what happens when they break.
 
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
-use spillway_integration::{Call, Gateway, Journal, eventually, region, story};
+use spillway_integration::{Call, Gateway, Journal, Raw, eventually, region, story};
 use spillway_simulator::{Fault, Reset, RetryAfter};
 
 const PAIR: &str = "
@@ -88,4 +88,63 @@ async fn a_client_that_leaves_ends_its_request_at_the_backend() {
     assert_eq!(gateway.send(&Call::chat("gpt-4o-mini")).await.status, 200);
     assert_eq!((eastus.count(), westus.count()), (2, 0), "nobody is blamed for it");
     assert!(!eastus.requests()[0].completed);
+}
+
+/// The head of a chat request by path; the body is to follow.
+fn head(framing: &str) -> String {
+    format!(
+        "POST /openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21 HTTP/1.1\r\n\
+         host: g\r\ncontent-type: application/json\r\n{framing}\r\n\r\n"
+    )
+}
+
+const BODY: &str = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
+
+#[tokio::test]
+async fn an_upload_that_is_not_held_reaches_the_backend_while_it_arrives() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
+    let (first, rest) = BODY.split_at(20);
+    for (framing, first, rest) in [
+        (
+            "transfer-encoding: chunked",
+            format!("14\r\n{first}\r\n"),
+            format!("{:x}\r\n{rest}\r\n0\r\n\r\n", rest.len()),
+        ),
+        (
+            "content-length: 2000000",
+            first.to_owned(),
+            format!("{rest}{}", " ".repeat(2_000_000 - BODY.len())),
+        ),
+    ] {
+        let mut raw = Raw::connect(gateway.at).await;
+        raw.write(head(framing)).await;
+        raw.write(first).await;
+        eventually("the request at the backend", async || {
+            (eastus.stats().in_flight == 1).then_some(())
+        })
+        .await;
+        raw.write(rest).await;
+        assert_eq!(raw.answer().await.status, 200, "{framing}");
+    }
+}
+
+#[tokio::test]
+async fn a_short_body_that_comes_late_fails_over_all_the_same() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
+    eastus.set_down().await;
+
+    let mut raw = Raw::connect(gateway.at).await;
+    raw.write(head(&format!("content-length: {}", BODY.len()))).await;
+    eventually("the head at the gateway", async || {
+        (gateway.stat("http.spillway.downstream_rq_active").await == 1).then_some(())
+    })
+    .await;
+    raw.write(BODY).await;
+
+    let answer = raw.answer().await;
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    assert!(answer.head.contains("x-spillway-attempts: 2"), "{}", answer.head);
+    assert_eq!(westus.only().body.as_deref(), Some(BODY));
 }

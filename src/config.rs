@@ -58,8 +58,6 @@ pub struct Config {
     pub error_format: ErrorFormat,
     /// Which of the gateway's own headers stand on every answer.
     pub answer_headers: AnswerHeaders,
-    /// Request bodies up to so many bytes are complete before a backend is asked.
-    pub hold_request_body: u64,
     /// The longest request body that is taken, in bytes; a longer one gets 413.
     pub max_request_body: u64,
 }

@@ -7,7 +7,7 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Event::Complete`], [`Passing::FromClient`] | `arrival.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Passing::FromClient`] | `arrival.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
@@ -52,8 +52,6 @@ struct Arrival {
     target: Target,
     /// The path as it stands on the request.
     path: Vec<u8>,
-    /// Whether a body follows.
-    has_body: bool,
     /// Bytes of the body that have passed without being held.
     passed: usize,
     /// The whole `Cookie` header as the client sent it.
@@ -64,8 +62,6 @@ struct Arrival {
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
-    /// The model, while the request is held until it is complete.
-    held: Option<ModelId>,
 }
 
 /// A request that has a pool, and is being sent to its members.
@@ -104,7 +100,6 @@ impl Exchange {
             Event::Arrived(head) => self.arrived(head, world),
             Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::Body(body) => self.body(body, world),
-            Event::Complete => self.complete(world),
             Event::AttemptStarts => self.attempt_starts(world),
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),

@@ -51,7 +51,6 @@ struct Context {
 enum Awaits {
     Nothing,
     Body,
-    End,
 }
 
 impl Core {
@@ -105,10 +104,6 @@ impl Core {
                 Effect::AskBody => return self.ask_body(context, stream),
                 Effect::AwaitBody | Effect::HoldAnswer => {
                     self.await_now(context, Awaits::Body);
-                    action = Action::Pause;
-                }
-                Effect::AwaitEnd => {
-                    self.await_now(context, Awaits::End);
                     action = Action::Pause;
                 }
                 Effect::Reply(reply) => {
@@ -203,7 +198,6 @@ impl Core {
     fn ended(&mut self, context: u32, stream: &mut Stream) -> Action {
         match self.await_now(context, Awaits::Nothing) {
             Awaits::Nothing => Action::Continue,
-            Awaits::End => self.tell(context, Event::Complete, stream),
             Awaits::Body => {
                 let body = stream.request_body.clone().unwrap_or_default();
                 self.tell(context, Event::Body(&body), stream)

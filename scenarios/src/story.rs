@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -76,28 +78,36 @@ pub fn key_of(name: &str) -> String {
     format!("key-of-{name}")
 }
 
-/// Tells the stories on a stage that can do all but `cannot`, and says at the end which failed.
-/// `STORY=words` in the environment tells only those whose name holds the words.
-pub fn tell_all(cannot: &[Need], mut set: impl FnMut(&Story) -> Box<dyn Stage>) {
+/// Tells the stories on a stage that can do all but `cannot`, so many `at_once`, and says at the
+/// end which failed. `STORY=words` in the environment tells only those whose name holds the words.
+pub fn tell_all(
+    cannot: &[Need],
+    at_once: usize,
+    set: impl Fn(&Story) -> Box<dyn Stage> + Sync,
+) {
     let wanted = std::env::var("STORY").unwrap_or_default();
     let possible = |story: &&Story| !story.needs.iter().any(|need| cannot.contains(need));
-    let mut told = 0;
-    let mut failed = Vec::new();
-    for story in crate::stories::all().iter().filter(possible) {
-        if !story.name.contains(&wanted) {
-            continue;
+    let stories = crate::stories::all().iter().filter(possible);
+    let stories: Vec<_> = stories.filter(|story| story.name.contains(&wanted)).collect();
+    assert!(!stories.is_empty(), "no story's name holds {wanted:?}");
+
+    let fails = |story: &Story| {
+        catch_unwind(AssertUnwindSafe(|| (story.play)(set(story).as_mut()))).is_err()
+    };
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let mut failed = Vec::new();
+        while let Some(story) = stories.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if fails(story) {
+                failed.push(story.name);
+            }
         }
-        told += 1;
-        let play = || (story.play)(set(story).as_mut());
-        if catch_unwind(AssertUnwindSafe(play)).is_err() {
-            failed.push(story.name);
-        }
-    }
-    assert!(told > 0, "no story's name holds {wanted:?}");
-    assert!(
-        failed.is_empty(),
-        "{} of {told} stories failed:\n  {}",
-        failed.len(),
-        failed.join("\n  ")
-    );
+        failed
+    };
+    let failed: Vec<&str> = thread::scope(|scope| {
+        let tellers: Vec<_> = (0..at_once).map(|_| scope.spawn(some)).collect();
+        tellers.into_iter().flat_map(|teller| teller.join().unwrap_or_default()).collect()
+    });
+    let (few, many) = (failed.len(), stories.len());
+    assert!(failed.is_empty(), "{few} of {many} stories failed:\n  {}", failed.join("\n  "));
 }

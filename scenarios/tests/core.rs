@@ -4,5 +4,5 @@ use spillway_scenarios::{core, story};
 
 #[test]
 fn the_pure_core_plays_every_story() {
-    story::tell_all(&[], |story| Box::new(core::stage(story)));
+    story::tell_all(&[], 1, |story| Box::new(core::stage(story)));
 }

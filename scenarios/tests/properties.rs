@@ -269,7 +269,7 @@ proptest! {
                 0 => exchange.on(Event::Arrived(Head { path, has_body: number % 2 == 0, content_length: Some(bytes), ..Head::default() }), &mut world),
                 1 => exchange.on(Event::BodyAhead { content_type: None }, &mut world),
                 2 => exchange.on(Event::Body(br#"{"model": "gpt-4o"}"#), &mut world),
-                3 => exchange.on(Event::Complete, &mut world),
+                3 => exchange.pass(Passing::Held(length)).into_iter().collect(),
                 4 => exchange.on(Event::AttemptStarts, &mut world),
                 5 => exchange.on(Event::Answered(event::Answer { status: 395 + number % 120, readable: true, ..event::Answer::default() }), &mut world),
                 6 => exchange.on(Event::AnswerBody(&bytes), &mut world),

@@ -78,10 +78,6 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             _ => ErrorFormat::OpenAi,
         },
         answer_headers: read_answer_headers(&fields, reader),
-        hold_request_body: fields
-            .get("hold_request_body")
-            .and_then(|node| read_size(&node, reader))
-            .unwrap_or(1 << 20),
         max_request_body: fields
             .get("max_request_body")
             .and_then(|node| read_size_above_zero(&node, reader))

@@ -32,17 +32,15 @@ impl Exchange {
         self.arrival = Some(Arrival {
             target,
             path: head.path,
-            has_body: head.has_body,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
             passed: 0,
             content_length,
             named: None,
-            held: None,
         });
         effects.extend(match deployment {
             Some(name) => match self.named(&name) {
-                Ok(model) => self.hold(model, world),
+                Ok(model) => self.choose(model, world),
                 Err(reply) => self.reply(reply),
             },
             None if head.has_body => vec![Effect::AskBody],
@@ -76,17 +74,9 @@ impl Exchange {
                     Err(reply) => self.reply(reply),
                 }
             }
-            Ok(None) => {
-                arrival.has_body = false;
-                self.unnamed(world)
-            }
+            Ok(None) => self.unnamed(world),
             Err(why) => self.reply(Reply::bad_body(&why)),
         }
-    }
-
-    pub(super) fn complete(&mut self, world: &mut World<'_>) -> Vec<Effect> {
-        let held = self.arrival.as_mut().and_then(|arrival| arrival.held.take());
-        held.map(|model| self.choose(model, world)).unwrap_or_default()
     }
 
     /// A body that announced no length, or a wrong one, is counted while it passes.
@@ -107,19 +97,6 @@ impl Exchange {
     /// The longest body that is taken.
     fn most(&self) -> usize {
         usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)
-    }
-
-    /// Chooses at once, or when the request is complete: Envoy can only send a request again once
-    /// it has all of it, so a short body is waited for. A long one streams.
-    fn hold(&mut self, model: ModelId, world: &mut World<'_>) -> Vec<Effect> {
-        let most = usize::try_from(self.gateway.config.hold_request_body).unwrap_or(usize::MAX);
-        match &mut self.arrival {
-            Some(a) if a.has_body && a.content_length.is_some_and(|length| length <= most) => {
-                a.held = Some(model);
-                vec![Effect::AwaitEnd]
-            }
-            _ => self.choose(model, world),
-        }
     }
 
     /// The name of the client that asks; nothing where everyone may.
@@ -169,7 +146,7 @@ impl Exchange {
         let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
         let model = self.gateway.model_of_cookie(cookie).or(self.gateway.config.default_model);
         match model {
-            Some(model) => self.hold(model, world),
+            Some(model) => self.choose(model, world),
             None => self.reply(Reply::no_model(self.gateway.config.error_format)),
         }
     }

@@ -15,8 +15,6 @@ pub enum Effect {
     AskBody,
     /// Hold the request until its whole body is there ([`super::Event::Body`]).
     AwaitBody,
-    /// Hold the request until it is complete ([`super::Event::Complete`]); its body is not read.
-    AwaitEnd,
     /// Send the request to this backend, and again at most so many times.
     SendTo {
         /// The backend's name.

@@ -14,8 +14,6 @@ pub enum Event<'a> {
     },
     /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`].
     Body(&'a [u8]),
-    /// Gateway seat: the whole request is there, after [`super::Effect::AwaitEnd`].
-    Complete,
     /// Backend seat: Envoy starts an attempt at the backend that was named last.
     AttemptStarts,
     /// Backend seat: the head of a backend's answer.

@@ -16,8 +16,6 @@ pub(super) enum Next {
     AskBody,
     /// Hold the request until its body is there.
     AwaitBody,
-    /// Hold the request until it is complete.
-    AwaitEnd,
     /// Hold the answer until its body is there.
     HoldAnswer,
     /// The client has its answer; nothing goes on.
@@ -31,7 +29,6 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
         match effect {
             Effect::AskBody => next = Next::AskBody,
             Effect::AwaitBody => next = Next::AwaitBody,
-            Effect::AwaitEnd => next = Next::AwaitEnd,
             Effect::HoldAnswer => next = Next::HoldAnswer,
             Effect::Reply(reply) => {
                 host::put(ATTEMPTS, reply.reason.as_bytes());

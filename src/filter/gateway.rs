@@ -16,28 +16,18 @@ use crate::exchange::{Event, Passing};
 pub(super) struct Gateway {
     desk: Rc<Desk>,
     ticket: Ticket,
-    /// What the request is held for.
-    awaits: Awaits,
+    /// The request is held until its body is there, to be read.
+    awaits_body: bool,
     /// The client's answer has passed, and the access log knows all.
     told: bool,
     /// Bytes of the body that are there.
     body: usize,
 }
 
-/// What a request is held for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Awaits {
-    Nothing,
-    /// Its body, to be read.
-    Body,
-    /// Its end, nothing more.
-    End,
-}
-
 impl Gateway {
     pub(super) fn new(desk: Rc<Desk>) -> Self {
         let ticket = exchanges::open(&desk);
-        Self { desk, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
+        Self { desk, ticket, awaits_body: false, told: false, body: 0 }
     }
 
     fn on(&mut self, event: Event<'_>) -> Next {
@@ -50,11 +40,7 @@ impl Gateway {
             Next::GoOn | Next::HoldAnswer => Action::Continue,
             Next::Replied => Action::Pause,
             Next::AwaitBody => {
-                self.awaits = Awaits::Body;
-                Action::Pause
-            }
-            Next::AwaitEnd => {
-                self.awaits = Awaits::End;
+                self.awaits_body = true;
                 Action::Pause
             }
             Next::AskBody => {
@@ -67,14 +53,11 @@ impl Gateway {
 
     /// The request is complete: body or trailers have ended it.
     fn ended(&mut self) -> Action {
-        let next = match std::mem::replace(&mut self.awaits, Awaits::Nothing) {
-            Awaits::Nothing => Next::GoOn,
-            Awaits::End => self.on(Event::Complete),
-            Awaits::Body => {
-                let body = host::request_body(self.body);
-                self.on(Event::Body(&body))
-            }
-        };
+        if !std::mem::take(&mut self.awaits_body) {
+            return Action::Continue;
+        }
+        let body = host::request_body(self.body);
+        let next = self.on(Event::Body(&body));
         self.act(next)
     }
 }
@@ -109,13 +92,13 @@ impl HttpContext for Gateway {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.awaits == Awaits::Nothing {
+        if !self.awaits_body {
             let effect = exchanges::pass(self.ticket, Passing::FromClient(size));
             return self.act(carry_out(self.ticket, effect));
         }
         self.body = size;
         if let Some(effect) = exchanges::pass(self.ticket, Passing::Held(size)) {
-            self.awaits = Awaits::Nothing;
+            self.awaits_body = false;
             return self.act(carry_out(self.ticket, [effect]));
         }
         if end_of_stream { self.ended() } else { Action::Pause }

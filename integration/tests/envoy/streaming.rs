@@ -101,7 +101,7 @@ fn head(framing: &str) -> String {
 const BODY: &str = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 
 #[tokio::test]
-async fn an_upload_that_is_not_held_reaches_the_backend_while_it_arrives() {
+async fn an_upload_reaches_the_backend_while_it_arrives() {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
     let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
     let (first, rest) = BODY.split_at(20);
@@ -130,7 +130,7 @@ async fn an_upload_that_is_not_held_reaches_the_backend_while_it_arrives() {
 }
 
 #[tokio::test]
-async fn a_short_body_that_comes_late_fails_over_all_the_same() {
+async fn a_body_that_comes_late_fails_over_all_the_same() {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
     let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
     eastus.set_down().await;

@@ -16,8 +16,11 @@ mod stage;
 
 use spillway_scenarios::{Need, story};
 
+/// A gateway mostly waits: for its start, for its backends, for its access log.
+const AT_ONCE: usize = 3;
+
 #[test]
 fn the_real_envoy_plays_every_story() {
     let cannot = [Need::VirtualTime, Need::Workers, Need::Reload];
-    story::tell_all(&cannot, |story| Box::new(stage::OnEnvoy::set(story)));
+    story::tell_all(&cannot, AT_ONCE, |story| Box::new(stage::OnEnvoy::set(story)));
 }

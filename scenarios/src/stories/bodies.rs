@@ -212,12 +212,10 @@ models: { gpt-4o: { pool: [eastus] } }",
         },
     },
     Story {
-        name: "a request streams where it may not be held, and is the same at the backend",
+        name: "a request that is routed by its path streams, and is the same at each backend",
         behaviours: &[5],
         needs: &[],
-        config: "
-hold_request_body: 0
-models: { gpt-4o: { pool: [eastus, westus] } }",
+        config: "models: { gpt-4o: { pool: [eastus, westus] } }",
         play: |stage| {
             stage.will("eastus", [failure(500)]);
 

@@ -27,7 +27,7 @@ use wasmtime::{Caller, Engine, Linker, Module, Result};
 pub(crate) struct Filter {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
-    pub(crate) linker: std::rc::Rc<Linker<Host>>,
+    pub(crate) linker: std::sync::Arc<Linker<Host>>,
 }
 
 /// What the host holds for one VM.

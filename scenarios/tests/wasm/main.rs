@@ -22,7 +22,7 @@ fn the_built_filter_plays_every_story() {
         Ok(filter) => filter,
         Err(why) => panic!("{why}"),
     };
-    story::tell_all(&[], |story| {
+    story::tell_all(&[], 1, |story| {
         let filter = filter.clone();
         let seating = move |config: &_, clock: &_, shared: &_| {
             seats::Worker::start(&filter, config, clock, shared)

@@ -56,7 +56,6 @@ fn a_small_file_becomes_a_configuration_with_defaults() {
     assert_eq!(config.clients, None);
     assert_eq!(config.when_exhausted, WhenExhausted::RetryLater);
     assert_eq!(config.max_request_body, 32 * 1024 * 1024);
-    assert_eq!(config.hold_request_body, 1024 * 1024);
 }
 
 #[test]

@@ -85,16 +85,6 @@ pub static FILE: Object = Object {
             example: "[backend, attempts, region]",
         },
         Field {
-            name: "hold_request_body",
-            kind: Kind::Size,
-            default: Default::Is("1MiB"),
-            doc: "A request whose `content-length` is at most this is sent once its body is \
-                  complete, because Envoy can only send a request to another backend once it has \
-                  all of it. A longer or chunked one that is routed by its path streams, and fails \
-                  over only if its upload has ended. `0` lets all of them stream.",
-            example: "256KiB",
-        },
-        Field {
             name: "max_request_body",
             kind: Kind::Size,
             default: Default::Is("32MiB"),

@@ -29,8 +29,7 @@ setup_rust() {
 # node: Node and the runner of wasm-bindgen's tests, of the version that Cargo.lock has.
 setup_node() {
     setup_rust
-    command -v node >/dev/null ||
-        fail "node is not there: install Node 20 or newer (apt-get install nodejs, or https://nodejs.org)"
+    command -v node >/dev/null || apt_install node nodejs
     local version
     version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
     [ -n "$version" ] || fail "Cargo.lock names no wasm-bindgen, so its test runner cannot be chosen"

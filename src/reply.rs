@@ -54,7 +54,9 @@ impl Reply {
             return Self::api_management_400();
         }
         let message = "The request names no model. Name it in the path, as in \
-                       `/openai/deployments/NAME/chat/completions`, or as `model` in the JSON body.";
+                       `/openai/deployments/NAME/chat/completions`, or as `model` in the JSON \
+                       body. A request that has neither, such as one for a response by its id, \
+                       needs the affinity cookie of the answer it goes on from.";
         Self::error(400, "invalid_request_error", "model_missing", message)
     }
 

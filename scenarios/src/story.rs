@@ -80,11 +80,7 @@ pub fn key_of(name: &str) -> String {
 
 /// Tells the stories on a stage that can do all but `cannot`, so many `at_once`, and says at the
 /// end which failed. `STORY=words` in the environment tells only those whose name holds the words.
-pub fn tell_all(
-    cannot: &[Need],
-    at_once: usize,
-    set: impl Fn(&Story) -> Box<dyn Stage> + Sync,
-) {
+pub fn tell_all(cannot: &[Need], at_once: usize, set: impl Fn(&Story) -> Box<dyn Stage> + Sync) {
     let wanted = std::env::var("STORY").unwrap_or_default();
     let possible = |story: &&Story| !story.needs.iter().any(|need| cannot.contains(need));
     let stories = crate::stories::all().iter().filter(possible);

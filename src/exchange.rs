@@ -72,6 +72,8 @@ struct Sending {
     pin: Option<usize>,
     /// The member that Envoy sends the next attempt to.
     next: Option<usize>,
+    /// The member after the first, chosen together with it: one look at the board serves both.
+    second: Option<usize>,
     /// Backends that this request may be sent to, the first included.
     allowed: usize,
     /// What the upstream request's headers hold now: they stay between attempts.

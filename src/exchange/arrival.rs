@@ -166,13 +166,16 @@ impl Exchange {
         world.take(id, &route, first, |_| true);
         let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
         let allowed = world.choosable(&route).min(most).max(1);
+        let second =
+            if allowed > 1 { world.peek(id, &route, |member| member != first) } else { None };
         let arrived = self.arrival.as_ref();
         let held = Held {
             path: arrived.map(|arrival| arrival.path.clone()),
             content_length: arrived.and_then(|arrival| arrival.content_length),
             credential: None,
         };
-        self.sending = Some(Sending { model: id, pin, next: Some(first), allowed, held, sent: 0 });
+        let next = Some(first);
+        self.sending = Some(Sending { model: id, pin, next, second, allowed, held, sent: 0 });
         let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
         if let Some(timeout) = route.model.retry.per_try_timeout {
             let value = timeout.0.to_string().into_bytes();

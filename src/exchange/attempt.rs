@@ -67,7 +67,8 @@ impl Exchange {
     /// Names the next backend before this one has answered: where the connection fails, no answer
     /// comes that could name it.
     fn fail_over_early(&mut self, world: &mut World<'_>) -> Option<Effect> {
-        let next = self.untried(world);
+        let second = self.sending.as_mut()?.second.take();
+        let next = second.or_else(|| self.untried(world));
         self.sending.as_mut()?.next = next;
         self.fail_over_to(next?)
     }

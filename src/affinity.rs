@@ -34,8 +34,12 @@ impl Tags {
 
     /// The member that a cookie's value pins to, by its position in the pool.
     pub fn pinned(&self, value: &[u8]) -> Option<usize> {
-        let pin = tags(value).find(|tag| self.0.iter().any(|own| own == tag))?;
-        self.0.iter().position(|own| own == pin)
+        tags(value).find_map(|tag| self.0.iter().position(|own| own == tag))
+    }
+
+    /// How many tags of a cookie's value are newer than the one that pins here.
+    pub fn age(&self, value: &[u8]) -> Option<usize> {
+        tags(value).position(|tag| self.0.iter().any(|own| own == tag))
     }
 
     /// The cookie's new value after this member answered: its tag, then the other pools'.

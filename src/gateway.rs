@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
 use crate::client_key::Keyring;
-use crate::config::secret::missing_secrets;
-use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret};
+use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
 use crate::pool::Rotation;
 
 /// A configuration made ready.
@@ -50,9 +49,7 @@ impl Gateway {
         config: Config,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems = missing_secrets(&config, &lookup);
-        // Backends' keys are Envoy's business: it resolves them, and refuses to start without.
-        problems.retain(|problem| !problem.path.starts_with("backends"));
+        let problems = missing_secrets(config.filter_secrets(), &lookup);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -95,10 +92,14 @@ impl Gateway {
         Some(Route { model, circuits: &readied.circuits, tags: &readied.tags })
     }
 
-    /// The model whose pool issued the tag in this `Cookie` header, for requests that name none.
+    /// The model whose pool issued the newest tag in this `Cookie` header, for requests that name
+    /// none.
     pub fn model_of_cookie(&self, header: &[u8]) -> Option<ModelId> {
-        (0..self.config.models.len())
-            .find(|id| self.route(*id).and_then(|route| route.pinned(header)).is_some())
+        let age = |id: ModelId| {
+            let route = self.route(id)?;
+            Some((route.tags.age(route.cookie(header)?)?, id))
+        };
+        (0..self.config.models.len()).filter_map(age).min().map(|(_, id)| id)
     }
 
     /// The names of all affinity cookies: the gateway's own, not for backends.
@@ -136,7 +137,34 @@ impl Readied {
 impl Route<'_> {
     /// The member that a `Cookie` header pins to.
     pub fn pinned(&self, header: &[u8]) -> Option<usize> {
-        let affinity = self.model.affinity.as_ref()?;
-        self.tags.pinned(crate::cookie::value(header, &affinity.cookie)?)
+        self.tags.pinned(self.cookie(header)?)
+    }
+
+    /// The value of the model's affinity cookie in a `Cookie` header.
+    pub fn cookie<'h>(&self, header: &'h [u8]) -> Option<&'h [u8]> {
+        crate::cookie::value(header, &self.model.affinity.as_ref()?.cookie)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::check;
+    use crate::testing::test;
+
+    #[test]
+    fn a_client_key_that_is_missing_is_refused_although_a_backend_has_the_same_variable() {
+        let config = check(&serde_json::json!({
+            "backends": { "eastus": { "url": "http://h", "api_key": "${KEY}" } },
+            "models": { "gpt-4o": { "pool": ["eastus"] } },
+            "clients": [{ "name": "chat", "key": "${KEY}" }],
+        }))
+        .expect("a right file");
+        for value in [None, Some(String::new())] {
+            let problems = Gateway::new(config.clone(), |_| value.clone()).expect_err("no key");
+            assert_eq!(problems.len(), 1);
+            assert_eq!(problems[0].path, "clients[0].key");
+        }
+        assert!(Gateway::new(config, |_| Some("k".into())).is_ok());
     }
 }

@@ -48,7 +48,7 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 
 /// What the configuration refers to and what is not there.
 pub(super) fn missing(config: &Config) -> Vec<Problem> {
-    let mut problems = missing_secrets(config, |name| {
+    let mut problems = missing_secrets(config.secrets(), |name| {
         std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
     });
     for (place, secret) in config.secrets() {

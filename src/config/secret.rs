@@ -31,6 +31,12 @@ impl Config {
             let place = path::key(&path::key("backends", &backend.name), field);
             Some((place, &credential.secret))
         });
+        backends.chain(self.filter_secrets()).collect()
+    }
+
+    /// Those that the filter itself must know: clients' keys and the cookie key. Backends' keys are
+    /// Envoy's business, which resolves them and refuses to start without.
+    pub fn filter_secrets(&self) -> Vec<(String, &Secret)> {
         let clients = self
             .clients
             .iter()
@@ -38,16 +44,19 @@ impl Config {
             .enumerate()
             .map(|(i, client)| (path::key(&path::index("clients", i), "key"), &client.key));
         let cookie_key = self.cookie_key.iter().map(|key| ("cookie_key".to_owned(), key));
-        backends.chain(clients).chain(cookie_key).collect()
+        clients.chain(cookie_key).collect()
     }
 }
 
-/// The environment variables that the configuration refers to and that `lookup` does not find or
-/// finds empty: one problem for each, at the first place that names it.
-pub fn missing_secrets(config: &Config, lookup: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
+/// The environment variables that these secrets refer to and that `lookup` does not find or finds
+/// empty: one problem for each, at the first place that names it.
+pub fn missing_secrets(
+    secrets: Vec<(String, &Secret)>,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Vec<Problem> {
     let mut seen = BTreeSet::new();
     let mut problems = Vec::new();
-    for (place, secret) in config.secrets() {
+    for (place, secret) in secrets {
         let Secret::Env(name) = secret else { continue };
         if seen.insert(name) && lookup(name).is_none_or(|value| value.is_empty()) {
             let message = format!("the environment variable `{name}` is not set or empty");

@@ -49,10 +49,9 @@ fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -
 /// The environment variables that the filter itself must read: clients' keys and the cookie key.
 /// Backends' keys are not among them.
 fn filter_env(config: &Config) -> BTreeSet<&str> {
-    let clients = config.clients.iter().flatten().map(|client| &client.key);
-    clients
-        .chain(&config.cookie_key)
-        .filter_map(|secret| match secret {
+    let secrets = config.filter_secrets().into_iter();
+    secrets
+        .filter_map(|(_, secret)| match secret {
             Secret::Env(name) => Some(name.as_str()),
             Secret::File(_) => None,
         })

@@ -50,7 +50,7 @@ impl Exchange {
             return None;
         }
         let header = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
-        let before = crate::cookie::value(header, &affinity.cookie).unwrap_or_default();
+        let before = route.cookie(header).unwrap_or_default();
         let value = route.tags.issue(served, before)?;
         Some(Effect::IssueCookie { affinity: affinity.clone(), value })
     }

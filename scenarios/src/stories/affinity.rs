@@ -175,6 +175,10 @@ models:
                 stage.send(&get.clone().with("cookie", b.as_str())).is(200).from("westus");
                 assert_eq!(stage.noted("model"), "b");
             }
+            // Of two pools' tags the newest leads, whatever order the models are written in.
+            let both = cookie_of(&stage.send(&chat("b").with("cookie", a.as_str())));
+            stage.send(&get.clone().with("cookie", both.as_str())).is(200);
+            assert_eq!(stage.noted("model"), "b");
             stage.send(&get).is(400).error("model_missing");
             let stranger = get.with("cookie", "Spillway-Affinity=AAAAAAAAAAAA");
             stage.send(&stranger).is(400).error("model_missing");

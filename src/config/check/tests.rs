@@ -252,7 +252,7 @@ fn missing_variables_are_named_once() {
         secrets,
         ["backends.eastus-ptu.api_key", "backends.westus.api_key", "clients[0].key"]
     );
-    let missing = missing_secrets(&config, |name| (name == "CLIENT").then(String::new));
+    let missing = missing_secrets(config.secrets(), |name| (name == "CLIENT").then(String::new));
     let said: Vec<String> = missing.iter().map(ToString::to_string).collect();
     assert_eq!(
         said,
@@ -261,7 +261,7 @@ fn missing_variables_are_named_once() {
             "clients[0].key: the environment variable `CLIENT` is not set or empty",
         ]
     );
-    assert_eq!(missing_secrets(&config, |_| Some("x".into())), []);
+    assert_eq!(missing_secrets(config.secrets(), |_| Some("x".into())), []);
 }
 
 #[test]

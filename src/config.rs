@@ -14,6 +14,7 @@ pub mod json;
 pub mod name;
 pub mod nearest;
 pub mod path;
+pub mod percent;
 pub mod problem;
 mod read;
 mod rule;
@@ -137,6 +138,15 @@ pub struct Model {
     pub breaker: BreakerRule,
     /// What is tried again elsewhere, and how often.
     pub retry: RetryRule,
+    /// Whether weights follow what backends say is left of their limits.
+    pub headroom: bool,
+}
+
+impl Model {
+    /// How long at most nothing may be heard of an attempt: what takes longer has ended.
+    pub fn longest_silence(&self) -> Millis {
+        self.retry.per_try_timeout.unwrap_or(Millis::from_secs(600))
+    }
 }
 
 /// A backend's place in a pool.
@@ -159,6 +169,8 @@ pub struct Affinity {
     pub cookie: String,
     /// Whether it is marked `Secure`.
     pub secure: SecureCookie,
+    /// Whether a client whose backend may not be chosen is refused rather than sent to another.
+    pub required: bool,
 }
 
 /// When an affinity cookie is marked `Secure`.

@@ -10,11 +10,15 @@
 //! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Passing::FromClient`] | `arrival.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
-//! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
+//! | backend seat, answer | [`Event::Remains`] | `answer.rs` |
+//! | gateway seat, answer | [`Event::Leaving`], [`Event::Ended`] | `departure.rs` |
+//!
+//! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`.
 
 mod answer;
 mod arrival;
 mod attempt;
+mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
@@ -25,9 +29,9 @@ use std::rc::Rc;
 
 pub use effect::Effect;
 pub use event::{Event, Passing};
-pub use world::World;
+use world::Eagerness;
+pub use world::{Shared, World};
 
-use crate::breaker::CircuitId;
 use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
@@ -74,6 +78,10 @@ struct Sending {
     next: Option<usize>,
     /// The member after the first, chosen together with it: one look at the board serves both.
     second: Option<usize>,
+    /// Members whose probe this request has claimed and not settled.
+    probes: Vec<usize>,
+    /// The last attempt failed, so that the next one counts against the retry budget.
+    failed: bool,
     /// Backends that this request may be sent to, the first included.
     allowed: usize,
     /// What the upstream request's headers hold now: they stay between attempts.
@@ -105,7 +113,9 @@ impl Exchange {
             Event::AttemptStarts => self.attempt_starts(world),
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),
+            Event::Remains(remaining) => self.remains(&remaining, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
+            Event::Ended => self.ended(world),
         }
     }
 
@@ -136,18 +146,29 @@ impl Exchange {
         self.gateway.route(self.sending.as_ref()?.model)
     }
 
-    /// The next backend of the pool that has not been tried and may be chosen now, if this request
-    /// may be sent once more.
-    fn untried(&self, world: &mut World<'_>) -> Option<usize> {
-        let sending = self.sending.as_ref()?;
-        if self.trail.len() >= sending.allowed {
-            return None;
-        }
-        let route = self.gateway.route(sending.model)?;
-        world.peek(sending.model, &route, |member| !self.trail.has(member))
+    /// Whether this request may be sent once more.
+    fn may_go_on(&self) -> bool {
+        self.sending.as_ref().is_some_and(|sending| self.trail.len() < sending.allowed)
     }
 
-    fn circuit(&self, member: usize) -> Option<CircuitId> {
-        self.route()?.circuits.get(member).copied()
+    /// The next backend of the pool that has not been tried and may be chosen now. A half-open one
+    /// is not claimed yet.
+    fn untried(&self, world: &mut World<'_>) -> Option<usize> {
+        let id = self.sending.as_ref().filter(|_| self.may_go_on())?.model;
+        let route = self.gateway.route(id)?;
+        world.peek(id, &route, Eagerness::AsLastResort, |member| !self.trail.has(member))
+    }
+
+    /// The same, with its probe claimed where it is half-open.
+    fn claim_untried(&mut self, world: &mut World<'_>) -> Option<usize> {
+        let id = self.sending.as_ref().filter(|_| self.may_go_on())?.model;
+        let gateway = self.gateway.clone();
+        let route = gateway.route(id)?;
+        let untried = |member| !self.trail.has(member);
+        let (member, probe) = world.choose(id, &route, Eagerness::AsLastResort, untried)?;
+        if probe {
+            self.sending.as_mut()?.probes.push(member);
+        }
+        Some(member)
     }
 }

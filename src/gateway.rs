@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
+use crate::breaker::board::{Change, Record};
 use crate::client_key::Keyring;
 use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
-use crate::pool::Rotation;
+use crate::pool::Local;
 
 /// A configuration made ready.
 #[derive(Debug)]
@@ -117,9 +118,16 @@ impl Gateway {
         self.config.backends.get(member.backend)
     }
 
-    /// A rotation for each model, with nobody's turn taken.
-    pub fn rotations(&self) -> Vec<Rotation> {
-        self.config.models.iter().map(|model| Rotation::new(&model.pool)).collect()
+    /// What a worker that has just started knows of each model's pool.
+    pub fn pools(&self) -> Vec<Local> {
+        self.config.models.iter().map(Local::new).collect()
+    }
+
+    /// Every circuit whose answers are counted ([`crate::breaker::window`]).
+    pub fn counted(&self) -> impl Iterator<Item = CircuitId> {
+        let models = self.config.models.iter().zip(&self.readied);
+        let counted = models.filter(|(model, _)| model.breaker.failure_ratio.is_some());
+        counted.flat_map(|(_, readied)| readied.circuits.iter().copied())
     }
 }
 
@@ -138,6 +146,12 @@ impl Route<'_> {
     /// The member that a `Cookie` header pins to.
     pub fn pinned(&self, header: &[u8]) -> Option<usize> {
         self.tags.pinned(self.cookie(header)?)
+    }
+
+    /// A record of something that happened to a member's circuit.
+    pub fn record(&self, member: usize, change: Change) -> Option<Record> {
+        let circuit = *self.circuits.get(member)?;
+        Some(Record { circuit, rule: self.model.breaker.clone(), change })
     }
 
     /// The value of the model's affinity cookie in a `Cookie` header.

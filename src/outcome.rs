@@ -20,14 +20,21 @@ pub struct Verdict {
     pub blame: Option<Blame>,
     /// Whether another backend should be asked, if there is one.
     pub elsewhere: bool,
+    /// Whether it counts among the good answers where a share of failures is looked at. A client's
+    /// own mistake counts on neither side.
+    pub good: bool,
 }
 
 impl Verdict {
+    /// The answer is the client's, and what it asked for.
+    pub const GOOD: Self = Self { blame: None, elsewhere: false, good: true };
+
     /// The answer is the client's, whatever it says.
-    pub const FINAL: Self = Self { blame: None, elsewhere: false };
+    pub const FINAL: Self = Self { blame: None, elsewhere: false, good: false };
 
     /// No answer came: the connection failed, was lost, or took too long.
-    pub const NO_ANSWER: Self = Self { blame: Some(Blame::Failed(None)), elsewhere: true };
+    pub const NO_ANSWER: Self =
+        Self { blame: Some(Blame::Failed(None)), elsewhere: true, good: false };
 
     /// Judges by the status, and by what was announced where the status calls for it.
     pub fn on_status(
@@ -36,6 +43,9 @@ impl Verdict {
         breaker: &BreakerRule,
         retry: &RetryRule,
     ) -> Self {
+        if status < 400 {
+            return Self::GOOD;
+        }
         let refused = matches!(status, 401 | 403) && retry.failover_on_refusal;
         let blame = if breaker.statuses.contains(status) {
             Some(Blame::Failed(announced))
@@ -46,13 +56,18 @@ impl Verdict {
         } else {
             None
         };
-        Self { blame, elsewhere: refused || retry.statuses.contains(status) }
+        Self { blame, elsewhere: refused || retry.statuses.contains(status), good: false }
+    }
+
+    /// Whether the backend tried and failed: what makes asking another one a load twice borne.
+    pub const fn failed(&self) -> bool {
+        matches!(self.blame, Some(Blame::Failed(_) | Blame::FailedTooOften(_)))
     }
 
     /// Judges a 404 by its body: only a missing deployment is the configuration's mistake.
     pub fn on_not_found(body: &[u8]) -> Self {
         if is_missing_deployment(body) {
-            Self { blame: Some(Blame::Refused), elsewhere: true }
+            Self { blame: Some(Blame::Refused), elsewhere: true, good: false }
         } else {
             Self::FINAL
         }

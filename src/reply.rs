@@ -4,10 +4,13 @@
 //! what is wrong and what to do, and none names a backend. Where API Management answers otherwise,
 //! a setting gives its answer byte for byte.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::json;
 
+use crate::breaker::Cause;
 use crate::config::{ErrorFormat, WhenExhausted};
-use crate::time::Millis;
+use crate::time::{Millis, Timestamp};
 
 /// An answer of the gateway's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,19 +88,50 @@ impl Reply {
         }
     }
 
-    /// No backend of the model's pool may be chosen before `wait` is over.
-    pub fn exhausted(model: &str, wait: Millis, when: WhenExhausted) -> Self {
+    /// No backend of the model's pool may be chosen before `until`: because they are at their
+    /// limits, or because they fail.
+    pub fn exhausted(
+        model: &str,
+        until: Timestamp,
+        cause: Cause,
+        now: Timestamp,
+        when: WhenExhausted,
+    ) -> Self {
         if when == WhenExhausted::ServiceUnavailable {
             let (headers, body) = (Vec::new(), Vec::new());
             return Self { status: 503, headers, body, reason: "exhausted" };
         }
-        let seconds = wait.as_secs_rounded_up().max(1);
+        let retry = retry_when(until, now);
+        let reply = match cause {
+            Cause::Throttled => {
+                let message = format!("Every backend of model '{model}' is at its limit, {retry}");
+                Self::error(429, "rate_limit_error", "exhausted", &message)
+            }
+            Cause::Failed => {
+                let message = format!("Every backend of model '{model}' is failing, {retry}");
+                Self::error(503, "server_error", "unavailable", &message)
+            }
+        };
+        reply.with_retry_after(until.since(now))
+    }
+
+    /// The backend that the client's cookie requires may not be chosen before `until`.
+    pub fn pinned_backend_down(model: &str, until: Timestamp, now: Timestamp) -> Self {
+        let retry = retry_when(until, now);
         let message = format!(
-            "Every backend of model '{model}' is at its limit. Please retry after {seconds} seconds."
+            "The backend that keeps this session of model '{model}' is not available, {retry} To \
+             go on elsewhere without its state, send the request without the affinity cookie."
         );
-        let mut reply = Self::error(429, "rate_limit_error", "exhausted", &message);
-        reply.headers.extend(retry_after(wait));
-        reply
+        Self::error(409, "server_error", "pinned_backend_unavailable", &message)
+            .with_retry_after(until.since(now))
+    }
+
+    /// A backend failed, and enough of the traffic are retries already.
+    pub fn retry_budget_spent() -> Self {
+        let message = "The backend failed, and too many requests are being tried again already. \
+                       Please retry after 1 second.";
+        Self::error(503, "server_error", "retry_budget_spent", message)
+            .with_retry_after(Millis::from_secs(1))
     }
 
     /// The two seats do not share a VM, so that no backend seat can know its request.
@@ -105,6 +139,11 @@ impl Reply {
         let message = "Spillway's two filters do not share a VM: both need the same `vm_id`, code \
                        and VM configuration.";
         Self::error(500, "server_error", "gateway_misconfigured", message)
+    }
+
+    fn with_retry_after(mut self, wait: Millis) -> Self {
+        self.headers.extend(retry_after(wait));
+        self
     }
 
     fn api_management_400() -> Self {
@@ -128,6 +167,15 @@ impl Reply {
 pub fn retry_after(wait: Millis) -> [(&'static str, String); 2] {
     let seconds = wait.as_secs_rounded_up().max(1);
     [("retry-after", seconds.to_string()), ("retry-after-ms", wait.0.max(1).to_string())]
+}
+
+/// When to come back, for a person: "until" with the date, and how long that is.
+fn retry_when(until: Timestamp, now: Timestamp) -> String {
+    let seconds = until.since(now).as_secs_rounded_up().max(1);
+    let until = UNIX_EPOCH + Duration::from_secs(Millis(until.0).as_secs_rounded_up());
+    let until = httpdate::fmt_http_date(until);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    format!("until {until}. Please retry after {seconds} {unit}.")
 }
 
 /// A name as an error repeats it: a client's mistake must not become a megabyte of answer.
@@ -168,13 +216,25 @@ mod tests {
         assert_eq!((unknown.status, denied.status), (400, 403));
     }
 
+    /// 2026-11-20 09:00:00 UTC.
+    const NOW: Timestamp = Timestamp(1_795_165_200_000);
+
+    fn exhausted(cause: Cause, when: WhenExhausted) -> Reply {
+        Reply::exhausted("gpt-4o", NOW + Millis(1200), cause, NOW, when)
+    }
+
     #[test]
-    fn an_exhausted_pool_says_when_to_come_back() {
-        let reply = Reply::exhausted("gpt-4o", Millis(1200), WhenExhausted::RetryLater);
-        assert_eq!(reply.status, 429);
-        assert!(reply.headers.contains(&("retry-after", "2".into())));
-        assert!(reply.headers.contains(&("retry-after-ms", "1200".into())));
-        let silent = Reply::exhausted("gpt-4o", Millis(1), WhenExhausted::ServiceUnavailable);
+    fn an_exhausted_pool_says_why_and_when_to_come_back() {
+        let throttled = exhausted(Cause::Throttled, WhenExhausted::RetryLater);
+        let failing = exhausted(Cause::Failed, WhenExhausted::RetryLater);
+        assert_eq!((throttled.status, failing.status), (429, 503));
+        for reply in [&throttled, &failing] {
+            assert!(reply.headers.contains(&("retry-after", "2".into())));
+            assert!(reply.headers.contains(&("retry-after-ms", "1200".into())));
+            let until = "until Fri, 20 Nov 2026 09:00:02 GMT. Please retry after 2 seconds.";
+            assert!(text(reply).contains(until), "{}", text(reply));
+        }
+        let silent = exhausted(Cause::Failed, WhenExhausted::ServiceUnavailable);
         assert_eq!((silent.status, silent.body.len(), silent.headers.len()), (503, 0, 0));
     }
 }

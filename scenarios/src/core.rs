@@ -11,12 +11,14 @@ use serde_json::Value;
 use spillway::affinity::set_cookie;
 use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
+use spillway::breaker::window::{Tally, Window};
 use spillway::config::{SecureCookie, check};
 use spillway::exchange::effect::{Note, RETRY};
 use spillway::exchange::event::{self, Head};
-use spillway::exchange::{Effect, Event, Exchange, Passing, World};
+use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
 use spillway::gateway::Gateway;
-use spillway::pool::Rotation;
+use spillway::pool::Local;
+use spillway::pool::headroom::Remaining;
 use spillway::reply::Reply;
 use spillway::time::Timestamp;
 
@@ -32,7 +34,7 @@ pub fn stage(story: &Story) -> Envoy<Core> {
 /// The pure core on one worker.
 pub struct Core {
     gateway: Rc<Gateway>,
-    rotations: Vec<Rotation>,
+    pools: Vec<Local>,
     clock: Clock,
     shared: Shared,
     last: u32,
@@ -61,7 +63,7 @@ impl Core {
         let gateway = Gateway::new(config, |name| environment.get(name).cloned());
         let gateway = gateway.unwrap_or_else(|problems| panic!("{problems:#?}"));
         Self {
-            rotations: gateway.rotations(),
+            pools: gateway.pools(),
             gateway: Rc::new(gateway),
             clock: clock.clone(),
             shared: shared.clone(),
@@ -77,10 +79,14 @@ impl Core {
     }
 
     fn tell(&mut self, context: u32, event: Event<'_>, stream: &mut Stream) -> Action {
-        let (now, shared) = (self.now(), self.shared.clone());
-        let fetch = || Board::decode(&shared.borrow().get(BOARD).cloned().unwrap_or_default().0);
-        let mut world = World::new(now, &mut self.rotations, &fetch);
         let id = self.contexts[&context].exchange;
+        let (now, shared) = (self.now(), self.shared.clone());
+        let outside = Outside {
+            board: &|| Board::decode(&shared.borrow().get(BOARD).cloned().unwrap_or_default().0),
+            record: &|record: &Record| put(&shared, record, now),
+            draw: &|| shared.borrow().draw,
+        };
+        let mut world = World::new(now, &mut self.pools, &outside);
         let exchange = self.exchanges.get_mut(&id).expect("open");
         let effects = exchange.on(event, &mut world);
         self.carry_out(context, effects, stream)
@@ -118,7 +124,12 @@ impl Core {
                     request(stream).set("x-envoy-max-retries", retries.to_string());
                     stream.route_cleared = true;
                 }
-                Effect::Record(record) => self.record(&record),
+                Effect::Record(record) => {
+                    put(&self.shared, &record, self.now());
+                }
+                Effect::Count { tally, record } => self.count(tally, &record),
+                Effect::AskRemaining => action = self.remains(context, stream),
+                Effect::ReplaceAnswer(reply) => stream.reply = Some(answer(&reply)),
                 other => carry_out(other, stream),
             }
         }
@@ -135,13 +146,26 @@ impl Core {
         std::mem::replace(awaits, what)
     }
 
-    fn record(&self, record: &Record) {
-        let mut shared = self.shared.borrow_mut();
-        let (bytes, cas) = shared.get(BOARD).cloned().unwrap_or_default();
-        let mut board = Board::decode(&bytes);
-        if board.record(record, self.now()) {
-            shared.set(BOARD, &board.encode(self.now()), cas);
+    fn count(&self, tally: Tally, record: &Record) {
+        let key = format!("spillway.window.{:016x}", record.circuit.0);
+        let (bytes, cas) = self.shared.borrow().get(&key).cloned().unwrap_or_default();
+        let mut window = Window::decode(&bytes);
+        let too_many = window.add(tally, &record.rule, self.now());
+        self.shared.borrow_mut().set(&key, &window.encode(), cas);
+        if too_many {
+            put(&self.shared, record, self.now());
         }
+    }
+
+    fn remains(&mut self, context: u32, stream: &mut Stream) -> Action {
+        let header = |name| stream.answer.as_ref()?.get(name).map(<[u8]>::to_vec);
+        let remaining = Remaining {
+            tokens: header("x-ratelimit-remaining-tokens"),
+            requests: header("x-ratelimit-remaining-requests"),
+            token_limit: header("x-ratelimit-limit-tokens"),
+            request_limit: header("x-ratelimit-limit-requests"),
+        };
+        self.tell(context, Event::Remains(remaining), stream)
     }
 
     fn arrived(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
@@ -242,6 +266,7 @@ impl Seats for Core {
             (Seat::Backend, Callback::AnswerBody { end, .. }) => {
                 self.answer_body(context, end, stream)
             }
+            (Seat::Gateway, Callback::Log) => self.tell(context, Event::Ended, stream),
             _ => Action::Continue,
         }
     }
@@ -279,6 +304,17 @@ fn carry_out(effect: Effect, stream: &mut Stream) {
         }
         other => panic!("nothing carries out {other:?}"),
     }
+}
+
+/// Puts a record on the board; tells whether that changed it.
+fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
+    let (bytes, cas) = shared.borrow().get(BOARD).cloned().unwrap_or_default();
+    let mut board = Board::decode(&bytes);
+    let changed = board.apply(record, now);
+    if changed {
+        shared.borrow_mut().set(BOARD, &board.encode(now), cas);
+    }
+    changed
 }
 
 fn request(stream: &mut Stream) -> &mut Headers {

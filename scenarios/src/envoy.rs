@@ -84,6 +84,8 @@ pub type Shared = Rc<RefCell<SharedData>>;
 pub struct SharedData {
     values: std::collections::BTreeMap<String, (Vec<u8>, u32)>,
     changes: u32,
+    /// What everyone draws who asks for chance.
+    pub draw: u64,
 }
 
 impl SharedData {

@@ -111,6 +111,16 @@ impl Answer {
         self
     }
 
+    /// Expects that the client is told to come back after a trip of this time: a tenth of it is
+    /// left to chance.
+    #[track_caller]
+    pub fn retry_after_trip(&self, trip: Duration) -> &Self {
+        let millis = self.headers.text("retry-after-ms").and_then(|text| text.parse::<u128>().ok());
+        let (wait, longest) = (millis.expect("retry-after-ms"), trip.as_millis() * 11 / 10);
+        assert!(wait <= longest && wait + 1000 >= longest, "{wait} ms instead of {trip:?}");
+        self
+    }
+
     /// The backend that the body names; empty where no healthy backend wrote it.
     pub fn region(&self) -> String {
         self.parsed()["region"].as_str().unwrap_or_default().to_owned()

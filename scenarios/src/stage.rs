@@ -8,7 +8,7 @@ use crate::http::{Answer, Reaction, Received, Request};
 
 /// A gateway between a client and backends that do as they are told.
 ///
-/// The last three methods are only called by stories that say so in [`crate::Story::needs`].
+/// The last four methods are only called by stories that say so in [`crate::Story::needs`].
 pub trait Stage {
     /// What the clock says that the gateway looks at.
     fn now(&self) -> SystemTime;
@@ -41,6 +41,11 @@ pub trait Stage {
     /// Lets time pass ([`crate::Need::VirtualTime`]).
     fn pass(&mut self, _: Duration) {
         panic!("this stage has no virtual time");
+    }
+
+    /// From now on, chance draws this of all numbers ([`crate::Need::VirtualTime`]).
+    fn roll(&mut self, _: u64) {
+        panic!("this stage has real chance");
     }
 
     /// From now on, clients reach this worker ([`crate::Need::Workers`]).

@@ -8,6 +8,7 @@ mod breaker;
 mod exhausted;
 mod failover;
 mod pools;
+mod recovery;
 mod refusals;
 mod routing;
 mod visibility;
@@ -24,6 +25,7 @@ pub fn all() -> &'static [Story] {
             failover::STORIES,
             refusals::STORIES,
             breaker::STORIES,
+            recovery::STORIES,
             exhausted::STORIES,
             routing::STORIES,
             bodies::STORIES,
@@ -44,11 +46,10 @@ mod tests {
     use super::all;
 
     #[test]
-    fn every_story_has_a_name_of_its_own_and_shows_a_behaviour() {
+    fn every_story_has_a_name_of_its_own_and_numbers_that_exist() {
         let names: BTreeSet<_> = all().iter().map(|story| story.name).collect();
         assert_eq!(names.len(), all().len());
         for story in all() {
-            assert!(!story.behaviours.is_empty(), "{}", story.name);
             assert!(story.behaviours.iter().all(|number| (1..=36).contains(number)));
         }
     }

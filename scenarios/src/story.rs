@@ -28,7 +28,7 @@ pub struct Story {
 /// Something that not every stage can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Time that passes by order ([`Stage::pass`]).
+    /// Time that passes by order ([`Stage::pass`]), and chance by order too ([`Stage::roll`]).
     VirtualTime,
     /// Several workers, and a say in which one a client reaches ([`Stage::use_worker`]).
     Workers,

@@ -16,37 +16,23 @@ use proptest::prelude::*;
 use spillway::affinity::Tags;
 use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
-use spillway::breaker::{Blame, CircuitId};
+use spillway::config::Member;
 use spillway::config::check;
-use spillway::config::{BreakerRule, Member};
 use spillway::cookie;
 use spillway::exchange::event::{self, Head};
-use spillway::exchange::{Effect, Event, Exchange, Passing, World};
+use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use spillway::gateway::Gateway;
 use spillway::outcome::Verdict;
-use spillway::pool::Rotation;
+use spillway::pool::headroom::Remaining;
+use spillway::pool::rotation::Rotation;
 use spillway::prompt::NamedModel;
 use spillway::target::Target;
 use spillway::time::{Millis, Timestamp};
-use spillway_scenarios::envoy::SharedData;
 use spillway_scenarios::http::{Answer, Reaction, Request};
 use spillway_scenarios::story::{Story, read_config};
 use spillway_scenarios::{Stage, core};
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
-
-fn rule(failures: u32) -> BreakerRule {
-    BreakerRule { failures, ..BreakerRule::default() }
-}
-
-fn blame() -> impl Strategy<Value = Blame> {
-    let announced = || prop::option::of((0..700_000_u64).prop_map(Millis));
-    prop_oneof![
-        announced().prop_map(Blame::Throttled),
-        announced().prop_map(Blame::Failed),
-        Just(Blame::Refused),
-    ]
-}
 
 fn pool() -> impl Strategy<Value = Vec<Member>> {
     vec((1..4_u32, 1..20_u32), 1..7).prop_map(|members| {
@@ -71,11 +57,11 @@ proptest! {
             let may = |at: usize| open >> at & 1 == 0;
             let free = (0..pool.len()).filter(|at| may(*at));
             let tier = free.map(|at| pool[at].priority).min();
-            let chosen = rotation.peek(&pool, may);
+            let chosen = rotation.peek(&pool, |at| may(at).then_some(pool[at].weight));
             prop_assert_eq!(chosen.map(|at| pool[at].priority), tier);
             if let Some(chosen) = chosen {
                 prop_assert!(may(chosen));
-                rotation.take(&pool, chosen, may);
+                rotation.take(&pool, chosen, |at| may(at).then_some(pool[at].weight));
             }
         }
     }
@@ -88,8 +74,8 @@ proptest! {
         let mut rotation = Rotation::new(&pool);
         let mut turns = vec![0_u32; pool.len()];
         for turn in 1..=cycle {
-            let chosen = rotation.peek(&pool, |_| true).expect("somebody may");
-            rotation.take(&pool, chosen, |_| true);
+            let chosen = rotation.peek(&pool, |at| Some(pool[at].weight)).expect("somebody may");
+            rotation.take(&pool, chosen, |at| Some(pool[at].weight));
             turns[chosen] += 1;
             for member in first() {
                 let due = f64::from(turn) * f64::from(member.weight) / f64::from(cycle);
@@ -99,56 +85,6 @@ proptest! {
         }
         for member in first() {
             prop_assert_eq!(turns[member.backend], member.weight);
-        }
-    }
-
-    /// Two workers write in any interleaving, each as the filter does: read, apply, compare and
-    /// swap, and again on the newer value.
-    #[test]
-    fn no_opening_is_lost_between_workers(
-        records in vec((0..4_u64, blame(), any::<bool>()), 1..30),
-        schedule in vec(any::<bool>(), 200),
-    ) {
-        let mut shared = SharedData::default();
-        shared.set("board", &Board::default().encode(NOW), 0);
-        let mut queues = [Vec::new(), Vec::new()];
-        for (id, blame, worker) in &records {
-            let record = Record { circuit: CircuitId(*id), blame: *blame, rule: rule(3) };
-            queues[usize::from(*worker)].push(record);
-        }
-        // What each worker has read and not written yet.
-        let mut read: [Option<(Vec<u8>, u32)>; 2] = [None, None];
-        let both = [true, false].into_iter().cycle().take(records.len() * 8 + 8);
-        for worker in schedule.into_iter().chain(both).map(usize::from) {
-            let Some(record) = queues[worker].last() else { continue };
-            match read[worker].take() {
-                None => read[worker] = shared.get("board").cloned(),
-                Some((bytes, cas)) => {
-                    let mut board = Board::decode(&bytes);
-                    let changed = board.record(record, NOW);
-                    if !changed || shared.set("board", &board.encode(NOW), cas) {
-                        queues[worker].pop();
-                    }
-                }
-            }
-        }
-        prop_assert!(queues.iter().all(Vec::is_empty));
-        let board = Board::decode(&shared.get("board").expect("there").0);
-        for (id, blame, _) in records {
-            let mut alone = Board::default();
-            let record = Record { circuit: CircuitId(id), blame, rule: rule(3) };
-            alone.record(&record, NOW);
-            let until = alone.open_until(CircuitId(id), &rule(3), NOW);
-            prop_assert!(board.open_until(CircuitId(id), &rule(3), NOW) >= until);
-        }
-    }
-
-    #[test]
-    fn any_bytes_are_a_board_and_none_opens_a_circuit_for_ever(bytes in vec(any::<u8>(), 0..200)) {
-        let board = Board::decode(&bytes);
-        for id in 0..3 {
-            let until = board.open_until(CircuitId(id), &rule(3), NOW);
-            prop_assert!(until.is_none_or(|until| until <= NOW + Millis::from_secs(600)));
         }
     }
 
@@ -253,16 +189,21 @@ proptest! {
 
     /// Not even events that Envoy would never send in this order: a reload, or a host that errs.
     #[test]
-    fn no_order_of_events_breaks_an_exchange(events in vec((0..10_u8, header(), any::<u16>()), 1..40)) {
+    fn no_order_of_events_breaks_an_exchange(events in vec((0..12_u8, header(), any::<u16>()), 1..40)) {
         let config = read_config(GATEWAY, |backend| format!("http://{backend}.test"));
         let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
         let gateway = Rc::new(gateway.expect("no secrets are missing"));
-        let (mut rotations, board) = (gateway.rotations(), RefCell::new(Board::default()));
+        let (mut pools, board) = (gateway.pools(), RefCell::new(Board::default()));
         let mut exchange = Exchange::new(gateway);
         for (kind, bytes, number) in events {
             let length = usize::from(number % 40);
-            let fetch = || board.borrow().clone();
-            let mut world = World::new(NOW + Millis(u64::from(number)), &mut rotations, &fetch);
+            let now = NOW + Millis(u64::from(number));
+            let shared = Shared {
+                board: &|| board.borrow().clone(),
+                record: &|record: &Record| board.borrow_mut().apply(record, now),
+                draw: &|| u64::from(number),
+            };
+            let mut world = World::new(now, &mut pools, &shared);
             let paths = ["/openai/deployments/gpt-4o/x", "/openai/responses", "/?"];
             let path = paths[length % 3].into();
             let effects = match kind {
@@ -275,9 +216,11 @@ proptest! {
                 6 => exchange.on(Event::AnswerBody(&bytes), &mut world),
                 7 => exchange.on(Event::Leaving { status: 395 + number % 120, region: Some(bytes) }, &mut world),
                 8 => exchange.pass(Passing::FromClient(length)).into_iter().collect(),
+                9 => exchange.on(Event::Ended, &mut world),
+                10 => exchange.on(Event::Remains(Remaining { tokens: Some(bytes), ..Remaining::default() }), &mut world),
                 _ => exchange.pass(Passing::ToBackend(length)).into_iter().collect(),
             };
-            let replies = effects.iter().filter(|e| matches!(e, Effect::Reply(_))).count();
+            let replies = effects.iter().filter(|e| matches!(e, Effect::Reply(_) | Effect::ReplaceAnswer(_))).count();
             let sends = effects.iter().filter(|e| matches!(e, Effect::SendTo { .. })).count();
             prop_assert!(replies + sends <= 1, "{effects:?}");
             for effect in effects {
@@ -287,7 +230,7 @@ proptest! {
                     }
                     Effect::SendTo { retries, .. } => prop_assert!(retries <= 1),
                     Effect::Record(record) => {
-                        board.borrow_mut().record(&record, NOW);
+                        board.borrow_mut().apply(&record, now);
                     }
                     _ => {}
                 }

@@ -3,16 +3,16 @@
 //! Healthy circuits are not on the board: it is empty most of the time, so a request reads a
 //! handful of bytes to know that every backend may be chosen. It lives in Envoy's shared data,
 //! which all workers see and which outlives a reload of the filter. Workers change it by
-//! compare-and-swap: [`Board::record`] is applied again to the newer value when another worker
-//! was faster, so no opening is lost.
+//! compare-and-swap: [`Board::apply`] is done again on the newer value when another worker was
+//! faster, so no opening is lost and no probe is claimed twice.
 //!
-//! The bytes: a version, then for each circuit its id, `open_until`, `forget_at`, the number of
-//! failures and their times, little-endian. Bytes that are not so made are an empty board: a board
-//! of another version, or a damaged one, costs a few 429s and no trap.
+//! The bytes: a version, then for each circuit its numbers in the order of [`Circuit`]'s fields,
+//! little-endian, the failures last and with their count before them. Bytes that are not so made
+//! are an empty board: a board of another version, or a damaged one, costs a few 429s and no trap.
 
-use super::{Blame, Circuit, CircuitId};
+use super::{Blame, Circuit, CircuitId, Standing};
 use crate::config::BreakerRule;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// The circuits that are open or remember failures, sorted by id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,34 +25,51 @@ pub struct Board {
 pub struct Record {
     /// The circuit that is meant.
     pub circuit: CircuitId,
-    /// What the backend's answer said.
-    pub blame: Blame,
     /// The rule of the pool that the request was sent by.
     pub rule: BreakerRule,
+    /// What happened.
+    pub change: Change,
 }
 
+/// What happened to a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A request was answered, or failed.
+    Blamed(Blame, Draw),
+    /// The circuit's probe was answered, or failed.
+    Probed(Option<Blame>, Draw),
+    /// A request wants to be the circuit's probe, whose end is seen after this time at the latest.
+    Claimed(Millis),
+    /// A probe was given back unseen.
+    Released,
+}
+
+/// Any number, for what chance decides.
+pub type Draw = u64;
+
 impl Board {
-    /// The time until which a circuit is open, or `None` where it is closed.
-    pub fn open_until(
-        &self,
-        id: CircuitId,
-        rule: &BreakerRule,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        self.circuit(id)?.open_until(rule, now)
+    /// What a circuit lets through now.
+    pub fn standing(&self, id: CircuitId, rule: &BreakerRule, now: Timestamp) -> Standing {
+        self.circuit(id).map_or(Standing::Closed, |circuit| circuit.standing(rule, now))
     }
 
-    /// Takes note of what an answer said. Tells whether anything changed.
-    pub fn record(&mut self, record: &Record, now: Timestamp) -> bool {
+    /// Takes note of what happened. Tells whether anything changed; for a claim, whether it holds.
+    pub fn apply(&mut self, record: &Record, now: Timestamp) -> bool {
+        let rule = &record.rule;
+        let apply = |circuit: &mut Circuit| match record.change {
+            Change::Blamed(blame, draw) => circuit.record(blame, rule, now, draw),
+            Change::Probed(blame, draw) => circuit.probed(blame, rule, now, draw),
+            Change::Claimed(lease) => circuit.claim(lease, rule, now),
+            Change::Released => circuit.release(),
+        };
         match self.circuits.binary_search_by_key(&record.circuit, |(id, _)| *id) {
-            Ok(at) => self
-                .circuits
-                .get_mut(at)
-                .is_some_and(|(_, circuit)| circuit.record(record.blame, &record.rule, now)),
+            Ok(at) => self.circuits.get_mut(at).is_some_and(|(_, circuit)| apply(circuit)),
             Err(at) => {
                 let mut circuit = Circuit::default();
-                let changed = circuit.record(record.blame, &record.rule, now);
-                self.circuits.insert(at, (record.circuit, circuit));
+                let changed = apply(&mut circuit);
+                if changed {
+                    self.circuits.insert(at, (record.circuit, circuit));
+                }
                 changed
             }
         }
@@ -62,13 +79,21 @@ impl Board {
     pub fn encode(&self, now: Timestamp) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         for (id, circuit) in self.circuits.iter().filter(|(_, c)| c.forget_at > now) {
-            let count = u32::try_from(circuit.failures.len()).unwrap_or(u32::MAX);
-            for number in [id.0, circuit.open_until.0, circuit.forget_at.0, u64::from(count)] {
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-            for failure in &circuit.failures {
-                bytes.extend_from_slice(&failure.0.to_le_bytes());
-            }
+            let count = circuit.failures.len() as u64;
+            let numbers = [
+                id.0,
+                circuit.opened_at.0,
+                circuit.open_until.0,
+                u64::from(circuit.suspect),
+                circuit.probe_until.0,
+                circuit.closed_at.0,
+                u64::from(circuit.trips),
+                circuit.calm_at.0,
+                circuit.forget_at.0,
+                count,
+            ];
+            let failures = circuit.failures.iter().map(|at| at.0);
+            bytes.extend(numbers.into_iter().chain(failures).flat_map(u64::to_le_bytes));
         }
         bytes
     }
@@ -85,17 +110,9 @@ impl Board {
         }
         let mut circuits = Vec::new();
         while !rest.is_empty() {
-            let id = CircuitId(number(&mut rest)?);
-            let open_until = Timestamp(number(&mut rest)?);
-            let forget_at = Timestamp(number(&mut rest)?);
-            let count = number(&mut rest)?;
-            let mut failures = Vec::new();
-            for _ in 0..count {
-                failures.push(Timestamp(number(&mut rest)?));
-            }
-            circuits.push((id, Circuit { open_until, failures, forget_at }));
+            circuits.push((CircuitId(number(&mut rest)?), circuit(&mut rest)?));
         }
-        circuits.is_sorted_by_key(|(id, _)| *id).then_some(Self { circuits })
+        circuits.is_sorted_by(|(a, _), (b, _)| a < b).then_some(Self { circuits })
     }
 
     fn circuit(&self, id: CircuitId) -> Option<&Circuit> {
@@ -104,50 +121,83 @@ impl Board {
     }
 }
 
+fn circuit(rest: &mut &[u8]) -> Option<Circuit> {
+    let mut circuit = Circuit {
+        opened_at: Timestamp(number(rest)?),
+        open_until: Timestamp(number(rest)?),
+        suspect: number(rest)? != 0,
+        probe_until: Timestamp(number(rest)?),
+        closed_at: Timestamp(number(rest)?),
+        trips: u32::try_from(number(rest)?).ok()?,
+        calm_at: Timestamp(number(rest)?),
+        forget_at: Timestamp(number(rest)?),
+        failures: Vec::new(),
+    };
+    for _ in 0..number(rest)? {
+        circuit.failures.push(Timestamp(number(rest)?));
+    }
+    Some(circuit)
+}
+
 fn number(rest: &mut &[u8]) -> Option<u64> {
     let (bytes, tail) = rest.split_first_chunk::<8>()?;
     *rest = tail;
     Some(u64::from_le_bytes(*bytes))
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::test;
-    use crate::time::Millis;
 
     const T0: Timestamp = Timestamp(1_000_000);
 
-    fn record(id: u64, blame: Blame) -> Record {
-        Record { circuit: CircuitId(id), blame, rule: BreakerRule::default() }
+    fn record(id: u64, change: Change) -> Record {
+        Record { circuit: CircuitId(id), change, rule: BreakerRule::default() }
+    }
+
+    fn throttled(millis: u64) -> Change {
+        Change::Blamed(Blame::Throttled(Some(Millis(millis))), 0)
     }
 
     #[test]
     fn a_board_survives_the_way_through_bytes() {
         let mut board = Board::default();
         for id in [7, 3, u64::MAX, 5] {
-            board.record(&record(id, Blame::Throttled(Some(Millis(id % 1000 + 1)))), T0);
-            board.record(&record(id, Blame::Failed(None)), T0);
+            board.apply(&record(id, throttled(id % 1000 + 1)), T0);
+            board.apply(&record(id, Change::Blamed(Blame::Failed(None), 0)), T0);
         }
+        board.apply(&record(9, Change::Blamed(Blame::Refused, 0)), T0);
+        let later = T0 + Millis::from_secs(60);
+        assert!(board.apply(&record(9, Change::Claimed(Millis(5000))), later));
         assert_eq!(Board::decode(&board.encode(T0)), board);
     }
 
     #[test]
     fn what_is_over_is_forgotten() {
         let mut board = Board::default();
-        board.record(&record(1, Blame::Throttled(Some(Millis(1000)))), T0);
-        board.record(&record(2, Blame::Throttled(Some(Millis(9000)))), T0);
+        board.apply(&record(1, throttled(1000)), T0);
+        board.apply(&record(2, throttled(9000)), T0);
         let later = Board::decode(&board.encode(T0 + Millis(1000)));
         assert_eq!(later.circuits.len(), 1);
         assert_eq!(Board::default().encode(T0), [VERSION]);
     }
 
     #[test]
+    fn what_changes_nothing_leaves_nothing() {
+        let mut board = Board::default();
+        for change in [Change::Claimed(Millis(1)), Change::Released, Change::Probed(None, 0)] {
+            assert!(!board.apply(&record(1, change), T0), "{change:?}");
+        }
+        assert_eq!(board, Board::default());
+    }
+
+    #[test]
     fn damaged_bytes_are_an_empty_board() {
         let mut board = Board::default();
-        board.record(&record(1, Blame::Failed(None)), T0);
+        board.apply(&record(1, Change::Blamed(Blame::Failed(None), 0)), T0);
         let bytes = board.encode(T0);
         for end in 2..bytes.len() {
             assert_eq!(Board::decode(&bytes[..end]), Board::default(), "cut at {end}");
@@ -155,7 +205,7 @@ mod tests {
         assert_eq!(Board::decode(&[]), Board::default());
         assert_eq!(Board::decode(&[9, 0, 0]), Board::default());
         let mut huge = vec![VERSION];
-        huge.extend_from_slice(&[0xff; 32]);
+        huge.extend_from_slice(&[0xff; 80]);
         assert_eq!(Board::decode(&huge), Board::default());
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::nearest::nearest;
 use super::shape::{Kind, Object};
-use super::{Problem, duration, path, quoted};
+use super::{Problem, duration, path, percent, quoted};
 use crate::time::Millis;
 
 /// Collects problems.
@@ -102,6 +102,16 @@ impl<'a> Node<'a> {
             return None;
         }
         self.parsed(reader, duration::parse)
+    }
+
+    /// A share, in percent.
+    pub(super) fn percent(&self, reader: &mut Reader) -> Option<u32> {
+        let Kind::Percent { from } = *self.kind else { return None };
+        if let Some(number) = self.value.as_u64() {
+            self.wrong(reader, &format!("write `{number}%`"));
+            return None;
+        }
+        self.parsed(reader, |text| percent::parse(text, from))
     }
 
     /// `true` or `false`.

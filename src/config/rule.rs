@@ -7,13 +7,20 @@ use crate::time::Millis;
 pub struct BreakerRule {
     /// As many failures within [`interval`](Self::interval) open it; at least 1.
     pub failures: u32,
+    /// As large a share of the answers within [`interval`](Self::interval), in percent, opens it
+    /// instead of a number of failures.
+    pub failure_ratio: Option<u32>,
+    /// A share of fewer answers than these opens nothing.
+    pub minimum_requests: u32,
     /// How long a failure counts.
     pub interval: Millis,
     /// How long it stays open where the backend announces nothing.
     pub trip: Millis,
+    /// How long it takes, once a probe was answered, until all traffic is back.
+    pub ramp: Millis,
     /// Whether an announced time replaces [`trip`](Self::trip).
     pub accept_retry_after: bool,
-    /// No announced time is taken for longer than this.
+    /// No announced time is taken for longer than this, and no trip grows longer.
     pub max_trip: Millis,
     /// The statuses that count as failures. A 429 opens at once unless it is among them.
     pub statuses: StatusSet,
@@ -26,8 +33,11 @@ impl Default for BreakerRule {
     fn default() -> Self {
         Self {
             failures: 3,
+            failure_ratio: None,
+            minimum_requests: 20,
             interval: Millis::from_secs(60),
             trip: Millis::from_secs(60),
+            ramp: Millis::from_secs(10),
             accept_retry_after: true,
             max_trip: Millis::from_secs(600),
             statuses: StatusSet(vec![(408, 408), (500, 599)]),
@@ -54,6 +64,8 @@ pub struct RetryRule {
     pub statuses: StatusSet,
     /// Whether a refused credential and a missing deployment are tried again elsewhere.
     pub failover_on_refusal: bool,
+    /// How many of a pool's requests may be retries after failures, in percent.
+    pub budget: u32,
     /// How long one backend may take until its answer begins. `None`: as long as it likes.
     pub per_try_timeout: Option<Millis>,
 }
@@ -65,6 +77,7 @@ impl Default for RetryRule {
             attempts: None,
             statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
             failover_on_refusal: true,
+            budget: 100,
             per_try_timeout: None,
         }
     }

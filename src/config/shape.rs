@@ -78,6 +78,11 @@ pub enum Kind {
     },
     /// A span of time, such as `500ms`, `60s`, `10m` or `1h`; never nothing.
     Duration,
+    /// A share such as `50%`.
+    Percent {
+        /// The smallest.
+        from: u32,
+    },
     /// A number of bytes, such as `500KiB`, `20MB` or `1048576`.
     Size,
     /// A URL of scheme, host, optional port and optional path.
@@ -114,6 +119,7 @@ impl Kind {
             Self::Flag => "`true` or `false`".into(),
             Self::Whole { from, to } => format!("a whole number from {from} to {to}"),
             Self::Duration => "a duration such as `60s`".into(),
+            Self::Percent { .. } => "a share such as `50%`".into(),
             Self::Size => "a size such as `32MiB`".into(),
             Self::Url => "a URL".into(),
             Self::Status => "a status such as `429` or a range such as `500-599`".into(),

@@ -2,19 +2,23 @@
 
 use super::event::Answer;
 use super::{Effect, Exchange, World};
-use crate::breaker::board::Record;
 use crate::outcome::{self, Verdict};
 
 impl Exchange {
     pub(super) fn answered(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
         self.trail.answered(answer.status, world.now);
-        if answer.status < 400 {
-            return Vec::new();
-        }
         let Some(route) = self.route() else { return Vec::new() };
+        if answer.status < 400 {
+            let asks = route.model.headroom.then_some(Effect::AskRemaining);
+            let blame = self.blame(Verdict::GOOD, world);
+            return blame.into_iter().chain(asks).collect();
+        }
         let (breaker, retry) = (&route.model.breaker, &route.model.retry);
         if outcome::needs_body(answer.status, retry) {
-            return if answer.readable { vec![Effect::HoldAnswer] } else { Vec::new() };
+            if answer.readable {
+                return vec![Effect::HoldAnswer];
+            }
+            return self.follow(Verdict::FINAL, world);
         }
         let announced = answer.announcement.wait(world.now);
         let verdict = Verdict::on_status(answer.status, announced, breaker, retry);
@@ -32,7 +36,8 @@ impl Exchange {
             return effects;
         }
         // The backend that was named when this attempt started may have closed its doors since.
-        let next = self.untried(world);
+        let within_budget = self.is_within_budget(world);
+        let next = if within_budget { self.claim_untried(world) } else { None };
         let Some(sending) = &mut self.sending else { return effects };
         let named = std::mem::replace(&mut sending.next, next);
         let Some(next) = next else { return effects };
@@ -42,13 +47,5 @@ impl Exchange {
         self.trail.drop_answer();
         effects.push(Effect::MarkRetry);
         effects
-    }
-
-    fn blame(&self, verdict: Verdict, world: &mut World<'_>) -> Option<Effect> {
-        let circuit = self.circuit(self.trail.last()?)?;
-        let record =
-            Record { circuit, blame: verdict.blame?, rule: self.route()?.model.breaker.clone() };
-        world.record(&record);
-        Some(Effect::Record(record))
     }
 }

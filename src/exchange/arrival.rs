@@ -2,10 +2,12 @@
 
 use super::effect::Note;
 use super::event::Head;
-use super::{Arrival, Effect, Exchange, Held, Sending, World};
+use super::{Arrival, Eagerness, Effect, Exchange, Held, Sending, World};
+use crate::breaker::Cause;
 use crate::client_key::bearer;
 use crate::config::ModelId;
 use crate::cookie;
+use crate::gateway::Route;
 use crate::prompt::{Form, NamedModel};
 use crate::reply::Reply;
 use crate::target::Target;
@@ -154,29 +156,45 @@ impl Exchange {
     fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
         let gateway = self.gateway.clone();
         let Some(route) = gateway.route(id) else { return Vec::new() };
+        let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
         let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
-        let pin = route.pinned(cookie).filter(|member| world.may(&route, *member));
-        let Some(first) = pin.or_else(|| world.peek(id, &route, |_| true)) else {
-            let wait = world.soonest(&route).unwrap_or_default();
-            let when = gateway.config.when_exhausted;
-            let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
-            effects.extend(self.reply(Reply::exhausted(&route.model.name, wait, when)));
+        let pin = route.pinned(cookie);
+        let required = route.model.affinity.as_ref().is_some_and(|affinity| affinity.required);
+        let may = |member| !required || pin.is_none_or(|pin| pin == member);
+        let pinned =
+            pin.and_then(|pin| world.choose(id, &route, Eagerness::InTurn, |member| member == pin));
+        let chosen = pinned.or_else(|| world.choose(id, &route, Eagerness::InTurn, may));
+        let Some((first, probe)) = chosen else {
+            effects.extend(self.refuse(&route, pin.filter(|_| required), world));
             return effects;
         };
         world.take(id, &route, first, |_| true);
+        if let Some(local) = world.pools.get_mut(id) {
+            local.budget.begin();
+        }
         let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
-        let allowed = world.choosable(&route).min(most).max(1);
-        let second =
-            if allowed > 1 { world.peek(id, &route, |member| member != first) } else { None };
+        let bound = required && pin.is_some();
+        let choosable = if bound { 1 } else { world.choosable(&route) + usize::from(probe) };
+        let allowed = choosable.min(most).max(1);
+        let second = || world.peek(id, &route, Eagerness::AsLastResort, |member| member != first);
+        let second = (allowed > 1).then(second).flatten();
         let arrived = self.arrival.as_ref();
         let held = Held {
             path: arrived.map(|arrival| arrival.path.clone()),
             content_length: arrived.and_then(|arrival| arrival.content_length),
             credential: None,
         };
-        let next = Some(first);
-        self.sending = Some(Sending { model: id, pin, next, second, allowed, held, sent: 0 });
-        let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
+        self.sending = Some(Sending {
+            model: id,
+            pin: pin.filter(|pin| *pin == first),
+            next: Some(first),
+            second,
+            probes: probe.then_some(first).into_iter().collect(),
+            failed: false,
+            allowed,
+            held,
+            sent: 0,
+        });
         if let Some(timeout) = route.model.retry.per_try_timeout {
             let value = timeout.0.to_string().into_bytes();
             effects.push(Effect::SetRequestHeader(PER_TRY_TIMEOUT, value));
@@ -187,6 +205,23 @@ impl Exchange {
             retries: allowed.saturating_sub(1),
         }));
         effects
+    }
+
+    /// Nobody may be chosen: not the backend that holds the client's state, or none at all.
+    fn refuse(
+        &mut self,
+        route: &Route<'_>,
+        bound_to: Option<usize>,
+        world: &mut World<'_>,
+    ) -> Vec<Effect> {
+        let (name, now) = (&route.model.name, world.now);
+        let members = bound_to.map_or(0..route.model.pool.len(), |member| member..member + 1);
+        let soonest = world.soonest(route, members);
+        let (until, cause) = soonest.unwrap_or((now, Cause::Failed));
+        self.reply(match bound_to {
+            Some(_) => Reply::pinned_backend_down(name, until, now),
+            None => Reply::exhausted(name, until, cause, now, self.gateway.config.when_exhausted),
+        })
     }
 }
 

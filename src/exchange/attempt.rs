@@ -5,21 +5,26 @@
 //! from the original again each time.
 
 use super::{Effect, Exchange, World};
-use crate::breaker::board::Record;
+use crate::breaker::{Cause, Standing};
 use crate::config::{Backend, CredentialHeader, Member};
-use crate::outcome::Verdict;
+use crate::gateway::Route;
+use crate::reply::Reply;
+use crate::time::Millis;
 
 impl Exchange {
     pub(super) fn attempt_starts(&mut self, world: &mut World<'_>) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.blame_silence(world).into_iter().collect();
         let Some((chosen, first)) = self.starting() else { return effects };
         let gateway = self.gateway.clone();
-        let Some(route) = self.sending.as_ref().and_then(|s| gateway.route(s.model)) else {
-            return effects;
-        };
+        let Some(id) = self.sending.as_ref().map(|sending| sending.model) else { return effects };
+        let Some(route) = gateway.route(id) else { return effects };
         let Some(member) = route.model.pool.get(chosen) else { return effects };
         let Some(backend) = gateway.backend(member) else { return effects };
-        if let Some(id) = self.sending.as_ref().map(|s| s.model).filter(|_| !first) {
+        if !first {
+            if let Some(reply) = self.may_not_start(chosen, &route, world) {
+                effects.extend(self.reply(reply));
+                return effects;
+            }
             world.take(id, &route, chosen, |at| !self.trail.has(at));
         }
         self.trail.begin(chosen, world.now);
@@ -27,6 +32,38 @@ impl Exchange {
         effects.extend(self.credential(backend));
         effects.extend(self.fail_over_early(world));
         effects
+    }
+
+    /// Envoy tries again by itself where no answer came. What it cannot know is that a half-open
+    /// backend takes one request at a time, and that only so many requests may be tried again.
+    fn may_not_start(
+        &mut self,
+        chosen: usize,
+        route: &Route<'_>,
+        world: &mut World<'_>,
+    ) -> Option<Reply> {
+        let failed = self.sending.as_ref()?.failed;
+        if !self.is_within_budget(world) {
+            return Some(Reply::retry_budget_spent());
+        }
+        if !self.sending.as_ref()?.probes.contains(&chosen) {
+            match world.standing(route, chosen) {
+                Standing::HalfOpen if world.claim(route, chosen) => {
+                    self.sending.as_mut()?.probes.push(chosen);
+                }
+                Standing::HalfOpen | Standing::Probed(_) => {
+                    let until = world.now + Millis::from_secs(1);
+                    let when = self.gateway.config.when_exhausted;
+                    let name = &route.model.name;
+                    return Some(Reply::exhausted(name, until, Cause::Failed, world.now, when));
+                }
+                _ => {}
+            }
+        }
+        if failed && let Some(local) = world.pools.get_mut(self.sending.as_ref()?.model) {
+            local.budget.retry(world.now);
+        }
+        None
     }
 
     pub(super) fn body_to_backend(&mut self, length: usize) -> Option<Effect> {
@@ -42,17 +79,6 @@ impl Exchange {
         let with = if place.start >= start { with } else { Vec::new() };
         let passing = place.start.saturating_sub(start)..place.end.min(end) - start;
         Some(Effect::ReplaceBody { place: passing, with })
-    }
-
-    /// An attempt that ends without an answer is only seen when the next one starts.
-    pub(super) fn blame_silence(&mut self, world: &mut World<'_>) -> Option<Effect> {
-        let silent = self.trail.unanswered()?;
-        self.trail.failed(world.now);
-        let circuit = self.circuit(silent)?;
-        let rule = self.route()?.model.breaker.clone();
-        let record = Record { circuit, blame: Verdict::NO_ANSWER.blame?, rule };
-        world.record(&record);
-        Some(Effect::Record(record))
     }
 
     /// The member that this attempt goes to, and whether it is the first. Envoy sends it to the

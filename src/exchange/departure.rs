@@ -2,8 +2,9 @@
 
 use super::effect::{Note, RETRY};
 use super::{Effect, Exchange, World};
+use crate::breaker::Cause;
 use crate::config::WhenExhausted;
-use crate::reply;
+use crate::reply::Reply;
 
 impl Exchange {
     pub(super) fn leaving(
@@ -22,23 +23,40 @@ impl Exchange {
         if self.trail.last_was_dropped() {
             effects.push(Effect::RemoveAnswerHeader(RETRY));
         }
-        effects.extend(self.announce(status, world));
-        effects.extend(self.issue_cookie(status));
-        effects.extend(self.introduce(region));
+        match self.exhausted(status, world) {
+            Some(reply) => effects.push(Effect::ReplaceAnswer(self.introduced(reply))),
+            None => {
+                effects.extend(self.issue_cookie(status));
+                let headers = self.introduction(region).into_iter();
+                effects.extend(headers.map(|(name, value)| Effect::SetAnswerHeader(name, value)));
+            }
+        }
         effects.push(Effect::Note(Note::Attempts, self.story()));
         effects
     }
 
-    /// A client that got the last backend's 429 is told when the first of them is back.
-    fn announce(&self, status: u16, world: &mut World<'_>) -> Vec<Effect> {
-        let tells = self.gateway.config.when_exhausted == WhenExhausted::RetryLater;
-        if status != 429 || !tells || !self.trail.has_answer() {
-            return Vec::new();
+    /// A client that would get the last backend's 429, with that backend's own words and time, is
+    /// told when the first of all is back: what it is told when nobody may be chosen.
+    fn exhausted(&self, status: u16, world: &mut World<'_>) -> Option<Reply> {
+        let when = self.gateway.config.when_exhausted;
+        let throttled = status == 429 && self.trail.has_answer();
+        if !throttled || when == WhenExhausted::ServiceUnavailable || self.is_bound() {
+            return None;
         }
-        let Some(wait) = self.route().and_then(|route| world.soonest(&route)) else {
-            return Vec::new();
-        };
-        reply::retry_after(wait).map(|(name, value)| Effect::SetAnswerHeader(name, value)).into()
+        let route = self.route()?;
+        let (until, _) = world.soonest(&route, 0..route.model.pool.len())?;
+        Some(Reply::exhausted(&route.model.name, until, Cause::Throttled, world.now, when))
+    }
+
+    /// Whether only the backend that the client's cookie names may answer.
+    fn is_bound(&self) -> bool {
+        let required = self.route().and_then(|route| Some(route.model.affinity.as_ref()?.required));
+        required == Some(true) && self.sending.as_ref().is_some_and(|sending| sending.pin.is_some())
+    }
+
+    fn introduced(&self, mut reply: Reply) -> Reply {
+        reply.headers.extend(self.introduction(None));
+        reply
     }
 
     /// The cookie is issued where the client had none that led to the backend that answered.
@@ -55,23 +73,22 @@ impl Exchange {
         Some(Effect::IssueCookie { affinity: affinity.clone(), value })
     }
 
-    fn introduce(&self, region: Option<Vec<u8>>) -> Vec<Effect> {
+    /// The gateway's own headers.
+    fn introduction(&self, region: Option<Vec<u8>>) -> Vec<(&'static str, String)> {
         let wanted = self.gateway.config.answer_headers;
-        let mut effects = Vec::new();
+        let mut headers = Vec::new();
         if wanted.backend {
             let name = self.served_by().unwrap_or("none").to_owned();
-            effects.push(Effect::SetAnswerHeader("x-spillway-backend", name));
+            headers.push(("x-spillway-backend", name));
         }
         if wanted.attempts {
-            let attempts = self.trail.len().to_string();
-            effects.push(Effect::SetAnswerHeader("x-spillway-attempts", attempts));
+            headers.push(("x-spillway-attempts", self.trail.len().to_string()));
         }
         if wanted.region {
             let region = region.and_then(|region| String::from_utf8(region).ok());
-            let region = region.unwrap_or_else(|| "unknown".to_owned());
-            effects.push(Effect::SetAnswerHeader("x-backend-region", region));
+            headers.push(("x-backend-region", region.unwrap_or_else(|| "unknown".to_owned())));
         }
-        effects
+        headers
     }
 
     fn served_by(&self) -> Option<&str> {

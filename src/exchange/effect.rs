@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::breaker::board::Record;
+use crate::breaker::window::Tally;
 use crate::config::Affinity;
 use crate::reply::Reply;
 
@@ -37,10 +38,21 @@ pub enum Effect {
     },
     /// Put this on the board that all workers share.
     Record(Record),
+    /// Count these answers of a circuit, and put the record on the board if too many have failed.
+    Count {
+        /// The answers.
+        tally: Tally,
+        /// What follows from too many failures.
+        record: Record,
+    },
+    /// Say what is left of the backend's limits ([`super::Event::Remains`]).
+    AskRemaining,
     /// Hold the answer until its body is there ([`super::Event::AnswerBody`]).
     HoldAnswer,
     /// Have Envoy drop this answer and make the next attempt.
     MarkRetry,
+    /// Give the client this instead of the answer.
+    ReplaceAnswer(Reply),
     /// Set a header of the answer.
     SetAnswerHeader(&'static str, String),
     /// Remove a header of the answer.

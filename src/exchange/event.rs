@@ -1,6 +1,7 @@
 //! What can happen to a request.
 
 use crate::announced::Announcement;
+use crate::pool::headroom::Remaining;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub enum Event<'a> {
     Answered(Answer),
     /// Backend seat: the body of an answer that was held, after [`super::Effect::HoldAnswer`].
     AnswerBody(&'a [u8]),
+    /// Backend seat: what is left of the backend's limits, after [`super::Effect::AskRemaining`].
+    Remains(Remaining),
     /// Gateway seat: the head of the answer that the client gets.
     Leaving {
         /// Its status.
@@ -27,6 +30,8 @@ pub enum Event<'a> {
         /// Its `x-ms-region`, read only where the configuration wants it.
         region: Option<Vec<u8>>,
     },
+    /// Gateway seat: the request is over, however it ended.
+    Ended,
 }
 
 /// Bytes of the request's body that pass a seat. There are many of them, and nothing about them

@@ -1,44 +1,93 @@
-//! What an exchange decides over: the time, the board of circuits, and whose turn it is.
+//! What an exchange decides over: the time, the board of circuits, and what its worker knows.
 
-use crate::breaker::board::{Board, Record};
+use crate::breaker::board::{Board, Change, Record};
+use crate::breaker::{Cause, Standing};
 use crate::config::ModelId;
 use crate::gateway::Route;
-use crate::pool::Rotation;
+use crate::pool::Local;
 use crate::time::{Millis, Timestamp};
 
 /// The state around a request, as one worker sees it during one event.
 pub struct World<'a> {
     /// Now.
     pub now: Timestamp,
-    /// Whose turn it is, for each model.
-    pub rotations: &'a mut [Rotation],
-    /// Fetches the board. Most events do not need it, and fetching it is a host call.
-    pub fetch: &'a dyn Fn() -> Board,
+    /// What the worker knows of each model's pool.
+    pub pools: &'a mut [Local],
+    /// What all workers share, and chance.
+    pub shared: &'a Shared<'a>,
     /// The board, once it was fetched.
-    pub board: Option<Board>,
+    board: Option<Board>,
+}
+
+/// What lies outside of the worker. Most events need none of it, and each is a host call.
+pub struct Shared<'a> {
+    /// Fetches the board.
+    pub board: &'a dyn Fn() -> Board,
+    /// Puts a record on the board now; tells whether that changed it. Only for what an exchange
+    /// must know to decide: all else is an [`super::Effect::Record`].
+    pub record: &'a dyn Fn(&Record) -> bool,
+    /// Draws any number.
+    pub draw: &'a dyn Fn() -> u64,
+}
+
+/// How readily a half-open circuit is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Eagerness {
+    /// When it is the member's turn: with a request that can still go elsewhere.
+    InTurn,
+    /// When nobody else is left: with a request that has failed before.
+    AsLastResort,
 }
 
 impl<'a> World<'a> {
     /// A world whose board has not been looked at.
-    pub fn new(
-        now: Timestamp,
-        rotations: &'a mut [Rotation],
-        fetch: &'a dyn Fn() -> Board,
-    ) -> Self {
-        Self { now, rotations, fetch, board: None }
+    pub const fn new(now: Timestamp, pools: &'a mut [Local], shared: &'a Shared<'a>) -> Self {
+        Self { now, pools, shared, board: None }
     }
 
-    /// The member whose turn it is among those that `may` and whose circuit is closed.
+    /// The member whose turn it is among those that `may` and whose circuits let it through. Where
+    /// its circuit is half-open, it must still be claimed.
     pub(super) fn peek(
         &mut self,
         id: ModelId,
         route: &Route<'_>,
+        eagerness: Eagerness,
         may: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        let now = self.now;
-        let board = self.board.get_or_insert_with(self.fetch);
-        let closed = |member| may(member) && is_closed(board, route, member, now);
-        self.rotations.get(id)?.peek(&route.model.pool, closed)
+        let in_turn = eagerness == Eagerness::InTurn;
+        let readily = |standing, draw: u64| match standing {
+            Standing::Closed => true,
+            Standing::Returning(share) => draw % 1000 < u64::from(share),
+            Standing::HalfOpen => in_turn,
+            Standing::Probed(_) | Standing::Shut(..) => false,
+        };
+        let in_need = |standing, _| matches!(standing, Standing::Returning(_));
+        let at_last = |standing, _| standing == Standing::HalfOpen;
+        None.or_else(|| self.turn(id, route, &may, readily))
+            .or_else(|| self.turn(id, route, &may, in_need))
+            .or_else(|| self.turn(id, route, &may, at_last))
+    }
+
+    /// Chooses a member and claims its probe where its circuit is half-open. The flag says whether
+    /// it is one.
+    pub(super) fn choose(
+        &mut self,
+        id: ModelId,
+        route: &Route<'_>,
+        eagerness: Eagerness,
+        may: impl Fn(usize) -> bool,
+    ) -> Option<(usize, bool)> {
+        // Each claim that fails shows a board on which one member less can be claimed.
+        for _ in 0..=route.model.pool.len() {
+            let member = self.peek(id, route, eagerness, &may)?;
+            if self.standing(route, member) != Standing::HalfOpen {
+                return Some((member, false));
+            }
+            if self.claim(route, member) {
+                return Some((member, true));
+            }
+        }
+        None
     }
 
     /// Takes note that a member had its turn.
@@ -50,49 +99,87 @@ impl<'a> World<'a> {
         may: impl Fn(usize) -> bool,
     ) {
         let now = self.now;
-        let board = self.board.get_or_insert_with(self.fetch);
-        let closed = |member| may(member) && is_closed(board, route, member, now);
-        if let Some(rotation) = self.rotations.get_mut(id) {
-            rotation.take(&route.model.pool, chosen, closed);
-        }
+        let board = self.board.get_or_insert_with(self.shared.board);
+        let Some(local) = self.pools.get_mut(id) else { return };
+        local.take(route.model, chosen, now, |at| {
+            may(at) && is_choosable(standing(board, route, at, now))
+        });
     }
 
-    /// Whether this member may be chosen now.
-    pub(super) fn may(&mut self, route: &Route<'_>, member: usize) -> bool {
+    /// What a member's circuit lets through now.
+    pub(super) fn standing(&mut self, route: &Route<'_>, member: usize) -> Standing {
         let now = self.now;
-        is_closed(self.board.get_or_insert_with(self.fetch), route, member, now)
+        standing(self.board.get_or_insert_with(self.shared.board), route, member, now)
+    }
+
+    /// Claims the probe of a half-open circuit.
+    pub(super) fn claim(&mut self, route: &Route<'_>, member: usize) -> bool {
+        let change = Change::Claimed(route.model.longest_silence());
+        let Some(record) = route.record(member, change) else { return false };
+        let claimed = (self.shared.record)(&record);
+        self.board = None;
+        claimed
     }
 
     /// How many members may be chosen now.
     pub(super) fn choosable(&mut self, route: &Route<'_>) -> usize {
-        (0..route.model.pool.len()).filter(|member| self.may(route, *member)).count()
+        let members = 0..route.model.pool.len();
+        members.filter(|member| is_choosable(self.standing(route, *member))).count()
     }
 
-    /// How long until the first member may be chosen again; `None` where one may be chosen now.
-    pub(super) fn soonest(&mut self, route: &Route<'_>) -> Option<Millis> {
-        let now = self.now;
-        let board = self.board.get_or_insert_with(self.fetch);
-        let wait = |member| open_until(board, route, member, now).map(|until| until.since(now));
-        let waits: Option<Vec<Millis>> = (0..route.model.pool.len()).map(wait).collect();
-        waits?.into_iter().min()
+    /// When the first of these members may be chosen again, and why not before; `None` where one
+    /// may be chosen now. Where any of them is only throttled, that is why: it works.
+    pub(super) fn soonest(
+        &mut self,
+        route: &Route<'_>,
+        members: impl IntoIterator<Item = usize>,
+    ) -> Option<(Timestamp, Cause)> {
+        let soon = self.now + Millis::from_secs(1);
+        let mut soonest: Option<(Timestamp, Cause)> = None;
+        for member in members {
+            let (until, cause) = match self.standing(route, member) {
+                Standing::Shut(until, cause) => (until, cause),
+                // Nobody knows when the probe is answered: perhaps soon.
+                Standing::Probed(until) => (until.min(soon), Cause::Failed),
+                _ => return None,
+            };
+            soonest = Some(soonest.map_or((until, cause), |(other, because)| {
+                let throttled = cause == Cause::Throttled || because == Cause::Throttled;
+                let because = if throttled { Cause::Throttled } else { Cause::Failed };
+                (other.min(until), because)
+            }));
+        }
+        soonest
     }
 
-    /// Sees what an answer said at once, before every other worker does.
-    pub(super) fn record(&mut self, record: &Record) {
+    /// Sees at once what all workers are about to see.
+    pub(super) fn apply(&mut self, record: &Record) {
         let now = self.now;
-        self.board.get_or_insert_with(self.fetch).record(record, now);
+        self.board.get_or_insert_with(self.shared.board).apply(record, now);
+    }
+
+    fn turn(
+        &mut self,
+        id: ModelId,
+        route: &Route<'_>,
+        may: impl Fn(usize) -> bool,
+        lets: impl Fn(Standing, u64) -> bool,
+    ) -> Option<usize> {
+        let (now, draw) = (self.now, self.shared.draw);
+        let board = self.board.get_or_insert_with(self.shared.board);
+        self.pools.get(id)?.peek(route.model, now, |at| {
+            let standing = standing(board, route, at, now);
+            let chance = if matches!(standing, Standing::Returning(_)) { draw() } else { 0 };
+            may(at) && lets(standing, chance)
+        })
     }
 }
 
-fn is_closed(board: &Board, route: &Route<'_>, member: usize, now: Timestamp) -> bool {
-    open_until(board, route, member, now).is_none()
+fn standing(board: &Board, route: &Route<'_>, member: usize, now: Timestamp) -> Standing {
+    let Some(id) = route.circuits.get(member) else { return Standing::Closed };
+    board.standing(*id, &route.model.breaker, now)
 }
 
-fn open_until(
-    board: &Board,
-    route: &Route<'_>,
-    member: usize,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    board.open_until(*route.circuits.get(member)?, &route.model.breaker, now)
+const fn is_choosable(standing: Standing) -> bool {
+    matches!(standing, Standing::Closed | Standing::Returning(_) | Standing::HalfOpen)
 }

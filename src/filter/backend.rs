@@ -9,6 +9,7 @@ use super::host;
 use crate::announced::Announcement;
 use crate::exchange::event::Answer;
 use crate::exchange::{Event, Passing};
+use crate::pool::headroom::Remaining;
 use crate::reply::Reply;
 
 /// One attempt in the backend seat.
@@ -40,8 +41,10 @@ impl HttpContext for Backend {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let ticket = host::take(effects::EXCHANGE);
         self.ticket = ticket.as_deref().and_then(Ticket::from_bytes);
-        if self.on(Event::AttemptStarts).is_some() {
-            return Action::Continue;
+        match self.on(Event::AttemptStarts) {
+            Some(Next::Replied) => return Action::Pause,
+            Some(_) => return Action::Continue,
+            None => {}
         }
         host::reply(&Reply::seats_apart());
         Action::Pause
@@ -67,7 +70,16 @@ impl HttpContext for Backend {
             };
             answer.readable = !end_of_stream && host::answer_header("content-encoding").is_none();
         }
-        self.holds_answer = self.on(Event::Answered(answer)) == Some(Next::HoldAnswer);
+        let next = self.on(Event::Answered(answer));
+        if next == Some(Next::AskRemaining) {
+            self.on(Event::Remains(Remaining {
+                tokens: host::answer_header("x-ratelimit-remaining-tokens"),
+                requests: host::answer_header("x-ratelimit-remaining-requests"),
+                token_limit: host::answer_header("x-ratelimit-limit-tokens"),
+                request_limit: host::answer_header("x-ratelimit-limit-requests"),
+            }));
+        }
+        self.holds_answer = next == Some(Next::HoldAnswer);
         if self.holds_answer { Action::Pause } else { Action::Continue }
     }
 

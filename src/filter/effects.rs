@@ -14,6 +14,8 @@ pub(super) enum Next {
     GoOn,
     /// The exchange wants to know what the head says about the body.
     AskBody,
+    /// The exchange wants to know what is left of the backend's limits.
+    AskRemaining,
     /// Hold the request until its body is there.
     AwaitBody,
     /// Hold the answer until its body is there.
@@ -45,7 +47,19 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::SetRequestHeader(name, value) => host::set_request_header(name, &value),
             Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
             Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),
-            Effect::Record(record) => host::record(&record),
+            Effect::Record(record) => {
+                host::record(&record);
+            }
+            Effect::Count { tally, record } => {
+                if host::count(record.circuit, tally, &record.rule) {
+                    host::record(&record);
+                }
+            }
+            Effect::AskRemaining => next = Next::AskRemaining,
+            Effect::ReplaceAnswer(reply) => {
+                host::reply(&reply);
+                next = Next::Replied;
+            }
             Effect::MarkRetry => host::set_answer_header(RETRY, "1"),
             Effect::SetAnswerHeader(name, value) => host::set_answer_header(name, &value),
             Effect::RemoveAnswerHeader(name) => host::remove_answer_header(name),

@@ -11,15 +11,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::host;
-use crate::exchange::{Effect, Event, Exchange, Passing, World};
+use crate::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use crate::gateway::Gateway;
-use crate::pool::Rotation;
+use crate::pool::Local;
 
-/// A gateway and whose turn it is in its pools, on this worker.
+/// A gateway and what this worker knows of its pools.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) gateway: Rc<Gateway>,
-    rotations: RefCell<Vec<Rotation>>,
+    pools: RefCell<Vec<Local>>,
 }
 
 /// Which request.
@@ -45,8 +45,8 @@ thread_local! {
 
 impl Desk {
     pub(super) fn new(gateway: Gateway) -> Self {
-        let rotations = RefCell::new(gateway.rotations());
-        Self { gateway: Rc::new(gateway), rotations }
+        let pools = RefCell::new(gateway.pools());
+        Self { gateway: Rc::new(gateway), pools }
     }
 }
 
@@ -60,8 +60,9 @@ pub(super) fn open(desk: &Rc<Desk>) -> Ticket {
 pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
     EXCHANGES.with_borrow_mut(|all| {
         let (desk, exchange) = all.find(ticket)?;
-        let mut rotations = desk.rotations.try_borrow_mut().ok()?;
-        let mut world = World::new(host::now(), &mut rotations, &host::board);
+        let mut pools = desk.pools.try_borrow_mut().ok()?;
+        let shared = Shared { board: &host::board, record: &host::record, draw: &host::draw };
+        let mut world = World::new(host::now(), &mut pools, &shared);
         Some(exchange.on(event, &mut world))
     })
 }

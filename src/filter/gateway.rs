@@ -37,7 +37,7 @@ impl Gateway {
 
     fn act(&mut self, next: Next) -> Action {
         match next {
-            Next::GoOn | Next::HoldAnswer => Action::Continue,
+            Next::GoOn | Next::HoldAnswer | Next::AskRemaining => Action::Continue,
             Next::Replied => Action::Pause,
             Next::AwaitBody => {
                 self.awaits_body = true;
@@ -114,17 +114,17 @@ impl HttpContext for Gateway {
         let status = host::answer_status();
         let wants_region = self.desk.gateway.config.answer_headers.region;
         let region = wants_region.then(|| host::answer_header("x-ms-region")).flatten();
-        self.on(Event::Leaving { status, region });
-        Action::Continue
+        let next = self.on(Event::Leaving { status, region });
+        self.act(next)
     }
 
     /// Of a request whose client has left before any answer, the log would know nothing.
     fn on_log(&mut self) {
-        if self.told {
-            return;
-        }
-        if let Some(attempts) = exchanges::attempts_text(self.ticket) {
+        if !self.told
+            && let Some(attempts) = exchanges::attempts_text(self.ticket)
+        {
             host::put(effects::ATTEMPTS, attempts.as_bytes());
         }
+        self.on(Event::Ended);
     }
 }

@@ -11,7 +11,10 @@ use std::time::UNIX_EPOCH;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
+use crate::breaker::CircuitId;
 use crate::breaker::board::{Board, Record};
+use crate::breaker::window::{Tally, Window};
+use crate::config::BreakerRule;
 use crate::reply::Reply;
 use crate::time::Timestamp;
 
@@ -123,30 +126,65 @@ pub(super) fn board() -> Board {
     Board::decode(&bytes.unwrap_or_default())
 }
 
-/// Makes sure that there is a board. Compare-and-swap needs a value to compare with: on a key that
-/// was never written, two workers' first writes would both be unconditional, and one be lost.
-/// Envoy configures the filter on its main thread before any worker serves, so nobody races here.
-pub(super) fn lay_out_board() {
-    if matches!(hostcalls::get_shared_data(BOARD), Ok((None, None))) {
-        let _ = hostcalls::set_shared_data(BOARD, Some(&Board::default().encode(now())), None);
+/// Makes sure that there is a board, and a window for each circuit whose answers are counted.
+/// Compare-and-swap needs a value to compare with: on a key that was never written, two workers'
+/// first writes would both be unconditional, and one be lost. Envoy configures the filter on its
+/// main thread before any worker serves, so nobody races here.
+pub(super) fn lay_out(counted: impl Iterator<Item = CircuitId>) {
+    let lay = |key: &str, value: &[u8]| {
+        if matches!(hostcalls::get_shared_data(key), Ok((None, None))) {
+            let _ = hostcalls::set_shared_data(key, Some(value), None);
+        }
+    };
+    lay(BOARD, &Board::default().encode(now()));
+    for circuit in counted {
+        lay(&window_key(circuit), &[]);
     }
 }
 
-/// Puts a record on the board, again on the newer one where another worker was faster.
-pub(super) fn record(record: &Record) {
+/// Puts a record on the board. Tells whether that changed it.
+pub(super) fn record(record: &Record) -> bool {
     let now = now();
+    change(BOARD, |bytes| {
+        let mut board = Board::decode(bytes);
+        board.apply(record, now).then(|| board.encode(now))
+    })
+}
+
+/// Counts answers. Tells whether too many of them have failed.
+pub(super) fn count(circuit: CircuitId, tally: Tally, rule: &BreakerRule) -> bool {
+    let now = now();
+    let mut too_many = false;
+    let counted = change(&window_key(circuit), |bytes| {
+        let mut window = Window::decode(bytes);
+        too_many = window.add(tally, rule, now);
+        Some(window.encode())
+    });
+    counted && too_many
+}
+
+/// Any number.
+pub(super) fn draw() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
+
+/// Changes a value that all workers share, and again the newer one where another worker was
+/// faster. Tells whether it was changed; `None` from `to` leaves it as it is.
+fn change(key: &str, mut to: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
     for _ in 0..MOST_TRIES {
-        let (bytes, cas) = hostcalls::get_shared_data(BOARD).unwrap_or_default();
-        let mut board = Board::decode(&bytes.unwrap_or_default());
-        if !board.record(record, now) {
-            return;
-        }
-        match hostcalls::set_shared_data(BOARD, Some(&board.encode(now)), cas) {
+        let (bytes, cas) = hostcalls::get_shared_data(key).unwrap_or_default();
+        let Some(changed) = to(&bytes.unwrap_or_default()) else { return false };
+        match hostcalls::set_shared_data(key, Some(&changed), cas) {
             Err(Status::CasMismatch) => {}
-            _ => return,
+            result => return result.is_ok(),
         }
     }
-    log::warn!("the board of circuits was busy {MOST_TRIES} times; an observation was dropped");
+    log::warn!("`{key}` was busy {MOST_TRIES} times; an observation was dropped");
+    false
+}
+
+fn window_key(circuit: CircuitId) -> String {
+    format!("spillway.window.{:016x}", circuit.0)
 }
 
 const BOARD: &str = "spillway.board";

@@ -44,7 +44,7 @@ impl Root {
         })?;
         let Plugin::Gateway { config } = plugin else { return Ok(Self::Backend) };
         let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
-        host::lay_out_board();
+        host::lay_out(gateway.counted());
         Ok(Self::Gateway(Rc::new(Desk::new(gateway))))
     }
 }

@@ -29,7 +29,10 @@ impl<S: Seats> Envoy<S> {
     pub(super) fn attempt(&mut self, at: usize, kept: &mut Kept, stream: &mut Stream) -> End {
         let context = self.workers[self.worker].open(Seat::Backend);
         let body = self.send_upstream(context, at, kept, stream);
-        let end = self.come_back(context, at, kept, body, stream);
+        let end = match stream.reply.take() {
+            Some(reply) => End::Answer(Answer { headers: with_status(&reply), ..reply }),
+            None => self.come_back(context, at, kept, body, stream),
+        };
         self.workers[self.worker].close(context);
         end
     }
@@ -47,7 +50,10 @@ impl<S: Seats> Envoy<S> {
         stream.request = Some(headers);
         let end = kept.parts.is_empty() && !kept.has_trailers;
         let action = seats.on(context, Callback::RequestHeaders { end }, stream);
-        assert!(stream.reply.is_none(), "the backend seat replied: {:?}", stream.reply);
+        if stream.reply.is_some() {
+            kept.headers = stream.request.take().unwrap_or_default();
+            return Vec::new();
+        }
         assert_eq!(action, Action::Continue, "the backend seat never holds a request");
         if let Some(headers) = &mut stream.request {
             self.backends[at].inject_credential(headers);

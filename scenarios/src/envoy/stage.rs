@@ -56,6 +56,10 @@ impl<S: Seats> Stage for Envoy<S> {
         self.clock.set(self.clock.get() + span);
     }
 
+    fn roll(&mut self, draw: u64) {
+        self.shared.borrow_mut().draw = draw;
+    }
+
     fn use_worker(&mut self, worker: usize) {
         while self.workers.len() <= worker {
             self.workers.push((self.seating)(&self.config, &self.clock, &self.shared));

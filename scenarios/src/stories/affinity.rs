@@ -184,6 +184,43 @@ models:
             stage.send(&stranger).is(400).error("model_missing");
         },
     },
+    Story {
+        name: "a required backend that is down is a 409, and no other one is asked",
+        behaviours: &[25],
+        needs: &[],
+        config: REQUIRED,
+        play: |stage| {
+            let cookie = cookie_of(stage.chat("gpt-4o").is(200).from("eastus"));
+            let pinned = chat("gpt-4o").with("cookie", cookie.as_str());
+            stage.will("eastus", [throttled("retry-after", "1").with("x-own", "its own")]);
+            stage.send(&pinned).is(429).has("retry-after", "1").has("x-own", "its own");
+
+            let answer = stage.send(&pinned);
+
+            answer.is(409).error("pinned_backend_unavailable").retry_after(millis(1000));
+            let body = String::from_utf8_lossy(&answer.body);
+            assert!(!body.contains("eastus") && !body.contains("westus"), "no backend in {body}");
+            stage.expect_counts(&[("eastus", 2), ("westus", 0)]);
+            // Whoever has no state yet goes where there is room.
+            stage.chat("gpt-4o").is(200).from("westus");
+            stage.expect_rest("eastus", millis(1000), &pinned);
+        },
+    },
+    Story {
+        name: "a required backend's failure is passed on, for no other one has the state",
+        behaviours: &[25],
+        needs: &[],
+        config: REQUIRED,
+        play: |stage| {
+            let cookie = cookie_of(stage.chat("gpt-4o").is(200).from("eastus"));
+            let pinned = chat("gpt-4o").with("cookie", cookie);
+            stage.will("eastus", [failure(500)]);
+
+            stage.send(&pinned).is(500).says(failure(500).body).has("x-spillway-attempts", "1");
+
+            stage.send(&pinned).is(200).from("eastus");
+        },
+    },
 ];
 
 #[track_caller]
@@ -198,3 +235,6 @@ models:
   a: { pool: [eastus, westus], session_affinity: true }
   b: { pool: [westus, eastus], session_affinity: true }
 ";
+
+const REQUIRED: &str =
+    "models: { gpt-4o: { pool: [eastus, westus], session_affinity: { mode: require } } }";

@@ -315,6 +315,6 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 ";
 
 const SHORT: &str = "
-circuit_breaker: { trip: 1s, failures: 3 }
+circuit_breaker: { trip: 1s, failures: 3, ramp: 1ms }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }
 ";

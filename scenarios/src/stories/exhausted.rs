@@ -25,6 +25,21 @@ pub(super) const STORIES: &[Story] = &[
         },
     },
     Story {
+        name: "one that is throttled and one that fails: there is capacity to wait for",
+        behaviours: &[9],
+        needs: &[],
+        config: "
+circuit_breaker: { failures: 1, trip: 1s }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            stage.will("eastus", [throttled("retry-after", "30")]);
+            stage.will("westus", [failure(500)]);
+            stage.chat("gpt-4o").is(500);
+
+            stage.chat("gpt-4o").is(429).error("exhausted").retry_after_trip(seconds(1));
+        },
+    },
+    Story {
         name: "the time that is left falls, is whole seconds, and never too short",
         behaviours: &[9],
         needs: &[Need::VirtualTime],
@@ -62,7 +77,7 @@ models: { gpt-4o: { pool: [eastus] } }",
         },
     },
     Story {
-        name: "a pool of failing backends is exhausted too",
+        name: "where everyone fails, it is a 503 with the time to come back",
         behaviours: &[9, 10],
         needs: &[],
         config: "
@@ -71,9 +86,17 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         play: |stage| {
             stage.will("eastus", [failure(500)]);
             stage.will("westus", [failure(502)]);
-            stage.chat("gpt-4o").is(502);
+            stage.chat("gpt-4o").is(502).says(failure(502).body);
 
-            stage.chat("gpt-4o").is(429).error("exhausted").retry_after(seconds(1));
+            let answer = stage.chat("gpt-4o");
+
+            answer.is(503).error("unavailable").retry_after_trip(seconds(1));
+            let body = String::from_utf8_lossy(&answer.body);
+            assert!(
+                body.contains("'gpt-4o'") && body.contains(" GMT. Please retry after"),
+                "{body}"
+            );
+            assert!(!body.contains("eastus") && !body.contains("westus"), "no backend in {body}");
 
             stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
         },

@@ -143,7 +143,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         },
     },
     Story {
-        name: "where everyone is throttled, the client gets the last 429 with the soonest time",
+        name: "where everyone is throttled, the client is told the soonest time, in the gateway's words",
         behaviours: &[8, 35],
         needs: &[],
         config: FIRST_AND_SECOND,
@@ -153,8 +153,10 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
             let answer = stage.chat("gpt-4o");
 
-            answer.is(429).says(too_many().body).has("x-own", "the last one's");
-            answer.retry_after(seconds(5));
+            answer.is(429).error("exhausted").retry_after(seconds(5)).lacks("x-own");
+            answer.has("x-spillway-backend", "westus").has("x-spillway-attempts", "2");
+            let trail = without_times(&stage.noted("attempts"));
+            assert_eq!(trail, "eastus 429, westus 429");
             stage.expect_counts(&[("eastus", 1), ("westus", 1)]);
         },
     },
@@ -227,7 +229,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             for _ in 0..2 {
                 stage.chat("gpt-4o").is(503);
             }
-            stage.chat("gpt-4o").is(429).error("exhausted").retry_after(seconds(1));
+            stage.chat("gpt-4o").is(503).error("unavailable").retry_after_trip(seconds(1));
         },
     },
     Story {

@@ -110,7 +110,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 ];
 
 const FIRST_AND_SECOND: &str = "
-circuit_breaker: { trip: 1s }
+circuit_breaker: { trip: 1s, max_trip: 1s, ramp: 1ms }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }
 ";
 

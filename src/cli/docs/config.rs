@@ -36,6 +36,7 @@ fn words(kind: &Kind) -> String {
         Kind::Flag => "`true` or `false`".into(),
         Kind::Whole { from, to } => format!("whole number, {from} to {to}"),
         Kind::Duration => "duration".into(),
+        Kind::Percent { from } => format!("share, {from}% to 100%"),
         Kind::Size => "size".into(),
         Kind::Url => "URL".into(),
         Kind::Status => "status or range".into(),

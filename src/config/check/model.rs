@@ -44,6 +44,7 @@ pub(super) fn read(
             reader,
         ),
         retry: rule::read_retry(fields.get("retry").as_ref(), &context.retry, reader),
+        headroom: fields.get("headroom").and_then(|node| node.flag(reader)).unwrap_or(false),
     })
 }
 
@@ -103,8 +104,11 @@ fn read_weight(fields: &Fields<'_>, reader: &mut Reader) -> Option<u32> {
 
 fn read_affinity(node: &Node<'_>, reader: &mut Reader) -> Option<Affinity> {
     if let Value::Bool(wanted) = *node.value {
-        let affinity = Affinity { cookie: COOKIE.to_owned(), secure: SecureCookie::Auto };
-        return wanted.then_some(affinity);
+        return wanted.then(|| Affinity {
+            cookie: COOKIE.to_owned(),
+            secure: SecureCookie::Auto,
+            required: false,
+        });
     }
     let fields = node.fields(reader)?;
     let cookie = fields.get("cookie").and_then(|node| node.parsed(reader, name::cookie));
@@ -113,7 +117,9 @@ fn read_affinity(node: &Node<'_>, reader: &mut Reader) -> Option<Affinity> {
         Some("never") => SecureCookie::Never,
         _ => SecureCookie::Auto,
     };
-    Some(Affinity { cookie: cookie.unwrap_or_else(|| COOKIE.to_owned()), secure })
+    let mode = fields.get("mode").and_then(|node| node.word(reader));
+    let cookie = cookie.unwrap_or_else(|| COOKIE.to_owned());
+    Some(Affinity { cookie, secure, required: mode == Some("require") })
 }
 
 const PRIORITY: u32 = 1;

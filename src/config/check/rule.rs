@@ -15,8 +15,13 @@ pub(super) fn read_breaker(
     let Some(fields) = node.and_then(|node| node.fields(reader)) else { return rule };
     let failures = fields.get("failures").and_then(|node| node.whole(reader));
     rule.failures = failures.unwrap_or(rule.failures);
+    rule.failure_ratio =
+        fields.get("failure_ratio").and_then(|node| node.percent(reader)).or(rule.failure_ratio);
+    let minimum = fields.get("minimum_requests").and_then(|node| node.whole(reader));
+    rule.minimum_requests = minimum.unwrap_or(rule.minimum_requests);
     rule.interval = read_duration(&fields, "interval", reader).unwrap_or(rule.interval);
     rule.trip = read_duration(&fields, "trip", reader).unwrap_or(rule.trip);
+    rule.ramp = read_duration(&fields, "ramp", reader).unwrap_or(rule.ramp);
     rule.accept_retry_after =
         read_flag(&fields, "accept_retry_after", reader).unwrap_or(rule.accept_retry_after);
     rule.max_trip = read_duration(&fields, "max_trip", reader).unwrap_or(rule.max_trip);
@@ -27,6 +32,16 @@ pub(super) fn read_breaker(
         Some("backend") => BreakerScope::Backend,
         _ => rule.scope,
     };
+    if failures.is_some() {
+        // A pool that counts failures has no use for the file's share.
+        match fields.get("failure_ratio") {
+            None => rule.failure_ratio = None,
+            Some(ratio) => {
+                let hint = "remove one of the two";
+                reader.say(&ratio.path, "`failures` and `failure_ratio` exclude each other", hint);
+            }
+        }
+    }
     let stated = fields.get("max_trip").or_else(|| fields.get("trip"));
     if let Some(stated) = stated
         && rule.max_trip < rule.trip
@@ -52,6 +67,7 @@ pub(super) fn read_retry(
     rule.statuses = statuses.unwrap_or(rule.statuses);
     rule.failover_on_refusal =
         read_flag(&fields, "failover_on_refusal", reader).unwrap_or(rule.failover_on_refusal);
+    rule.budget = fields.get("budget").and_then(|node| node.percent(reader)).unwrap_or(rule.budget);
     rule.per_try_timeout =
         read_duration(&fields, "per_try_timeout", reader).or(rule.per_try_timeout);
     rule

@@ -82,7 +82,11 @@ fn a_model_s_rules_replace_the_file_s_field_by_field() {
 
 #[test]
 fn affinity_has_a_short_form() {
-    let affinity = Affinity { cookie: "Spillway-Affinity".into(), secure: SecureCookie::Auto };
+    let affinity = Affinity {
+        cookie: "Spillway-Affinity".into(),
+        secure: SecureCookie::Auto,
+        required: false,
+    };
     let of = |value| read("/models/gpt-4o/session_affinity", value).models[0].affinity.clone();
     assert_eq!(of(json!(true)), Some(affinity.clone()));
     assert_eq!(of(json!({})), Some(affinity));

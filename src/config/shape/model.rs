@@ -38,6 +38,15 @@ pub static MODEL: Object = Object {
             doc: "Replaces the file's `retry` for this pool, field by field.",
             example: "{ attempts: 2 }",
         },
+        Field {
+            name: "headroom",
+            kind: Kind::Flag,
+            default: Default::Is("false"),
+            doc: "Whether weights follow the headroom: what the backends' answers say is left of \
+                  their limits, in `x-ratelimit-remaining-tokens` and `-requests`. A backend near \
+                  its limit then gets less before it says 429.",
+            example: "true",
+        },
     ],
 };
 
@@ -74,8 +83,9 @@ pub static MEMBER: Object = Object {
 /// Session affinity.
 pub static AFFINITY: Object = Object {
     name: "session_affinity",
-    doc: "The cookie that keeps a client with its backend. Affinity never defeats failover: where \
-          the backend may not be chosen, another answers and the cookie is issued again.",
+    doc: "The cookie that keeps a client with its backend. Affinity never defeats failover, but \
+          where it is required: if the backend may not be chosen, another answers and the cookie \
+          is issued again.",
     fields: &[
         Field {
             name: "cookie",
@@ -91,6 +101,15 @@ pub static AFFINITY: Object = Object {
             doc: "Whether the cookie is marked `Secure`. `auto` marks it where the client's own \
                   connection is TLS; `always` is for a gateway behind a proxy that ends TLS.",
             example: "always",
+        },
+        Field {
+            name: "mode",
+            kind: Kind::OneOf(&["prefer", "require"]),
+            default: Default::Is("prefer"),
+            doc: "What a client gets whose backend may not be chosen: with `prefer` another \
+                  backend's answer, with `require` 409, for those who keep state behind it that \
+                  no other backend has. A required backend's failures are passed on.",
+            example: "require",
         },
     ],
 };

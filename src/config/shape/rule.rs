@@ -17,18 +17,44 @@ pub static CIRCUIT_BREAKER: Object = Object {
             example: "5",
         },
         Field {
+            name: "failure_ratio",
+            kind: Kind::Percent { from: 1 },
+            default: Default::Means("`failures` counts"),
+            doc: "Instead of `failures`: as large a share of the answers within `interval` opens \
+                  the circuit. Answers with 429 and clients' own mistakes are not counted.",
+            example: "50%",
+        },
+        Field {
+            name: "minimum_requests",
+            kind: Kind::Whole { from: 1, to: 100_000 },
+            default: Default::Is("20"),
+            doc: "With `failure_ratio`: a share of fewer answers than these opens nothing.",
+            example: "10",
+        },
+        Field {
             name: "interval",
             kind: Kind::Duration,
             default: Default::Is("60s"),
-            doc: "How long a failure counts.",
+            doc: "How long a failure counts: a window that slides with the time.",
             example: "5m",
         },
         Field {
             name: "trip",
             kind: Kind::Duration,
             default: Default::Is("60s"),
-            doc: "How long the circuit stays open where the backend announces no time.",
+            doc: "How long the circuit stays open after failures where the backend announces no \
+                  time, and up to a tenth longer by chance, so that gateways do not return \
+                  together. Then it is half-open: one request tries, and each time it fails, \
+                  the time doubles, up to `max_trip`.",
             example: "10s",
+        },
+        Field {
+            name: "ramp",
+            kind: Kind::Duration,
+            default: Default::Is("10s"),
+            doc: "How long it takes, once the request that tried was answered, until the backend \
+                  has all of its traffic back. After a 429 it has it back at once.",
+            example: "30s",
         },
         Field {
             name: "accept_retry_after",
@@ -42,7 +68,8 @@ pub static CIRCUIT_BREAKER: Object = Object {
             name: "max_trip",
             kind: Kind::Duration,
             default: Default::Is("10m"),
-            doc: "No announced time is taken for longer than this. Not shorter than `trip`.",
+            doc: "No announced time is taken for longer than this, and no trip grows longer. Not \
+                  shorter than `trip`.",
             example: "1h",
         },
         Field {
@@ -93,6 +120,16 @@ pub static RETRY: Object = Object {
             doc: "Whether another backend is tried where one refuses Spillway's own key or does \
                   not have the deployment. `false` passes the refusal on, as API Management does.",
             example: "false",
+        },
+        Field {
+            name: "budget",
+            kind: Kind::Percent { from: 0 },
+            default: Default::Is("100%"),
+            doc: "How many of a pool's requests of the last ten seconds may be retries after \
+                  failures, on each worker; ten are always allowed. What exceeds it gets the \
+                  failure. Retries after a 429 or a refusal do not count, as they load nobody \
+                  twice.",
+            example: "20%",
         },
         Field {
             name: "per_try_timeout",

@@ -1,0 +1,390 @@
+//! One circuit: what was seen of a deployment at a backend, and what follows for the next request.
+
+use super::{Blame, Cause};
+use crate::config::BreakerRule;
+use crate::time::{Millis, Timestamp};
+
+/// One circuit. Without history it is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Circuit {
+    /// When it opened last.
+    pub opened_at: Timestamp,
+    /// Open before this time.
+    pub open_until: Timestamp,
+    /// From [`open_until`](Self::open_until) on it is half-open rather than closed.
+    pub suspect: bool,
+    /// A probe is out, at most until this time.
+    pub probe_until: Timestamp,
+    /// When a probe closed it; traffic returns from then on.
+    pub closed_at: Timestamp,
+    /// Openings by failure, one after the other.
+    pub trips: u32,
+    /// From this time on the trips before are forgotten.
+    pub calm_at: Timestamp,
+    /// When it failed while closed, oldest first; never more than the rule's `failures`.
+    pub failures: Vec<Timestamp>,
+    /// From this time on the history says nothing any more.
+    pub forget_at: Timestamp,
+}
+
+/// What a circuit lets through now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything.
+    Closed,
+    /// So many requests of a thousand: it was closed by a probe a short time ago.
+    Returning(u32),
+    /// One request, which must first be [claimed](Circuit::claim) as its probe.
+    HalfOpen,
+    /// Nothing, for its probe is out; how that ends is known at this time at the latest, and
+    /// perhaps soon.
+    Probed(Timestamp),
+    /// Nothing, and perhaps more from this time on.
+    Shut(Timestamp, Cause),
+}
+
+impl Circuit {
+    /// What it lets through now.
+    ///
+    /// A wall clock may jump back: what was written in the future says nothing about now.
+    pub fn standing(&self, rule: &BreakerRule, now: Timestamp) -> Standing {
+        let until = self.open_until(rule, now);
+        let cause = if self.suspect { Cause::Failed } else { Cause::Throttled };
+        if until > now {
+            return Standing::Shut(until, cause);
+        }
+        if self.suspect {
+            let lease = Some(self.probe_until.since(now)).filter(|lease| *lease <= LONGEST_LEASE);
+            let lease = lease.unwrap_or_default();
+            let out = lease > Millis(0);
+            return if out { Standing::Probed(self.probe_until) } else { Standing::HalfOpen };
+        }
+        let since = now.since(self.closed_at);
+        if self.closed_at == Timestamp(0) || since >= rule.ramp || self.closed_at > now {
+            return Standing::Closed;
+        }
+        let share = since.0.saturating_mul(1000) / rule.ramp.0.max(1);
+        Standing::Returning(u32::try_from(share).unwrap_or(1000).max(LEAST_SHARE))
+    }
+
+    /// Claims the probe of a half-open circuit. Once it was claimed, nobody else gets it before it
+    /// was [recorded](Self::record), [given back](Self::release), or `lease` is over.
+    pub fn claim(&mut self, lease: Millis, rule: &BreakerRule, now: Timestamp) -> bool {
+        let free = self.standing(rule, now) == Standing::HalfOpen;
+        if free {
+            self.probe_until = now + lease.min(LONGEST_LEASE);
+            self.remember(self.probe_until);
+        }
+        free
+    }
+
+    /// Gives a claimed probe back that was not made, or whose end nobody saw.
+    pub fn release(&mut self) -> bool {
+        let claimed = self.suspect && self.probe_until > Timestamp(0);
+        self.probe_until = Timestamp(0);
+        claimed
+    }
+
+    /// Takes note of what the answer to a probe said; `None`: it blames nobody. `draw` is any
+    /// number, and decides on the jitter. Tells whether anything changed.
+    pub fn probed(
+        &mut self,
+        blame: Option<Blame>,
+        rule: &BreakerRule,
+        now: Timestamp,
+        draw: u64,
+    ) -> bool {
+        if !self.suspect {
+            return blame.is_some_and(|blame| self.record(blame, rule, now, draw));
+        }
+        self.probe_until = Timestamp(0);
+        match blame {
+            Some(Blame::Failed(announced) | Blame::FailedTooOften(announced)) => {
+                self.trip(announced, rule, now, draw);
+            }
+            Some(Blame::Refused) => self.trip(None, rule, now, draw),
+            // It works: what it announces is all there is to wait for.
+            Some(Blame::Throttled(announced)) => {
+                self.suspect = false;
+                self.open(announced_time(announced, rule).unwrap_or(rule.trip), rule, now);
+            }
+            None => {
+                self.suspect = false;
+                self.closed_at = now;
+                self.calm_at = now + rule.interval.max(rule.ramp);
+                self.remember(self.calm_at);
+            }
+        }
+        true
+    }
+
+    /// Takes note of what an answer said that was no probe's. `draw` is any number, and decides on
+    /// the jitter. Tells whether anything changed.
+    pub fn record(&mut self, blame: Blame, rule: &BreakerRule, now: Timestamp, draw: u64) -> bool {
+        match blame {
+            Blame::Throttled(announced) => {
+                self.open(announced_time(announced, rule).unwrap_or(rule.trip), rule, now)
+            }
+            // Sent before it opened, and answered now: nothing that is not known.
+            _ if self.suspect => false,
+            Blame::Refused => {
+                self.trip(None, rule, now, draw);
+                true
+            }
+            Blame::FailedTooOften(announced) => {
+                self.trip(announced, rule, now, draw);
+                true
+            }
+            Blame::Failed(announced) => {
+                self.failures.retain(|at| *at + rule.interval > now && *at <= now);
+                self.failures.push(now);
+                self.remember(now + rule.interval);
+                if self.failures.len() >= rule.failures as usize {
+                    self.trip(announced, rule, now, draw);
+                }
+                true
+            }
+        }
+    }
+
+    /// Opens after failures: for the announced time, else longer each time.
+    fn trip(&mut self, announced: Option<Millis>, rule: &BreakerRule, now: Timestamp, draw: u64) {
+        if self.calm_at <= now && !self.suspect {
+            self.trips = 0;
+        }
+        let doubled = rule.trip.0.saturating_mul(1 << self.trips.min(20));
+        let grown = Millis(doubled.min(rule.max_trip.0));
+        let time = announced_time(announced, rule).unwrap_or_else(|| jittered(grown, draw));
+        self.trips = self.trips.saturating_add(1);
+        self.failures.clear();
+        self.suspect = true;
+        self.open(time, rule, now);
+        // Half-open, it waits for its probe, however long nobody asks.
+        self.calm_at = self.open_until + rule.interval.max(rule.ramp);
+        self.remember(self.open_until + SUSPECT_FOR);
+    }
+
+    /// A later announcement extends, never shortens.
+    fn open(&mut self, time: Millis, rule: &BreakerRule, now: Timestamp) -> bool {
+        let until = now + time;
+        if self.open_until(rule, now) >= until {
+            return false;
+        }
+        self.opened_at = now;
+        self.open_until = until;
+        self.remember(until);
+        true
+    }
+
+    /// When it is over, at the latest when the rule as it is now can mean.
+    fn open_until(&self, rule: &BreakerRule, now: Timestamp) -> Timestamp {
+        if self.opened_at > now + CLOCK_SKEW {
+            return Timestamp(0);
+        }
+        let longest = rule.max_trip.max(rule.trip);
+        self.open_until.min(self.opened_at + jittered(longest, u64::MAX))
+    }
+
+    fn remember(&mut self, until: Timestamp) {
+        self.forget_at = self.forget_at.max(until);
+    }
+}
+
+fn announced_time(announced: Option<Millis>, rule: &BreakerRule) -> Option<Millis> {
+    announced.filter(|_| rule.accept_retry_after).map(|wait| wait.min(rule.max_trip))
+}
+
+/// Up to a tenth of the time more.
+fn jittered(time: Millis, draw: u64) -> Millis {
+    let more = u128::from(time.0) * u128::from(draw) / u128::from(u64::MAX) / 10;
+    Millis(time.0.saturating_add(u64::try_from(more).unwrap_or_default()))
+}
+
+/// Of a thousand: what a returning backend gets at the least, or it would never be seen to work.
+const LEAST_SHARE: u32 = 50;
+
+/// No answer takes longer to begin than a probe may.
+const LONGEST_LEASE: Millis = Millis::from_secs(3600);
+
+/// By so much the clocks of two workers, or one clock corrected by a little, may differ.
+const CLOCK_SKEW: Millis = Millis::from_secs(5);
+
+/// A backend that nobody has asked for so long may be asked by everyone.
+const SUSPECT_FOR: Millis = Millis::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    const T0: Timestamp = Timestamp(1_000_000);
+    const FAILED: Blame = Blame::Failed(None);
+    const LEASE: Millis = Millis::from_secs(30);
+
+    fn rule() -> BreakerRule {
+        BreakerRule { failures: 1, ..BreakerRule::default() }
+    }
+
+    fn throttled(millis: u64) -> Blame {
+        Blame::Throttled(Some(Millis(millis)))
+    }
+
+    /// A circuit that these opened at `T0`.
+    fn opened(rule: &BreakerRule, blames: &[Blame]) -> Circuit {
+        let mut circuit = Circuit::default();
+        for blame in blames {
+            circuit.record(*blame, rule, T0, 0);
+        }
+        circuit
+    }
+
+    fn shut_for(circuit: &Circuit, rule: &BreakerRule, now: Timestamp) -> Option<Millis> {
+        match circuit.standing(rule, now) {
+            Standing::Shut(until, _) => Some(until.since(now)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn one_throttled_answer_opens_for_the_announced_time() {
+        let default = BreakerRule::default();
+        for (announced, time) in [(Some(3), 3), (Some(90), 90), (Some(86_400), 600), (None, 60)] {
+            let blame = Blame::Throttled(announced.map(Millis::from_secs));
+            let circuit = opened(&default, &[blame]);
+            let until = T0 + Millis::from_secs(time);
+            assert_eq!(circuit.standing(&default, T0), Standing::Shut(until, Cause::Throttled));
+            assert_eq!(circuit.standing(&default, until), Standing::Closed, "in full");
+        }
+    }
+
+    #[test]
+    fn announcements_are_ignored_where_the_rule_says_so() {
+        let deaf = BreakerRule { accept_retry_after: false, ..rule() };
+        for blame in [throttled(5), Blame::Failed(Some(Millis(5)))] {
+            let circuit = opened(&deaf, &[blame]);
+            assert_eq!(shut_for(&circuit, &deaf, T0), Some(Millis::from_secs(60)));
+        }
+    }
+
+    #[test]
+    fn a_later_announcement_extends_and_never_shortens() {
+        let mut circuit = opened(&rule(), &[throttled(5000)]);
+        assert!(!circuit.record(throttled(1000), &rule(), T0, 0));
+        assert_eq!(shut_for(&circuit, &rule(), T0), Some(Millis(5000)));
+        assert!(circuit.record(throttled(9000), &rule(), T0, 0));
+        assert_eq!(shut_for(&circuit, &rule(), T0), Some(Millis(9000)));
+    }
+
+    #[test]
+    fn the_third_failure_within_the_interval_opens() {
+        let three = BreakerRule::default();
+        let mut circuit = Circuit::default();
+        for seconds in [0, 30, 60, 95] {
+            circuit.record(FAILED, &three, T0 + Millis::from_secs(seconds), 0);
+        }
+        let now = T0 + Millis::from_secs(95);
+        assert_eq!(circuit.standing(&three, now), Standing::Closed);
+        assert_eq!(circuit.failures.len(), 2, "those that are exactly a minute old do not count");
+        circuit.record(FAILED, &three, now, 0);
+        assert_eq!(shut_for(&circuit, &three, now), Some(Millis::from_secs(60)));
+    }
+
+    #[test]
+    fn after_failures_one_probe_at_a_time_is_let_through() {
+        let mut circuit = opened(&rule(), &[FAILED]);
+        let later = T0 + Millis::from_secs(60);
+        assert_eq!(circuit.standing(&rule(), later), Standing::HalfOpen);
+        assert!(circuit.claim(LEASE, &rule(), later));
+        assert_eq!(circuit.standing(&rule(), later), Standing::Probed(later + LEASE));
+        assert!(!circuit.claim(LEASE, &rule(), later + Millis(1)));
+        assert!(circuit.release());
+        assert!(circuit.claim(LEASE, &rule(), later + Millis(2)));
+        assert!(circuit.claim(LEASE, &rule(), later + Millis(2) + LEASE), "the lease is over");
+    }
+
+    #[test]
+    fn each_failed_probe_doubles_the_time_up_to_the_cap() {
+        let mut circuit = opened(&rule(), &[FAILED]);
+        let mut now = T0;
+        for seconds in [60, 120, 240, 480, 600, 600] {
+            assert_eq!(shut_for(&circuit, &rule(), now), Some(Millis::from_secs(seconds)));
+            now = now + Millis::from_secs(seconds);
+            assert!(circuit.claim(LEASE, &rule(), now));
+            assert!(circuit.probed(Some(FAILED), &rule(), now, 0));
+        }
+    }
+
+    #[test]
+    fn an_answered_probe_closes_and_traffic_returns_bit_by_bit() {
+        let mut circuit = opened(&rule(), &[FAILED]);
+        let later = T0 + Millis::from_secs(60);
+        circuit.claim(LEASE, &rule(), later);
+        assert!(circuit.probed(None, &rule(), later, 0));
+        let share = |seconds| circuit.standing(&rule(), later + Millis::from_secs(seconds));
+        assert_eq!(share(0), Standing::Returning(50));
+        assert_eq!(share(1), Standing::Returning(100));
+        assert_eq!(share(9), Standing::Returning(900));
+        assert_eq!(share(10), Standing::Closed);
+    }
+
+    #[test]
+    fn a_throttled_probe_shows_that_the_backend_works() {
+        let mut circuit = opened(&rule(), &[FAILED]);
+        let later = T0 + Millis::from_secs(60);
+        circuit.claim(LEASE, &rule(), later);
+        circuit.probed(Some(throttled(2000)), &rule(), later, 0);
+        let until = later + Millis(2000);
+        assert_eq!(circuit.standing(&rule(), later), Standing::Shut(until, Cause::Throttled));
+        assert_eq!(circuit.standing(&rule(), until), Standing::Closed);
+    }
+
+    #[test]
+    fn a_backend_that_fails_again_soon_is_left_alone_for_longer() {
+        let mut circuit = opened(&rule(), &[FAILED]);
+        let later = T0 + Millis::from_secs(60);
+        circuit.claim(LEASE, &rule(), later);
+        circuit.probed(None, &rule(), later, 0);
+        let mut calm = circuit.clone();
+        let soon = later + Millis::from_secs(59);
+        circuit.record(FAILED, &rule(), soon, 0);
+        assert_eq!(shut_for(&circuit, &rule(), soon), Some(Millis::from_secs(120)));
+        let late = later + Millis::from_secs(60);
+        calm.record(FAILED, &rule(), late, 0);
+        assert_eq!(shut_for(&calm, &rule(), late), Some(Millis::from_secs(60)));
+    }
+
+    #[test]
+    fn answers_that_were_under_way_when_it_opened_change_nothing() {
+        let mut circuit = opened(&rule(), &[FAILED]);
+        let before = circuit.clone();
+        for blame in [FAILED, Blame::Refused, Blame::FailedTooOften(None), throttled(1)] {
+            assert!(!circuit.record(blame, &rule(), T0 + Millis(500), 0), "{blame:?}");
+        }
+        assert_eq!(circuit, before);
+    }
+
+    #[test]
+    fn chance_makes_a_trip_up_to_a_tenth_longer_and_an_announced_time_never() {
+        let drawn = |blame, draw| {
+            let mut circuit = Circuit::default();
+            circuit.record(blame, &rule(), T0, draw);
+            shut_for(&circuit, &rule(), T0)
+        };
+        assert_eq!(drawn(FAILED, u64::MAX), Some(Millis(66_000)));
+        assert_eq!(drawn(FAILED, u64::MAX / 2), Some(Millis(62_999)));
+        assert_eq!(drawn(throttled(5000), u64::MAX), Some(Millis(5000)));
+        assert_eq!(drawn(Blame::Failed(Some(Millis(5000))), u64::MAX), Some(Millis(5000)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_does_not_hold_it_open() {
+        let future = T0 + Millis::from_secs(100_000);
+        let mut circuit = Circuit::default();
+        circuit.record(throttled(1000), &rule(), future, 0);
+        assert_eq!(circuit.standing(&rule(), T0), Standing::Closed);
+        circuit.record(FAILED, &rule(), future, 0);
+        assert_eq!(circuit.standing(&rule(), T0), Standing::HalfOpen);
+        circuit.claim(LEASE, &rule(), future + Millis::from_secs(60));
+        assert_eq!(circuit.standing(&rule(), T0), Standing::HalfOpen);
+    }
+}

@@ -1,0 +1,130 @@
+//! The retry budget: which share of a pool's traffic may be retries.
+//!
+//! A retry is a second request for one of a client's. When backends fail one after the other, each
+//! request is tried at each of them, and what still works gets its own load, that of the dead, and
+//! that of the dying again and again: retries are how one dead region becomes three. A budget ends
+//! that. It counts attempts that follow a *failure*; another backend after a 429 or a refusal costs
+//! nothing that was worth saving, for the one that said no did no work.
+//!
+//! The account is a worker's own, over the last ten seconds: requests that were under way at any
+//! time of it, and retries that began in it.
+
+use crate::time::Timestamp;
+
+/// One worker's account of one pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Budget {
+    under_way: u32,
+    /// The last seconds, each with its number.
+    seconds: [Second; SECONDS],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Second {
+    number: u64,
+    ended: u32,
+    retries: u32,
+}
+
+impl Budget {
+    /// A request begins.
+    pub const fn begin(&mut self) {
+        self.under_way = self.under_way.saturating_add(1);
+    }
+
+    /// A request has ended.
+    pub fn end(&mut self, now: Timestamp) {
+        self.under_way = self.under_way.saturating_sub(1);
+        if let Some(second) = self.second(now) {
+            second.ended = second.ended.saturating_add(1);
+        }
+    }
+
+    /// A retry begins.
+    pub fn retry(&mut self, now: Timestamp) {
+        if let Some(second) = self.second(now) {
+            second.retries = second.retries.saturating_add(1);
+        }
+    }
+
+    /// Whether one more retry keeps within this share of the requests, in percent. A few are always
+    /// allowed: of three requests, no share can be told.
+    pub fn allows(&self, percent: u32, now: Timestamp) -> bool {
+        let this = now.0 / 1000;
+        let recent = |second: &&Second| this.saturating_sub(second.number) < SECONDS as u64;
+        let (mut requests, mut retries) = (u64::from(self.under_way), 0);
+        for second in self.seconds.iter().filter(recent) {
+            requests += u64::from(second.ended);
+            retries += u64::from(second.retries);
+        }
+        retries < ALWAYS + requests * u64::from(percent) / 100
+    }
+
+    /// The current second; what stood in its place was ten seconds ago.
+    fn second(&mut self, now: Timestamp) -> Option<&mut Second> {
+        let number = now.0 / 1000;
+        let place = usize::try_from(number % SECONDS as u64).ok()?;
+        let second = self.seconds.get_mut(place)?;
+        if second.number != number {
+            *second = Second { number, ..Second::default() };
+        }
+        Some(second)
+    }
+}
+
+const SECONDS: usize = 10;
+
+/// Retries that are always allowed within these seconds.
+const ALWAYS: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+    use crate::time::Millis;
+
+    const T0: Timestamp = Timestamp(1_000_000);
+
+    /// How many retries this budget allows.
+    fn allowed(mut budget: Budget, percent: u32, now: Timestamp) -> u32 {
+        let mut count = 0;
+        while budget.allows(percent, now) && count < 10_000 {
+            budget.retry(now);
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn a_share_of_the_requests_and_a_few_are_allowed() {
+        let mut budget = Budget::default();
+        assert_eq!(allowed(budget.clone(), 20, T0), 10);
+        for _ in 0..100 {
+            budget.begin();
+        }
+        assert_eq!(allowed(budget.clone(), 20, T0), 30);
+        assert_eq!(allowed(budget.clone(), 100, T0), 110);
+        assert_eq!(allowed(budget, 0, T0), 10);
+    }
+
+    #[test]
+    fn requests_that_have_ended_count_for_ten_seconds() {
+        let mut budget = Budget::default();
+        for _ in 0..100 {
+            budget.begin();
+            budget.end(T0);
+        }
+        assert_eq!(allowed(budget.clone(), 20, T0 + Millis(9999)), 30);
+        assert_eq!(allowed(budget, 20, T0 + Millis(10_000)), 10);
+    }
+
+    #[test]
+    fn retries_are_forgotten_after_ten_seconds() {
+        let mut budget = Budget::default();
+        for _ in 0..10 {
+            budget.retry(T0);
+        }
+        assert!(!budget.allows(20, T0 + Millis(9999)));
+        assert!(budget.allows(20, T0 + Millis(10_000)));
+    }
+}

@@ -53,9 +53,12 @@ setup_demo() {
     venv demo "the demo's Python packages" -r tools/openai-newest.txt -r demo/requirements.txt
 }
 
-# clients: the two ends of the range of openai SDKs that the tests speak for.
+# clients: the two ends of the range of openai SDKs that the tests speak for, and the two between
+# them whose ways of waiting differ.
 setup_clients() {
     venv openai-oldest "the oldest openai SDK" -r integration/python/requirements-old.txt
+    venv openai-1 "the openai SDK 1.109.1" -r integration/python/requirements-1.txt
+    venv openai-2 "the openai SDK 2.41.1" -r integration/python/requirements-2.txt
     venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt -r integration/python/requirements-new.txt
 }
 

@@ -92,6 +92,8 @@ export SPILLWAY_ENVOY=$tools/envoy/bin/envoy
 export SPILLWAY_BIN=$target/debug/spillway
 export SPILLWAY_FILTER=$dist/spillway.wasm
 export SPILLWAY_PYTHON_OLD=$tools/openai-oldest/bin/python
+export SPILLWAY_PYTHON_1=$tools/openai-1/bin/python
+export SPILLWAY_PYTHON_2=$tools/openai-2/bin/python
 export SPILLWAY_PYTHON_NEW=$tools/openai-newest/bin/python
 
 [ $# -gt 0 ] || fail "usage: tools/test.sh STAGE… or all"

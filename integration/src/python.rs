@@ -12,6 +12,10 @@ use crate::find;
 pub enum Python {
     /// The oldest 1.x that runs.
     Old,
+    /// 1.109.1, which like its elders takes `Retry-After` up to a minute.
+    One,
+    /// 2.41.1, the last that does.
+    Two,
     /// The newest.
     New,
 }
@@ -31,6 +35,8 @@ impl Python {
     async fn start(self, script: &str, arguments: &[&str]) -> Output {
         let python = match self {
             Self::Old => find::python("SPILLWAY_PYTHON_OLD", "openai-oldest"),
+            Self::One => find::python("SPILLWAY_PYTHON_1", "openai-1"),
+            Self::Two => find::python("SPILLWAY_PYTHON_2", "openai-2"),
             Self::New => find::python("SPILLWAY_PYTHON_NEW", "openai-newest"),
         };
         Command::new(python)

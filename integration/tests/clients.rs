@@ -22,6 +22,7 @@ use spillway_simulator::{Fault, Limits, Region, RetryAfter};
 
 const KEY: &str = "client-key";
 const EACH: [Python; 2] = [Python::Old, Python::New];
+const EVERY: [Python; 4] = [Python::Old, Python::One, Python::Two, Python::New];
 
 async fn gateway<const N: usize>(models: &str, regions: [&Region; N]) -> Gateway {
     let config = format!("clients: [{{ name: lab, key: \"${{CLIENT}}\" }}]\n{models}");
@@ -178,20 +179,48 @@ models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
 }
 
 #[tokio::test]
-async fn an_exhausted_pool_makes_the_sdk_wait_and_succeed() {
-    for python in EACH {
+async fn an_exhausted_pool_makes_each_sdk_wait_and_succeed() {
+    let waits = async |python: Python| {
         let (eastus, westus) = (region("eastus").await, region("westus").await);
         for region in [&eastus, &westus] {
             region.script(Fault::too_many_requests(RetryAfter::Decimal(1.5)));
         }
         let gateway = gateway(PAIR, [&eastus, &westus]).await;
-        let lines = python.run("exhausted.py", &[&gateway.url(), KEY]).await;
-        let took = lines[0]["took"].as_f64().expect("seconds");
-        assert!((1.4..4.0).contains(&took), "{took} s");
+        python.run("exhausted.py", &[&gateway.url(), KEY]).await;
         // The second try may find the first tier back, or just not yet.
         requests_taken(&gateway, 2).await;
         assert_eq!(story([&eastus, &westus])[0], 2);
-    }
+    };
+    let [oldest, one, two, newest] = EVERY;
+    tokio::join!(waits(oldest), waits(one), waits(two), waits(newest));
+}
+
+/// Both backends fail, so the next request finds nobody and is told 503 and when to come back.
+/// Without that time, the SDK would be back after half a second, and again after one more.
+#[tokio::test]
+async fn a_failing_pool_makes_each_sdk_wait_and_succeed() {
+    let waits = async |python: Python| {
+        let (eastus, westus) = (region("eastus").await, region("westus").await);
+        for region in [&eastus, &westus] {
+            region.script(Fault::status(500));
+        }
+        let failing = format!("circuit_breaker: {{ failures: 1, trip: 4s }}\n{PAIR}");
+        let gateway = gateway(&failing, [&eastus, &westus]).await;
+        let key = Call::chat("gpt-4o-mini").header("api-key", KEY);
+        assert_eq!(gateway.send(&key).await.status, 500);
+        let told = gateway.send(&key).await;
+        assert_eq!((told.status, &told.json()["error"]["code"]), (503, &json!("unavailable")));
+
+        python.run("exhausted.py", &[&gateway.url(), KEY]).await;
+
+        let two_more = || (gateway.log_lines().len() > 2).then(|| gateway.log_lines().len() - 2);
+        let tries = eventually("the access log", async || two_more()).await;
+        assert!(tries <= 2, "{tries} tries with {python:?}: told to wait, it waited");
+        let [first, second] = story([&eastus, &westus]);
+        assert_eq!(first + second, 3, "both failed, and whoever was back first answered");
+    };
+    let [oldest, one, two, newest] = EVERY;
+    tokio::join!(waits(oldest), waits(one), waits(two), waits(newest));
 }
 
 /// On a backend's first 429, whatever that says about the wait, openai-apim-lb answered 500 (#29).

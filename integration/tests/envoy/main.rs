@@ -18,6 +18,7 @@ mod failover;
 mod odd_requests;
 mod pools;
 mod readme;
+mod recovery;
 mod refusal;
 mod routing;
 mod secrets;

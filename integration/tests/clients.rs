@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use spillway_integration::{
     Call, Gateway, Journal, Python, eventually, region, region_with, story,
 };
-use spillway_simulator::{Fault, Limits, Region, RetryAfter};
+use spillway_simulator::{Fault, Limits, Region, RetryAfter, Script};
 
 const KEY: &str = "client-key";
 const EACH: [Python; 2] = [Python::Old, Python::New];
@@ -178,49 +178,67 @@ models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
     }
 }
 
+/// Each SDK has a model of its own, so that they do not meet: circuits belong to deployments.
 #[tokio::test]
 async fn an_exhausted_pool_makes_each_sdk_wait_and_succeed() {
-    let waits = async |python: Python| {
-        let (eastus, westus) = (region("eastus").await, region("westus").await);
-        for region in [&eastus, &westus] {
-            region.script(Fault::too_many_requests(RetryAfter::Decimal(1.5)));
-        }
-        let gateway = gateway(PAIR, [&eastus, &westus]).await;
-        python.run("exhausted.py", &[&gateway.url(), KEY]).await;
-        // The second try may find the first tier back, or just not yet.
-        requests_taken(&gateway, 2).await;
-        assert_eq!(story([&eastus, &westus])[0], 2);
-    };
-    let [oldest, one, two, newest] = EVERY;
-    tokio::join!(waits(oldest), waits(one), waits(two), waits(newest));
+    let waits = Fault::too_many_requests(RetryAfter::Decimal(1.5));
+    let (gateway, regions) = everybody_says(&waits).await;
+    each_waits(&gateway).await;
+    // The first request found everyone throttled; the second may find the first tier back, or
+    // just not yet.
+    requests_taken(&gateway, 2 * EVERY.len()).await;
+    for (n, _) in EVERY.iter().enumerate() {
+        assert_eq!(asked(&regions[0], n), 2);
+    }
 }
 
-/// Both backends fail, so the next request finds nobody and is told 503 and when to come back.
+/// Everybody fails, so the next request finds nobody and is told 503 and when to come back.
 /// Without that time, the SDK would be back after half a second, and again after one more.
 #[tokio::test]
 async fn a_failing_pool_makes_each_sdk_wait_and_succeed() {
-    let waits = async |python: Python| {
-        let (eastus, westus) = (region("eastus").await, region("westus").await);
-        for region in [&eastus, &westus] {
-            region.script(Fault::status(500));
-        }
-        let failing = format!("circuit_breaker: {{ failures: 1, trip: 4s }}\n{PAIR}");
-        let gateway = gateway(&failing, [&eastus, &westus]).await;
-        let key = Call::chat("gpt-4o-mini").header("api-key", KEY);
-        assert_eq!(gateway.send(&key).await.status, 500);
-        let told = gateway.send(&key).await;
+    let (gateway, regions) = everybody_says(&Fault::status(500)).await;
+    for (n, _) in EVERY.iter().enumerate() {
+        let chat = Call::chat(&format!("m{n}")).header("api-key", KEY);
+        assert_eq!(gateway.send(&chat).await.status, 500);
+        let told = gateway.send(&chat).await;
         assert_eq!((told.status, &told.json()["error"]["code"]), (503, &json!("unavailable")));
+    }
+    each_waits(&gateway).await;
+    let before = 2 * EVERY.len();
+    eventually("the access log", async || (gateway.log_lines().len() > before).then_some(())).await;
+    let tries = gateway.log_lines().len() - before;
+    assert!(tries <= 2 * EVERY.len(), "{tries} tries: told to wait, each waited");
+    for (n, python) in EVERY.iter().enumerate() {
+        let asked = asked(&regions[0], n) + asked(&regions[1], n);
+        assert_eq!(asked, 3, "both failed, and whoever was back first answered {python:?}");
+    }
+}
 
-        python.run("exhausted.py", &[&gateway.url(), KEY]).await;
+/// Two regions that give this answer once to each SDK's model.
+async fn everybody_says(fault: &Fault) -> (Gateway, [Region; 2]) {
+    let regions = [region("eastus").await, region("westus").await];
+    let models: Vec<String> = (0..EVERY.len()).map(|n| format!("m{n}")).collect();
+    for region in &regions {
+        region.script(Script(models.iter().map(|model| fault.clone().on(model)).collect()));
+    }
+    let pool = "{ pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }";
+    let pools: String = models.iter().map(|model| format!("  {model}: {pool}\n")).collect();
+    let config = format!("circuit_breaker: {{ failures: 1, trip: 5s }}\nmodels:\n{pools}");
+    (gateway(&config, [&regions[0], &regions[1]]).await, regions)
+}
 
-        let two_more = || (gateway.log_lines().len() > 2).then(|| gateway.log_lines().len() - 2);
-        let tries = eventually("the access log", async || two_more()).await;
-        assert!(tries <= 2, "{tries} tries with {python:?}: told to wait, it waited");
-        let [first, second] = story([&eastus, &westus]);
-        assert_eq!(first + second, 3, "both failed, and whoever was back first answered");
+/// One call by each SDK, at the same time; each succeeds.
+async fn each_waits(gateway: &Gateway) {
+    let url = gateway.url();
+    let call = async |n: usize| {
+        EVERY[n].run("exhausted.py", &[&url, KEY, &format!("m{n}")]).await;
     };
-    let [oldest, one, two, newest] = EVERY;
-    tokio::join!(waits(oldest), waits(one), waits(two), waits(newest));
+    tokio::join!(call(0), call(1), call(2), call(3));
+}
+
+fn asked(region: &Region, n: usize) -> usize {
+    let model = format!("m{n}");
+    region.requests().iter().filter(|seen| seen.deployment.as_deref() == Some(&model)).count()
 }
 
 /// On a backend's first 429, whatever that says about the wait, openai-apim-lb answered 500 (#29).

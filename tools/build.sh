@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the command, the simulator and the filter, optimised, into dist/: build.sh [PART…]
 #
-# Parts: filter, command, simulator; without one, all.
+# Parts: filter, command, simulator; without one, all. And traps: the filter with a trap in it, for
+# the test of what survives one.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 tools/setup.sh rust
@@ -23,6 +24,8 @@ for part; do
     case $part in
         filter) build "the filter" wasm32-wasip1/release/spillway.wasm spillway.wasm \
             -p spillway --lib --target wasm32-wasip1 ;;
+        traps) build "the filter that traps" wasm32-wasip1/release/spillway.wasm traps.wasm \
+            -p spillway --lib --target wasm32-wasip1 --features traps ;;
         command) build "the command" release/spillway spillway -p spillway --bin spillway ;;
         simulator) build "the simulator" release/azure-openai-simulator azure-openai-simulator \
             -p spillway-simulator --bin azure-openai-simulator ;;

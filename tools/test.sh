@@ -53,7 +53,8 @@ needs() {
         wasm) tools/setup.sh node ;;
         envoy | clients)
             tools/setup.sh envoy clients
-            tools/build.sh filter
+            # The filter last, so that its artefact is what cargo leaves behind.
+            tools/build.sh traps filter
             quietly build-command "the command does not build" cargo build -p spillway --bin spillway
             ;;
         *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients" ;;
@@ -91,6 +92,7 @@ run() {
 export SPILLWAY_ENVOY=$tools/envoy/bin/envoy
 export SPILLWAY_BIN=$target/debug/spillway
 export SPILLWAY_FILTER=$dist/spillway.wasm
+export SPILLWAY_TRAPS=$dist/traps.wasm
 export SPILLWAY_PYTHON_OLD=$tools/openai-oldest/bin/python
 export SPILLWAY_PYTHON_1=$tools/openai-1/bin/python
 export SPILLWAY_PYTHON_2=$tools/openai-2/bin/python

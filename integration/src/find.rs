@@ -11,6 +11,12 @@ pub fn envoy() -> PathBuf {
     first("SPILLWAY_ENVOY", on_path.chain([own]), "Envoy", "run `make setup` first")
 }
 
+/// The filter that traps when it is told to: `$SPILLWAY_TRAPS`, else where the build puts it.
+pub(crate) fn filter_that_traps() -> PathBuf {
+    let built = workspace().join("dist/traps.wasm");
+    first("SPILLWAY_TRAPS", [built], "the filter that traps", "run `tools/build.sh traps` first")
+}
+
 /// The filter: `$SPILLWAY_FILTER`, else as cargo builds it.
 pub fn filter() -> PathBuf {
     let built = target().join("wasm32-wasip1/release/spillway.wasm");

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::call::{Answer, Call, Client};
 use crate::process::{ACCESS_LOG, LOG, Process, Start};
 use crate::regions::key_of;
-use crate::{admin, wait};
+use crate::{admin, find, wait};
 
 /// A gateway, before it is started.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Setup {
     config: String,
     workers: u32,
     environment: Vec<(String, String)>,
+    may_trap: bool,
 }
 
 /// A running gateway. It ends when it is dropped, and then fails the test if the filter trapped.
@@ -31,6 +32,7 @@ pub struct Gateway {
     // Ended before the folder is removed: fields are dropped in this order.
     process: Process,
     directory: TempDir,
+    may_trap: bool,
 }
 
 impl Gateway {
@@ -52,12 +54,12 @@ impl Gateway {
         }
         let config =
             if config.contains("backends:") { config.to_owned() } else { format!("{all}{config}") };
-        Setup { config, workers: 2, environment }
+        Self::of(config, environment)
     }
 
     /// A gateway with exactly this configuration and environment.
     pub fn of(config: String, environment: Vec<(String, String)>) -> Setup {
-        Setup { config, workers: 2, environment }
+        Setup { config, workers: 2, environment, may_trap: false }
     }
 
     /// The address as a URL.
@@ -138,7 +140,7 @@ impl Drop for Gateway {
         }
         let died = self.process.has_ended();
         let log = self.log();
-        let trap = TRAPS.iter().any(|word| log.contains(word));
+        let trap = !self.may_trap && TRAPS.iter().any(|word| log.contains(word));
         assert!(!trap, "the filter trapped\n{}", self.tail());
         assert!(!died, "the gateway ended by itself\n{}", self.tail());
     }
@@ -149,6 +151,12 @@ impl Setup {
     #[must_use]
     pub fn workers(self, workers: u32) -> Self {
         Self { workers, ..self }
+    }
+
+    /// With the filter that traps on a request with `x-spillway-trap`.
+    #[must_use]
+    pub fn that_traps(self) -> Self {
+        Self { may_trap: true, ..self }
     }
 
     /// With one more variable in its environment.
@@ -164,6 +172,7 @@ impl Setup {
         let mut process = Process::start(&Start {
             directory: directory.path(),
             config: &self.config,
+            filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
             workers: self.workers,
             environment: &self.environment,
         });
@@ -177,7 +186,8 @@ impl Setup {
             assert!(Instant::now() < deadline, "not ready after {START:?}\n{}", log());
             tokio::time::sleep(PAUSE).await;
         };
-        Gateway { at, admin, client: Client::at(at), process, directory }
+        let may_trap = self.may_trap;
+        Gateway { at, admin, client: Client::at(at), process, directory, may_trap }
     }
 }
 

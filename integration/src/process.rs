@@ -24,6 +24,8 @@ pub(crate) struct Start<'a> {
     pub directory: &'a Path,
     /// The configuration's text.
     pub config: &'a str,
+    /// The filter.
+    pub filter: &'a Path,
     /// Worker threads.
     pub workers: u32,
     /// The environment that it gets besides ours.
@@ -46,7 +48,7 @@ impl Process {
             .arg("--envoy")
             .arg(find::envoy())
             .arg("--filter")
-            .arg(find::filter())
+            .arg(start.filter)
             .envs(start.environment.iter().map(|(name, value)| (name, value)))
             .env("TMPDIR", start.directory)
             .stdin(Stdio::null())

@@ -72,6 +72,10 @@ impl Context for Gateway {}
 
 impl HttpContext for Gateway {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        #[cfg(feature = "traps")]
+        if host::request_header("x-spillway-trap").is_some() {
+            std::process::abort();
+        }
         let head = Head {
             path: host::request_header(":path").unwrap_or_default(),
             api_key: host::request_header("api-key"),

@@ -26,5 +26,6 @@ mod started;
 mod streaming;
 mod tls;
 mod too_long;
+mod trap;
 mod visibility;
 mod workers;

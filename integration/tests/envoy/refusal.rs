@@ -8,6 +8,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 use spillway_integration::{Call, Client, Journal, eventually, find, region};
 
+use spillway_simulator::{Fault, RetryAfter};
+
 use crate::started::{Started, folder};
 
 const RIGHT: &str = "
@@ -53,7 +55,7 @@ async fn is_refused(from: &str, to: &str, missing: &str) {
 
 /// An Envoy that runs already keeps what it has until something right comes.
 #[tokio::test]
-async fn a_wrong_update_is_rejected_and_traffic_goes_on() {
+async fn a_wrong_update_is_rejected_and_a_right_one_keeps_what_is_known_of_backends() {
     let eastus = region("eastus").await;
     let folder = folder();
     let mut bootstrap = rendered(folder.path(), &eastus.url());
@@ -95,11 +97,17 @@ async fn a_wrong_update_is_rejected_and_traffic_goes_on() {
     assert_eq!(Client::at(at).send(&chat("gpt-4o-mini")).await.status, 200);
     assert_eq!(eastus.count(), 3);
 
-    publish(&discovery, &with_config(&listener, &right.replace("gpt-4o-mini:", "gpt-4.1:")));
+    eastus.script(Fault::too_many_requests(RetryAfter::Seconds(60)));
+    assert_eq!(client.send(&chat("gpt-4o-mini")).await.status, 429);
+    let one_more = right.replace("models: {", "models: { gpt-4.1: { pool: [eastus] },");
+    publish(&discovery, &with_config(&listener, &one_more));
     eventually("the right one", async || {
         (Client::at(at).try_send(&chat("gpt-4.1")).await.ok()?.status == 200).then_some(())
     })
     .await;
+    let before = eastus.count();
+    let answer = Client::at(at).send(&chat("gpt-4o-mini")).await;
+    assert_eq!((answer.status, eastus.count()), (429, before), "what it announced still holds");
 }
 
 /// The one problem that `check` prints, with its hint; of a missing variable the message alone:

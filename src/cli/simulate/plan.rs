@@ -1,0 +1,178 @@
+//! From the arguments to the runs: every name is looked up, and what makes no sense is refused.
+
+use std::rc::Rc;
+
+use super::Args;
+use super::words::{During, Of};
+use crate::config::nearest::nearest;
+use crate::config::{Config, Member, ModelId, Problem, quoted};
+use crate::gateway::Gateway;
+use crate::simulate::plan::{Announces, Outage, RegionPlan, Traffic};
+use crate::simulate::{CLIENT_KEY, Metering, Plan};
+use crate::time::Millis;
+
+/// The runs that the arguments ask for.
+pub(super) fn plans(args: &Args, config: &Config) -> Result<Vec<Plan>, Problem> {
+    let model = model(args, config)?;
+    let pool = Pool::new(config, model);
+    let regions = regions(args, &pool)?;
+    let gateway = Gateway::new(config.clone(), |_| Some(CLIENT_KEY.to_owned()));
+    let gateway = Rc::new(gateway.map_err(|problems| first(&problems))?);
+    let plan = |gateways: &u16| Plan {
+        gateway: gateway.clone(),
+        model,
+        gateways: usize::from(*gateways),
+        workers: usize::from(args.workers),
+        traffic: traffic(args),
+        regions: regions.clone(),
+        length: args.length,
+        interval: args.interval,
+        seed: args.seed,
+    };
+    let plans: Vec<Plan> = args.gateways.iter().map(plan).collect();
+    if let Some(plan) = plans.first() {
+        check(plan, &pool)?;
+    }
+    Ok(plans)
+}
+
+fn model(args: &Args, config: &Config) -> Result<ModelId, Problem> {
+    let names: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
+    match &args.model {
+        None if names.len() == 1 => Ok(0),
+        None => {
+            let example = names.first().copied().unwrap_or("NAME");
+            let message = format!("the file has several models: {}", names.join(", "));
+            Err(Problem::new("", message, format!("choose one: `--model {example}`")))
+        }
+        Some(name) => names.iter().position(|known| known == name).ok_or_else(|| {
+            let message = format!("no model is called {}", quoted(name));
+            Problem::new("--model", message, meant(name, &names))
+        }),
+    }
+}
+
+fn traffic(args: &Args) -> Traffic {
+    Traffic {
+        rate: args.rate.0,
+        surges: args.surge.iter().map(|surge| (surge.span, surge.what.0)).collect(),
+        tokens: args.tokens,
+        retries: args.retries,
+    }
+}
+
+fn regions(args: &Args, pool: &Pool<'_>) -> Result<Vec<RegionPlan>, Problem> {
+    let latencies = pool.each("--latency", &args.latency)?;
+    let round_trips = pool.each("--round-trip", &args.round_trip)?;
+    let announces = pool.each("--announce", &args.announce)?;
+    let said = latencies.into_iter().zip(round_trips).zip(announces);
+    let region =
+        |((latency, round_trip), announces): ((Option<_>, Option<_>), Option<_>)| RegionPlan {
+            capacity: None,
+            announces: announces.unwrap_or(Announces::Exact),
+            latency: latency.unwrap_or(LATENCY),
+            round_trip: round_trip.unwrap_or(ROUND_TRIP),
+            outages: Vec::new(),
+        };
+    let mut regions: Vec<RegionPlan> = said.map(region).collect();
+    for (flag, metering, capacities) in [
+        ("--provisioned", Metering::Provisioned, &args.provisioned),
+        ("--standard", Metering::Standard, &args.standard),
+    ] {
+        for (region, amount) in regions.iter_mut().zip(pool.each(flag, capacities)?) {
+            region.capacity = amount.map(|amount| (metering, amount.0)).or(region.capacity);
+        }
+    }
+    for (flag, outage, outages) in [
+        ("--fail", Outage::Fails, &args.fail),
+        ("--refuse", Outage::Refuses, &args.refuse),
+        ("--hang", Outage::Hangs, &args.hang),
+    ] {
+        for During { what, span } in outages {
+            if let Some(region) = regions.get_mut(pool.member(flag, what)?) {
+                region.outages.push((*span, outage));
+            }
+        }
+    }
+    Ok(regions)
+}
+
+/// What cannot be played, or would say nothing.
+fn check(plan: &Plan, pool: &Pool<'_>) -> Result<(), Problem> {
+    let unlimited = |at: &usize| plan.regions.get(*at).is_some_and(|r| r.capacity.is_none());
+    if let Some(at) = plan.first_tier().into_iter().find(unlimited) {
+        let name = pool.names.get(at).copied().unwrap_or_default();
+        let message = format!("nothing says how much {} can take", quoted(name));
+        let hint = format!("`--provisioned {name}=600k` or `--standard {name}=600k`, a minute");
+        return Err(Problem::new("", message, hint));
+    }
+    let longest = plan.traffic.tokens.1;
+    let too_small = |(region, name): (&RegionPlan, &&str)| match region.capacity {
+        Some((Metering::Standard, tokens)) if tokens < longest => Some((*name).to_owned()),
+        _ => None,
+    };
+    if let Some(name) = plan.regions.iter().zip(&pool.names).find_map(too_small) {
+        let message = format!("a call of {longest} tokens never fits into {}", quoted(&name));
+        return Err(Problem::new("", message, "raise its `--standard` or lower `--tokens`"));
+    }
+    if plan.intervals() > MOST_INTERVALS {
+        let message = format!("{} has too many intervals of {}", plan.length, plan.interval);
+        return Err(Problem::new("", message, "raise `--interval`"));
+    }
+    Ok(())
+}
+
+/// The pool that is played: its members by name.
+struct Pool<'a> {
+    names: Vec<&'a str>,
+}
+
+impl<'a> Pool<'a> {
+    fn new(config: &'a Config, model: ModelId) -> Self {
+        let name = |member: &Member| config.backends.get(member.backend).map(|b| b.name.as_str());
+        let pool = config.models.get(model).map(|model| &model.pool);
+        Self { names: pool.into_iter().flatten().filter_map(name).collect() }
+    }
+
+    fn member(&self, flag: &str, name: &str) -> Result<usize, Problem> {
+        self.names.iter().position(|known| *known == name).ok_or_else(|| {
+            let message = format!("no backend of the pool is called {}", quoted(name));
+            Problem::new(flag, message, meant(name, &self.names))
+        })
+    }
+
+    /// What was said of each member; what was said last counts.
+    fn each<T: Clone>(&self, flag: &str, said: &[Of<T>]) -> Result<Vec<Option<T>>, Problem> {
+        let mut each = vec![None; self.names.len()];
+        for Of { backend, what } in said {
+            let members = match backend {
+                Some(name) => {
+                    let member = self.member(flag, name)?;
+                    member..member + 1
+                }
+                None => 0..each.len(),
+            };
+            for one in each.get_mut(members).into_iter().flatten() {
+                *one = Some(what.clone());
+            }
+        }
+        Ok(each)
+    }
+}
+
+fn meant(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean {}?", quoted(nearest)),
+        None => format!("there are: {}", known.join(", ")),
+    }
+}
+
+fn first(problems: &[Problem]) -> Problem {
+    problems.first().cloned().unwrap_or_else(|| Problem::new("", "the gateway does not start", ""))
+}
+
+/// How long an answer takes where nothing is said, and how long bytes are under way.
+const LATENCY: Millis = Millis(1000);
+const ROUND_TRIP: Millis = Millis(20);
+
+const MOST_INTERVALS: usize = 100_000;

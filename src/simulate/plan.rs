@@ -105,6 +105,18 @@ impl Plan {
         self.first_tier().into_iter().map(capacity).sum()
     }
 
+    /// About how many calls arrive.
+    pub fn calls(&self) -> f64 {
+        let (mut at, mut calls) = (Millis(0), 0.0);
+        while at < self.length {
+            let (rate, until) = self.traffic.rate_at(at);
+            let until = until.map_or(self.length, |until| until.min(self.length));
+            calls += rate * until.0.saturating_sub(at.0) as f64 / 1000.0;
+            at = until;
+        }
+        calls
+    }
+
     /// How many intervals the record has.
     pub fn intervals(&self) -> usize {
         let count = self.length.0.div_ceil(self.interval.0.max(1));
@@ -135,3 +147,30 @@ impl Span {
 
 /// When a run starts: at no time in particular, but not at the epoch, which means "never".
 pub(super) const START: Timestamp = Timestamp(1_000_000_000_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(from: u64, to: u64) -> Span {
+        Span { from: Millis::from_secs(from), to: Millis::from_secs(to) }
+    }
+
+    #[test]
+    fn of_two_surges_the_last_that_holds_counts() {
+        let surges = vec![(span(10, 30), 5.0), (span(20, 40), 7.0)];
+        let traffic = Traffic { rate: 1.0, surges, tokens: (1, 1), retries: 0 };
+        let rates = [0, 10, 20, 30, 40].map(|at| traffic.rate_at(Millis::from_secs(at)).0);
+        assert_eq!(rates, [1.0, 5.0, 7.0, 7.0, 1.0]);
+        assert_eq!(traffic.rate_at(Millis(0)).1, Some(Millis::from_secs(10)));
+        assert_eq!(traffic.rate_at(Millis::from_secs(40)).1, None);
+    }
+
+    #[test]
+    fn a_span_ends_before_its_end() {
+        let ten = span(10, 20);
+        assert!(ten.holds(Millis(10_000)) && !ten.holds(Millis(20_000)));
+        assert!(ten.meets(&(Millis(0)..Millis(10_001))));
+        assert!(!ten.meets(&(Millis(0)..Millis(10_000))));
+    }
+}

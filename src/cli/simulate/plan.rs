@@ -115,6 +115,11 @@ fn check(plan: &Plan, pool: &Pool<'_>) -> Result<(), Problem> {
         let message = format!("a call of {longest} tokens never fits into {}", quoted(&name));
         return Err(Problem::new("", message, "raise its `--standard` or lower `--tokens`"));
     }
+    if plan.calls() > MOST_CALLS {
+        let message = format!("about {:.0} calls are too many to be played", plan.calls());
+        let hint = "shorten it, or lower rates and capacities alike";
+        return Err(Problem::new("", message, hint));
+    }
     if plan.intervals() > MOST_INTERVALS {
         let message = format!("{} has too many intervals of {}", plan.length, plan.interval);
         return Err(Problem::new("", message, "raise `--interval`"));
@@ -174,5 +179,8 @@ fn first(problems: &[Problem]) -> Problem {
 /// How long an answer takes where nothing is said, and how long bytes are under way.
 const LATENCY: Millis = Millis(1000);
 const ROUND_TRIP: Millis = Millis(20);
+
+/// They take a minute or two.
+const MOST_CALLS: f64 = 10_000_000.0;
 
 const MOST_INTERVALS: usize = 100_000;

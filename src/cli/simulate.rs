@@ -41,7 +41,8 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: u16,
     /// How long calls arrive
-    #[arg(long = "for", value_name = "DURATION", default_value = "10m", value_parser = words::duration)]
+    #[arg(long = "for", value_name = "DURATION", default_value = "10m")]
+    #[arg(value_parser = words::duration)]
     length: Millis,
     /// What all chance comes from
     #[arg(long, value_name = "NUMBER", default_value = "1")]
@@ -62,11 +63,12 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u32).range(0..=20))]
     retries: u32,
 
-    /// A backend with provisioned throughput: it takes so many tokens a minute, at a steady rate
-    #[arg(long, help_heading = "Regions", value_name = "BACKEND=TOKENS")]
+    /// A backend, or every one, has provisioned throughput: so many tokens a minute, steadily, such
+    /// as `eastus-ptu=600k`
+    #[arg(long, help_heading = "Regions", value_name = "[BACKEND=]TOKENS")]
     provisioned: Vec<Of<Amount>>,
-    /// A pay-as-you-go backend: it takes so many tokens in any minute, all at once if they come so
-    #[arg(long, help_heading = "Regions", value_name = "BACKEND=TOKENS")]
+    /// A backend, or every one, is pay-as-you-go: so many tokens in any minute, even at once
+    #[arg(long, help_heading = "Regions", value_name = "[BACKEND=]TOKENS")]
     standard: Vec<Of<Amount>>,
     /// How long an answer takes, at every backend or at one [default: 1s]
     #[arg(long, help_heading = "Regions", value_name = "[BACKEND=]DURATION")]

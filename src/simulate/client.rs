@@ -1,8 +1,9 @@
 //! The clients: when they call, how long their calls are, and what they do about an error.
 //!
 //! They are what most callers of Azure OpenAI are: the OpenAI SDK for Python, from 1.109 to 2.41
-//! as measured. It tries again after 408, 409, 429 and 5xx, waits as long as it is told where that is
-//! a minute at most, and otherwise half a second, one, two, up to eight, less a quarter by chance.
+//! as measured. It tries again after 408, 409, 429 and 5xx, waits as long as it is told where that
+//! is a minute at most, and otherwise half a second, one, two, up to eight, less up to a quarter by
+//! chance.
 
 use super::passage::Ending;
 use super::plan::{START, Traffic};

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Args;
-use super::words::{During, Of};
+use super::words::{Amount, During, Of};
 use crate::config::nearest::nearest;
 use crate::config::{Config, Member, ModelId, Problem, quoted};
 use crate::gateway::Gateway;
@@ -62,27 +62,23 @@ fn traffic(args: &Args) -> Traffic {
 }
 
 fn regions(args: &Args, pool: &Pool<'_>) -> Result<Vec<RegionPlan>, Problem> {
-    let latencies = pool.each("--latency", &args.latency)?;
-    let round_trips = pool.each("--round-trip", &args.round_trip)?;
-    let announces = pool.each("--announce", &args.announce)?;
-    let said = latencies.into_iter().zip(round_trips).zip(announces);
-    let region =
-        |((latency, round_trip), announces): ((Option<_>, Option<_>), Option<_>)| RegionPlan {
-            capacity: None,
-            announces: announces.unwrap_or(Announces::Exact),
-            latency: latency.unwrap_or(LATENCY),
-            round_trip: round_trip.unwrap_or(ROUND_TRIP),
-            outages: Vec::new(),
-        };
-    let mut regions: Vec<RegionPlan> = said.map(region).collect();
-    for (flag, metering, capacities) in [
-        ("--provisioned", Metering::Provisioned, &args.provisioned),
-        ("--standard", Metering::Standard, &args.standard),
-    ] {
-        for (region, amount) in regions.iter_mut().zip(pool.each(flag, capacities)?) {
-            region.capacity = amount.map(|amount| (metering, amount.0)).or(region.capacity);
-        }
-    }
+    let latencies = pool.each(said("--latency", &args.latency, |latency| latency))?;
+    let round_trips = pool.each(said("--round-trip", &args.round_trip, |time| time))?;
+    let announces = pool.each(said("--announce", &args.announce, |how| how))?;
+    let provisioned =
+        said("--provisioned", &args.provisioned, |Amount(a)| (Metering::Provisioned, a));
+    let standard = said("--standard", &args.standard, |Amount(a)| (Metering::Standard, a));
+    let capacities = pool.each(provisioned.chain(standard))?;
+    let times = latencies.into_iter().zip(round_trips);
+    let region = |((latency, round_trip), (announces, capacity))| RegionPlan {
+        capacity,
+        announces: Option::unwrap_or(announces, Announces::Exact),
+        latency: Option::unwrap_or(latency, LATENCY),
+        round_trip: Option::unwrap_or(round_trip, ROUND_TRIP),
+        outages: Vec::new(),
+    };
+    let mut regions: Vec<RegionPlan> =
+        times.zip(announces.into_iter().zip(capacities)).map(region).collect();
     for (flag, outage, outages) in [
         ("--fail", Outage::Fails, &args.fail),
         ("--refuse", Outage::Refuses, &args.refuse),
@@ -146,23 +142,34 @@ impl<'a> Pool<'a> {
         })
     }
 
-    /// What was said of each member; what was said last counts.
-    fn each<T: Clone>(&self, flag: &str, said: &[Of<T>]) -> Result<Vec<Option<T>>, Problem> {
+    /// What was said of each member, by which flag: of itself rather than of all, and what was said
+    /// last.
+    fn each<T: Copy>(
+        &self,
+        said: impl Iterator<Item = (&'static str, Of<T>)>,
+    ) -> Result<Vec<Option<T>>, Problem> {
+        let mut of_all = None;
         let mut each = vec![None; self.names.len()];
-        for Of { backend, what } in said {
-            let members = match backend {
+        for (flag, Of { backend, what }) in said {
+            match backend {
+                None => of_all = Some(what),
                 Some(name) => {
-                    let member = self.member(flag, name)?;
-                    member..member + 1
+                    if let Some(one) = each.get_mut(self.member(flag, &name)?) {
+                        *one = Some(what);
+                    }
                 }
-                None => 0..each.len(),
-            };
-            for one in each.get_mut(members).into_iter().flatten() {
-                *one = Some(what.clone());
             }
         }
-        Ok(each)
+        Ok(each.into_iter().map(|one| one.or(of_all)).collect())
     }
+}
+
+fn said<T: Copy, U>(
+    flag: &'static str,
+    said: &[Of<T>],
+    as_what: impl Fn(T) -> U,
+) -> impl Iterator<Item = (&'static str, Of<U>)> {
+    said.iter().map(move |of| (flag, Of { backend: of.backend.clone(), what: as_what(of.what) }))
 }
 
 fn meant(name: &str, known: &[&str]) -> String {
@@ -184,3 +191,27 @@ const ROUND_TRIP: Millis = Millis(20);
 const MOST_CALLS: f64 = 10_000_000.0;
 
 const MOST_INTERVALS: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::Metering::{Provisioned, Standard};
+
+    #[test]
+    fn what_is_said_of_one_backend_counts_before_what_is_said_of_all() {
+        let pool = Pool { names: vec!["a", "b", "c"] };
+        let of = |backend: &str, what| Of {
+            backend: Some(backend.to_owned()).filter(|name| !name.is_empty()),
+            what,
+        };
+        let said = [
+            ("--provisioned", of("a", (Provisioned, 1))),
+            ("--provisioned", of("b", (Provisioned, 2))),
+            ("--standard", of("b", (Standard, 3))),
+            ("--standard", of("", (Standard, 4))),
+        ];
+        let each = pool.each(said.into_iter()).unwrap();
+        let expected = [(Provisioned, 1), (Standard, 3), (Standard, 4)].map(Some);
+        assert_eq!(each, expected);
+    }
+}

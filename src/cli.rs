@@ -7,6 +7,7 @@ pub mod check;
 pub mod docs;
 pub mod file;
 pub mod render;
+pub mod simulate;
 pub mod up;
 
 use std::io::{self, Write};
@@ -28,6 +29,7 @@ enum Command {
     Up(up::Args),
     Check(check::Args),
     Render(render::Args),
+    Simulate(simulate::Args),
     Docs(docs::Args),
 }
 
@@ -70,6 +72,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Up(args) => up::run(&args, output),
         Command::Check(args) => check::run(&args, output),
         Command::Render(args) => render::run(&args, output),
+        Command::Simulate(args) => simulate::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),
     }
 }

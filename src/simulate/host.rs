@@ -1,0 +1,88 @@
+//! One gateway: what Envoy is to the filter. It keeps the shared data for all of its workers, and
+//! what each worker knows for itself.
+//!
+//! The decisions are the filter's own: [`Exchange`], [`World`], [`Board`] and [`Window`]. As in
+//! Envoy, board and windows pass through bytes, so that nothing is kept here that would not be kept
+//! there.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::breaker::CircuitId;
+use crate::breaker::board::{Board, Record};
+use crate::breaker::window::Window;
+use crate::exchange::{Effect, Event, Exchange, Shared, World};
+use crate::gateway::Gateway;
+use crate::pool::Local;
+use crate::time::Timestamp;
+
+/// One gateway's state.
+#[derive(Debug)]
+pub(super) struct Host {
+    board: RefCell<Vec<u8>>,
+    windows: HashMap<CircuitId, Vec<u8>>,
+    workers: Vec<Vec<Local>>,
+    chance: RefCell<fastrand::Rng>,
+}
+
+impl Host {
+    pub(super) fn new(gateway: &Gateway, workers: usize, chance: fastrand::Rng) -> Self {
+        Self {
+            board: RefCell::default(),
+            windows: HashMap::new(),
+            workers: (0..workers).map(|_| gateway.pools()).collect(),
+            chance: RefCell::new(chance),
+        }
+    }
+
+    /// Tells an exchange on this worker what happened, and keeps what is to be kept. The other
+    /// effects are the request's own.
+    pub(super) fn on(
+        &mut self,
+        worker: usize,
+        exchange: &mut Exchange,
+        event: Event<'_>,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        let Self { board, workers, chance, .. } = self;
+        let Some(pools) = workers.get_mut(worker) else { return Vec::new() };
+        let shared = Shared {
+            board: &|| Board::decode(&board.borrow()),
+            record: &|record| put(board, record, now),
+            draw: &|| chance.borrow_mut().u64(..),
+        };
+        let mut effects = exchange.on(event, &mut World::new(now, pools, &shared));
+        effects.retain(|effect| !self.keep(effect, now));
+        effects
+    }
+
+    /// Keeps what all workers share; tells whether the effect was about that.
+    fn keep(&mut self, effect: &Effect, now: Timestamp) -> bool {
+        match effect {
+            Effect::Record(record) => {
+                put(&self.board, record, now);
+            }
+            Effect::Count { tally, record } => {
+                let bytes = self.windows.entry(record.circuit).or_default();
+                let mut window = Window::decode(bytes);
+                let too_many = window.add(*tally, &record.rule, now);
+                *bytes = window.encode();
+                if too_many {
+                    put(&self.board, record, now);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Puts a record on the board; tells whether that changed it.
+fn put(bytes: &RefCell<Vec<u8>>, record: &Record, now: Timestamp) -> bool {
+    let mut board = Board::decode(&bytes.borrow());
+    let changed = board.apply(record, now);
+    if changed {
+        *bytes.borrow_mut() = board.encode(now);
+    }
+    changed
+}

@@ -14,13 +14,15 @@
 mod backend;
 mod stage;
 
-use spillway_scenarios::{Need, story};
+use spillway::failover::Failover;
+use spillway_scenarios::{Means, Need, story};
 
 /// A gateway mostly waits: for its start, for its backends, for its access log.
 const AT_ONCE: usize = 3;
 
 #[test]
 fn the_real_envoy_plays_every_story() {
-    let cannot = [Need::VirtualTime, Need::Workers, Need::Reload];
-    story::tell_all(&cannot, AT_ONCE, |story| Box::new(stage::OnEnvoy::set(story)));
+    let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload];
+    let means = Means { failover: Failover::Retry, lacks, at_once: AT_ONCE };
+    story::tell_all(&means, |story| Box::new(stage::OnEnvoy::set(story)));
 }

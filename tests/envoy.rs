@@ -9,7 +9,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use spillway::config::{self, Config};
-use spillway::envoy::{AccessLog, Options, bootstrap, find, secret_files, transport, version};
+use spillway::envoy::{
+    Abilities, AccessLog, Options, bootstrap, find, secret_files, transport, version,
+};
 
 fn example(key_file: &str) -> Value {
     json!({
@@ -34,6 +36,7 @@ fn options(directory: &str) -> Options {
         access_log: AccessLog::Stdout,
         state_dir: directory.to_owned(),
         ca_bundle: transport::system_ca().to_owned(),
+        envoy: Abilities::default(),
     }
 }
 

@@ -14,7 +14,8 @@
 mod backend;
 mod stage;
 
-use spillway::failover::Failover;
+use spillway::envoy::version;
+use spillway_integration::find;
 use spillway_scenarios::{Means, Need, story};
 
 /// A gateway mostly waits: for its start, for its backends, for its access log.
@@ -23,6 +24,8 @@ const AT_ONCE: usize = 3;
 #[test]
 fn the_real_envoy_plays_every_story() {
     let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload];
-    let means = Means { failover: Failover::Retry, lacks, at_once: AT_ONCE };
+    let version = version::ask(&find::envoy()).unwrap();
+    let failover = version.abilities().failover;
+    let means = Means { failover, lacks, at_once: AT_ONCE };
     story::tell_all(&means, |story| Box::new(stage::OnEnvoy::set(story)));
 }

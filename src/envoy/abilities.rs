@@ -11,13 +11,20 @@ pub struct Abilities {
     /// A route's limit for bodies (`request_body_buffer_limit`) holds for every filter, not only
     /// for the router.
     pub limits_bodies_by_route: bool,
+    /// The router counts a body once that a filter has held before.
+    pub counts_bodies_once: bool,
     /// It writes `Bearer` before a key that it injects.
     pub prefixes_keys: bool,
 }
 
 impl Default for Abilities {
     fn default() -> Self {
-        Self { failover: Failover::Retry, limits_bodies_by_route: true, prefixes_keys: true }
+        Self {
+            failover: Failover::Retry,
+            limits_bodies_by_route: true,
+            counts_bodies_once: true,
+            prefixes_keys: true,
+        }
     }
 }
 
@@ -53,6 +60,11 @@ impl Version {
         } else {
             Failover::RedirectUnheld
         };
-        Abilities { failover, limits_bodies_by_route: since(37), prefixes_keys: since(37) }
+        Abilities {
+            failover,
+            limits_bodies_by_route: since(37),
+            counts_bodies_once: since(38),
+            prefixes_keys: since(37),
+        }
     }
 }

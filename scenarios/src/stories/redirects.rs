@@ -1,7 +1,7 @@
 //! Redirects: a backend's own, which are the client's, and Envoy's internal ones, which are how
 //! an older Envoy fails over.
 
-use crate::expect::{chat, failure, respond, seconds, without_times};
+use crate::expect::{chat, chat_path, failure, respond, seconds, without_times};
 use crate::http::{Answer, Reaction, Request};
 use crate::story::{ANSWERS_ALONE, Story, UNREAD_ALONE, key_of};
 
@@ -73,6 +73,25 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
                 stage.last("eastus").says(body.clone());
                 stage.last("westus").says(body);
+            }
+        },
+    },
+    Story {
+        name: "a body that is nearly as long as may be fails over whole",
+        behaviours: &[5, 20],
+        needs: &[],
+        config: "
+max_request_body: 2MiB
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            let text = "x".repeat(2 * 1024 * 1024 - 1000);
+            let body = format!(r#"{{"model":"gpt-4o","input":"{text}"}}"#);
+            for path in [chat_path("gpt-4o"), "/openai/v1/responses".to_owned()] {
+                stage.will("eastus", [failure(500)]);
+
+                stage.send(&Request::post(path, body.clone())).is(200).from("westus");
+
+                stage.last("westus").says(body.clone());
             }
         },
     },

@@ -23,6 +23,15 @@ pub enum Failover {
 }
 
 impl Failover {
+    /// In words, for tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Redirect => "internal redirect",
+            Self::RedirectUnheld => "internal redirect of answers that were not held",
+        }
+    }
+
     /// Whether requests come back through the whole chain of filters.
     pub fn redirects(self) -> bool {
         self != Self::Retry

@@ -16,16 +16,11 @@ mod stage;
 
 use spillway::envoy::version;
 use spillway_integration::find;
-use spillway_scenarios::{Means, Need, story};
-
-/// A gateway mostly waits: for its start, for its backends, for its access log.
-const AT_ONCE: usize = 3;
+use spillway_scenarios::{Means, story};
 
 #[test]
 fn the_real_envoy_plays_every_story() {
-    let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload];
     let version = version::ask(&find::envoy()).unwrap();
-    let failover = version.abilities().failover;
-    let means = Means { failover, lacks, at_once: AT_ONCE };
+    let means = Means { failover: version.abilities().failover, ..story::on_a_real_envoy() };
     story::tell_all(&means, |story| Box::new(stage::OnEnvoy::set(story)));
 }

@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-clients clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-older test-clients versions clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,14 @@ test-wasm: ## The pure core's tests in Node, compiled to wasm32
 test-envoy: ## Every story on a real Envoy, the Python clients included
 	@tools/test.sh envoy
 
+test-older: ## The stories of failover on the oldest Envoy
+	@tools/test.sh older
+
 test-clients: ## Of these only the Python clients: the oldest and the newest openai
 	@tools/test.sh clients
+
+versions: ## Tell every story on five versions of Envoy and write docs/envoy-versions.md
+	@tools/versions.sh
 
 clean: ## Remove what was built and installed inside this folder
 	@tools/clean.sh

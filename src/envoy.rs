@@ -7,10 +7,12 @@
 //! [`bootstrap`] is a pure function of the checked configuration and [`Options`]; only
 //! [`transport::system_ca`] and the process modules look at the machine.
 
+pub mod abilities;
 pub mod access_log;
 pub mod admin;
 mod bootstrap;
 mod cluster;
+mod failover;
 pub mod find;
 mod listener;
 mod local_reply;
@@ -27,6 +29,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+pub use abilities::Abilities;
 pub use access_log::AccessLog;
 pub use bootstrap::bootstrap;
 pub use secret::{SecretFile, secret_files};
@@ -46,6 +49,8 @@ pub struct Options {
     pub state_dir: String,
     /// The CA bundle for backends without a `ca_file`, usually [`transport::system_ca`].
     pub ca_bundle: String,
+    /// What the Envoy that runs it can do.
+    pub envoy: Abilities,
 }
 
 /// A typed extension configuration: the message's full name, then its fields.

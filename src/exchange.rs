@@ -8,6 +8,7 @@
 //! | where | events | file |
 //! |---|---|---|
 //! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Passing::FromClient`] | `arrival.rs` |
+//! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `answer.rs` |
@@ -22,6 +23,7 @@ mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
+pub mod redirect;
 mod trail;
 mod world;
 
@@ -37,6 +39,7 @@ use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
 use crate::reply::Reply;
 use crate::target::Target;
+use redirect::Disguise;
 use trail::Trail;
 
 /// One request and all that is known of it.
@@ -48,6 +51,8 @@ pub struct Exchange {
     trail: Trail,
     /// Set where the gateway answered by itself.
     refused: Option<&'static str>,
+    /// Set while an answer passes the router under another status than its own.
+    disguise: Option<Disguise>,
 }
 
 /// What was learned from the request's head and body.
@@ -56,6 +61,8 @@ struct Arrival {
     target: Target,
     /// The path as it stands on the request.
     path: Vec<u8>,
+    /// The request's own address; empty where nothing redirects to it.
+    url: Vec<u8>,
     /// Bytes of the body that have passed without being held.
     passed: usize,
     /// The whole `Cookie` header as the client sent it.
@@ -101,7 +108,8 @@ struct Held {
 impl Exchange {
     /// An exchange that nothing is known of yet.
     pub fn new(gateway: Rc<Gateway>) -> Self {
-        Self { gateway, arrival: None, sending: None, trail: Trail::default(), refused: None }
+        let trail = Trail::default();
+        Self { gateway, arrival: None, sending: None, trail, refused: None, disguise: None }
     }
 
     /// Takes an event in and says what is to be done, in this order.
@@ -110,6 +118,7 @@ impl Exchange {
             Event::Arrived(head) => self.arrived(head, world),
             Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::Body(body) => self.body(body, world),
+            Event::Redirected => self.redirected(),
             Event::AttemptStarts => self.attempt_starts(world),
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),

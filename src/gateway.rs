@@ -10,6 +10,7 @@ use crate::breaker::CircuitId;
 use crate::breaker::board::{Change, Record};
 use crate::client_key::Keyring;
 use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
+use crate::failover::Failover;
 use crate::pool::Local;
 
 /// A configuration made ready.
@@ -19,6 +20,8 @@ pub struct Gateway {
     pub config: Config,
     /// Who may call; `None`: everyone.
     pub keyring: Option<Keyring>,
+    /// How another backend is reached.
+    pub failover: Failover,
     models: HashMap<String, ModelId>,
     readied: Vec<Readied>,
     cookies: Vec<String>,
@@ -74,7 +77,14 @@ impl Gateway {
             .collect();
         cookies.sort_unstable();
         cookies.dedup();
-        Ok(Self { config, keyring, models, readied, cookies })
+        let failover = Failover::default();
+        Ok(Self { config, keyring, failover, models, readied, cookies })
+    }
+
+    /// The same, for routes that fail over in this way.
+    #[must_use]
+    pub fn with_failover(self, failover: Failover) -> Self {
+        Self { failover, ..self }
     }
 
     /// The model of this name.

@@ -15,6 +15,7 @@ pub mod client_key;
 pub mod config;
 pub mod cookie;
 pub mod exchange;
+pub mod failover;
 pub mod gateway;
 pub mod outcome;
 pub mod pool;

@@ -42,6 +42,11 @@ impl Target {
         Some(percent_decode(name).decode_utf8_lossy().into_owned())
     }
 
+    /// The path and query as the client sent it, without the prefix and without its key.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
     /// The path and query for this backend. `renamed`: its own name of the deployment, where it
     /// differs from the client's.
     pub fn at(&self, url: &BackendUrl, renamed: Option<&str>) -> Vec<u8> {

@@ -56,7 +56,7 @@ fn without_an_envoy_or_a_filter_up_says_where_it_looked() {
     assert!(alone.up(&[]).starts_with("error: the filter"));
     fs::remove_file(alone.folder.path().join("bin/envoy")).unwrap();
     alone.put_old("bin/envoy");
-    assert!(alone.up(&[]).starts_with("error: Envoy 1.38.2 at "));
+    assert!(alone.up(&[]).starts_with("error: Envoy 1.36.2 at "));
     assert!(alone.up(&["--envoy", "../.tools/envoy/bin/envoy"]).starts_with("error: the filter"));
     // A bare name is the file here, not the one on `PATH`.
     alone.put("work/envoy");
@@ -108,7 +108,7 @@ impl Alone {
     }
 
     fn put_old(&self, name: &str) {
-        self.put_version(name, "1.38.2");
+        self.put_version(name, "1.36.2");
     }
 
     /// A script that says it is this version of Envoy.

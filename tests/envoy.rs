@@ -5,17 +5,21 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a test")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 use spillway::config::{self, Config};
-use spillway::envoy::{AccessLog, Options, bootstrap, find, secret_files, transport, version};
+use spillway::envoy::version::Version;
+use spillway::envoy::{
+    Abilities, AccessLog, Options, bootstrap, find, secret_files, transport, version,
+};
 
 fn example(key_file: &str) -> Value {
     json!({
         "backends": {
             "eastus": { "url": "https://eastus.example.com", "api_key": "${SPILLWAY_TEST_KEY}" },
-            "local": { "url": "http://127.0.0.1:9", "api_key": { "file": key_file } },
+            "local": { "url": "http://127.0.0.1:9", "bearer_token": { "file": key_file } },
             "open": { "url": "http://localhost:9" },
         },
         "models": {
@@ -34,13 +38,19 @@ fn options(directory: &str) -> Options {
         access_log: AccessLog::Stdout,
         state_dir: directory.to_owned(),
         ca_bundle: transport::system_ca().to_owned(),
+        envoy: Abilities::default(),
     }
 }
 
 fn rendered() -> (Config, Value) {
+    rendered_for("1.40.0")
+}
+
+fn rendered_for(version: &str) -> (Config, Value) {
     let raw = example("/run/secrets/key");
     let config = config::check(&raw).unwrap();
-    let rendered = bootstrap(&config, &raw, &options("/state"));
+    let envoy = Version::named(version).unwrap().abilities();
+    let rendered = bootstrap(&config, &raw, &Options { envoy, ..options("/state") });
     (config, rendered)
 }
 
@@ -101,12 +111,53 @@ fn there_are_as_many_retries_as_other_backends_in_the_largest_pool() {
 }
 
 #[test]
+fn an_older_envoy_is_told_what_it_knows() {
+    let (_, newest) = rendered();
+    assert!(newest.to_string().contains("refresh_cluster_on_retry"));
+    assert!(!newest.to_string().contains("redirect"));
+    for (version, way, limit, buffer) in [
+        ("1.36.4", "redirect_unheld", 64 << 20, 32 << 20),
+        ("1.37.0", "redirect", 64 << 20, 1 << 20),
+        ("1.38.2", "redirect", 32 << 20, 1 << 20),
+    ] {
+        let (_, rendered) = rendered_for(version);
+        let listener = &rendered["static_resources"]["listeners"][0];
+        assert_eq!(listener["per_connection_buffer_limit_bytes"], buffer);
+        let manager = listener.pointer("/filter_chains/0/filters/0/typed_config").unwrap();
+        let host = &manager["route_config"]["virtual_hosts"][0];
+        assert_eq!(host["request_body_buffer_limit"], limit);
+        // Without it, a request that comes back has no route.
+        assert!(!host["request_headers_to_remove"].to_string().contains("x-forwarded-proto"));
+        let route = &host["routes"][0]["route"];
+        assert_eq!(route.get("retry_policy"), None);
+        let policy = json!({
+            "redirect_response_codes": [307],
+            "max_internal_redirects": 2,
+            "allow_cross_scheme_redirect": true,
+        });
+        assert_eq!(route["internal_redirect_policy"], policy);
+        let plugin = &manager["http_filters"][0]["typed_config"]["config"]["configuration"];
+        let plugin = plugin["value"].as_str().unwrap();
+        assert!(plugin.ends_with(&format!(r#""failover":"{way}"}}"#)), "{plugin}");
+        assert!(manager["access_log"][0]["filter"].to_string().contains("internal_redirect"));
+        let prefixed_apart = chain(&rendered, 1).len() == 4;
+        assert_eq!(prefixed_apart, version == "1.36.4");
+    }
+}
+
+#[test]
 fn envoy_accepts_it() {
-    let Ok(envoy) = find::envoy(None) else {
+    let own = fs::read_dir(".tools/envoys").into_iter().flatten().flatten();
+    let own = own.map(|entry| entry.path().join("bin/envoy")).filter(|path| path.is_file());
+    let envoys: Vec<PathBuf> = find::envoy(None).into_iter().chain(own).collect();
+    if envoys.is_empty() {
         println!("skipped: no Envoy on PATH or in .tools");
-        return;
-    };
-    version::ask(&envoy).unwrap();
+    }
+    envoys.iter().for_each(|envoy| accepts(envoy));
+}
+
+fn accepts(envoy: &Path) {
+    let abilities = version::ask(envoy).unwrap().abilities();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     fs::write(directory.path().join("key"), "secret").unwrap();
@@ -114,7 +165,7 @@ fn envoy_accepts_it() {
 
     let raw = example(&format!("{path}/key"));
     let config = config::check(&raw).unwrap();
-    let options = options(path);
+    let options = Options { envoy: abilities, ..options(path) };
     for file in secret_files(&config, &options) {
         fs::write(file.path, file.content.to_string()).unwrap();
     }

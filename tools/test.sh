@@ -6,7 +6,7 @@
 # skipped without a word.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-stages=(check core simulator demo wasm envoy)
+stages=(check core simulator demo wasm envoy older)
 
 # check: formatting, and clippy for the command and for the filter.
 stage_check() {
@@ -39,8 +39,20 @@ stage_envoy() {
     cargo test -p spillway-integration
 }
 
+# older: the stories of failover (behaviours 5 to 8) on the oldest Envoy, which fails over in
+# another way. `make versions` tells all stories on every Envoy.
+stage_older() {
+    SPILLWAY_ENVOY=$tools/envoys/$oldest/bin/envoy SHOWS=5,6,7,8 \
+        cargo test -p spillway-integration --test scenarios
+}
+
 stage_clients() {
     cargo test -p spillway-integration --test clients
+}
+
+needs_filter_and_command() {
+    tools/build.sh filter
+    quietly build-command "the command does not build" cargo build -p spillway --bin spillway
 }
 
 # What a stage needs before it runs.
@@ -54,8 +66,12 @@ needs() {
         envoy | clients)
             tools/setup.sh envoy clients
             # The filter last, so that its artefact is what cargo leaves behind.
-            tools/build.sh traps filter
-            quietly build-command "the command does not build" cargo build -p spillway --bin spillway
+            tools/build.sh traps
+            needs_filter_and_command
+            ;;
+        older)
+            tools/setup.sh oldest-envoy
+            needs_filter_and_command
             ;;
         *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients" ;;
     esac
@@ -87,6 +103,8 @@ run() {
     )")
     [ $outcome = ok ]
 }
+
+oldest=$(awk '!/^#/ { print $1; exit }' envoy/VERSIONS)
 
 # Where the tests find the real parts. The command is the one cargo builds for its tests.
 export SPILLWAY_ENVOY=$tools/envoy/bin/envoy

@@ -15,7 +15,9 @@ use spillway::breaker::window::{Tally, Window};
 use spillway::config::{SecureCookie, check};
 use spillway::exchange::effect::{Note, RETRY};
 use spillway::exchange::event::{self, Head};
+use spillway::exchange::redirect::FOLLOWED;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
+use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
@@ -26,9 +28,11 @@ use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
 use crate::http::{Answer, Headers};
 use crate::story::{Story, environment};
 
-/// A stage of the pure core with this story's configuration.
-pub fn stage(story: &Story) -> Envoy<Core> {
-    Envoy::new(story, Box::new(Core::new))
+/// A stage of the pure core with this story's configuration, that fails over in this way.
+pub fn stage(story: &Story, failover: Failover) -> Envoy<Core> {
+    let seating =
+        move |config: &_, clock: &_, shared: &_| Core::new(config, failover, clock, shared);
+    Envoy::new(story, failover, Box::new(seating))
 }
 
 /// The pure core on one worker.
@@ -40,6 +44,8 @@ pub struct Core {
     last: u32,
     contexts: BTreeMap<u32, Context>,
     exchanges: BTreeMap<u32, Exchange>,
+    /// The request that is about to come back.
+    redirected: Option<u32>,
 }
 
 struct Context {
@@ -53,15 +59,17 @@ struct Context {
 enum Awaits {
     Nothing,
     Body,
+    End,
 }
 
 impl Core {
     /// A worker with this configuration.
-    pub fn new(config: &Value, clock: &Clock, shared: &Shared) -> Self {
+    pub fn new(config: &Value, failover: Failover, clock: &Clock, shared: &Shared) -> Self {
         let config = check(config).unwrap_or_else(|problems| panic!("{problems:#?}"));
         let environment = environment();
         let gateway = Gateway::new(config, |name| environment.get(name).cloned());
         let gateway = gateway.unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let gateway = gateway.with_failover(failover);
         Self {
             pools: gateway.pools(),
             gateway: Rc::new(gateway),
@@ -70,6 +78,7 @@ impl Core {
             last: 0,
             contexts: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            redirected: None,
         }
     }
 
@@ -108,6 +117,10 @@ impl Core {
         for effect in effects {
             match effect {
                 Effect::AskBody => return self.ask_body(context, stream),
+                Effect::AwaitEnd => {
+                    self.await_now(context, Awaits::End);
+                    action = Action::Pause;
+                }
                 Effect::AwaitBody | Effect::HoldAnswer => {
                     self.await_now(context, Awaits::Body);
                     action = Action::Pause;
@@ -169,6 +182,21 @@ impl Core {
     }
 
     fn arrived(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        let redirects = self.gateway.failover.redirects();
+        if redirects {
+            stream.lasting.extend(LASTING.map(str::to_owned));
+            if let Some(exchange) = self.redirected.take() {
+                assert_eq!(ticket(stream), Some(exchange), "another request comes back");
+                let context = self.contexts.get_mut(&context).expect("open");
+                self.exchanges.remove(&context.exchange);
+                context.exchange = exchange;
+            } else {
+                assert_eq!(ticket(stream), None, "a new request has a ticket");
+            }
+        }
+        if ticket(stream).is_some() {
+            return self.tell(context, Event::Redirected, stream);
+        }
         let mut header = |name: &str| request(stream).get(name).map(<[u8]>::to_vec);
         let head = Head {
             path: header(":path").unwrap_or_default(),
@@ -177,14 +205,19 @@ impl Core {
             cookie: header("cookie").filter(|_| self.gateway.wants_cookie()),
             has_body: !end,
             content_length: header("content-length").filter(|_| !end),
+            scheme: header(":scheme").filter(|_| redirects),
+            authority: header(":authority").filter(|_| redirects),
         };
         self.tell(context, Event::Arrived(head), stream)
     }
 
+    fn comes_back(&self, context: u32) -> bool {
+        self.exchanges[&self.contexts[&context].exchange].comes_back()
+    }
+
     fn attempt_starts(&mut self, context: u32, stream: &mut Stream) -> Action {
-        let ticket = stream.filter_state.get(TICKET).and_then(|id| id.as_slice().try_into().ok());
-        self.contexts.get_mut(&context).expect("open").exchange =
-            u32::from_be_bytes(ticket.expect("the gateway seat left a ticket"));
+        let ticket = ticket(stream).expect("the gateway seat left a ticket");
+        self.contexts.get_mut(&context).expect("open").exchange = ticket;
         self.tell(context, Event::AttemptStarts, stream)
     }
 
@@ -221,7 +254,7 @@ impl Core {
     /// The client's request is complete.
     fn ended(&mut self, context: u32, stream: &mut Stream) -> Action {
         match self.await_now(context, Awaits::Nothing) {
-            Awaits::Nothing => Action::Continue,
+            Awaits::Nothing | Awaits::End => Action::Continue,
             Awaits::Body => {
                 let body = stream.request_body.clone().unwrap_or_default();
                 self.tell(context, Event::Body(&body), stream)
@@ -266,14 +299,23 @@ impl Seats for Core {
             (Seat::Backend, Callback::AnswerBody { end, .. }) => {
                 self.answer_body(context, end, stream)
             }
-            (Seat::Gateway, Callback::Log) => self.tell(context, Event::Ended, stream),
+            (Seat::Gateway, Callback::Log) if !self.comes_back(context) => {
+                self.tell(context, Event::Ended, stream)
+            }
             _ => Action::Continue,
         }
     }
 
     fn close(&mut self, context: u32) {
-        self.contexts.remove(&context);
-        self.exchanges.remove(&context);
+        let Some(Context { seat, exchange, .. }) = self.contexts.remove(&context) else { return };
+        if seat == Seat::Backend {
+            return;
+        }
+        if self.exchanges[&exchange].comes_back() {
+            self.redirected = Some(exchange);
+        } else {
+            self.exchanges.remove(&exchange);
+        }
     }
 }
 
@@ -288,6 +330,10 @@ fn carry_out(effect: Effect, stream: &mut Stream) {
             stream.request_body.as_mut().expect("a body passes").splice(place, with);
         }
         Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
+        Effect::Redirect { to } => {
+            leaving(stream).set(":status", FOLLOWED.to_string());
+            leaving(stream).set("location", to);
+        }
         Effect::SetAnswerHeader(name, value) => leaving(stream).set(name, value),
         Effect::RemoveAnswerHeader(name) => leaving(stream).remove(name),
         Effect::IssueCookie { affinity, value } => {
@@ -317,6 +363,11 @@ fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
     changed
 }
 
+fn ticket(stream: &Stream) -> Option<u32> {
+    let id = stream.filter_state.get(TICKET)?.as_slice().try_into().ok()?;
+    Some(u32::from_be_bytes(id))
+}
+
 fn request(stream: &mut Stream) -> &mut Headers {
     stream.request.as_mut().expect("the request passes")
 }
@@ -340,3 +391,4 @@ fn answer(reply: &Reply) -> Answer {
 const BOARD: &str = "spillway.board";
 const CLUSTER: &str = "spillway.cluster";
 const TICKET: &str = "spillway.exchange";
+const LASTING: [&str; 4] = [TICKET, "spillway.model", "spillway.client", "spillway.attempts"];

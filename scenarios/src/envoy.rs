@@ -12,12 +12,17 @@
 //! - Request headers cannot be read once the request has passed.
 //! - A paused body is handed over as a whole that grows; one that passes, in parts.
 //! - A body that has to be held and is longer than may be gets 413.
+//! - An Envoy that redirects follows every 307 that has a location: the request runs through all
+//!   filters again, with the headers that the last attempt left, the body in one piece, and of
+//!   filter state what was declared to last.
+//! - An Envoy that does not survive the redirect of an answer that was held panics here too.
 //! - Local replies, Envoy's and the filter's, run through the gateway seat's answer path.
 //!
 //! What sits in the seats is [`Seats`]: the pure core, or the built filter in a host.
 
 mod attempt;
 mod backend;
+mod redirect;
 mod router;
 mod stage;
 mod stream;
@@ -27,6 +32,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use spillway::failover::Failover;
 
 pub use backend::Backend;
 pub use stream::Stream;
@@ -114,6 +120,7 @@ pub struct Envoy<S> {
     seating: Seating<S>,
     config: Value,
     workers: Vec<S>,
+    failover: Failover,
     worker: usize,
     clock: Clock,
     shared: Shared,
@@ -125,8 +132,8 @@ pub struct Envoy<S> {
 }
 
 impl<S: Seats> Envoy<S> {
-    /// An Envoy with one worker and the story's configuration.
-    pub fn new(story: &Story, seating: Seating<S>) -> Self {
+    /// An Envoy with one worker and the story's configuration, that fails over in this way.
+    pub fn new(story: &Story, failover: Failover, seating: Seating<S>) -> Self {
         let clock = Clock::new(Cell::new(SystemTime::UNIX_EPOCH + NINE_O_CLOCK));
         let shared = Shared::default();
         let config = story.config(|backend| format!("http://{backend}.test"));
@@ -134,7 +141,7 @@ impl<S: Seats> Envoy<S> {
         let backends = Backend::all(&config);
         let most = spillway::config::check(&config).map_or(0, |config| config.max_request_body);
         let notes = Vec::new();
-        Self { seating, config, workers, worker: 0, clock, shared, backends, most, notes }
+        Self { seating, config, workers, failover, worker: 0, clock, shared, backends, most, notes }
     }
 }
 

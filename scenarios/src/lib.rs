@@ -28,4 +28,4 @@ pub mod story;
 
 pub use http::{Answer, Headers, Reaction, Received, Request};
 pub use stage::Stage;
-pub use story::{Need, Story};
+pub use story::{Means, Need, Story};

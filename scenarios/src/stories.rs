@@ -9,6 +9,7 @@ mod exhausted;
 mod failover;
 mod pools;
 mod recovery;
+mod redirects;
 mod refusals;
 mod routing;
 mod visibility;
@@ -23,6 +24,7 @@ pub fn all() -> &'static [Story] {
         let by_capability = [
             pools::STORIES,
             failover::STORIES,
+            redirects::STORIES,
             refusals::STORIES,
             breaker::STORIES,
             recovery::STORIES,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
+use spillway::failover::Failover;
 
 use crate::stage::Stage;
 
@@ -36,6 +37,83 @@ pub enum Need {
     Reload,
     /// A client that can send what no proper client would, byte for byte.
     OddBytes,
+    /// An Envoy that fails over in one of these ways.
+    Failover(&'static [Failover]),
+}
+
+/// Another attempt where a backend gave no answer at all.
+pub const AFTER_SILENCE: Need = Need::Failover(&[Failover::Retry]);
+/// Another attempt after an answer that was held to be read.
+pub const AFTER_READING: Need = Need::Failover(&[Failover::Retry, Failover::Redirect]);
+/// No attempt after a failure without an answer.
+pub const ANSWERS_ALONE: Need = Need::Failover(&[Failover::Redirect, Failover::RedirectUnheld]);
+/// No attempt after an answer that was held to be read.
+pub const UNREAD_ALONE: Need = Need::Failover(&[Failover::RedirectUnheld]);
+
+impl Need {
+    /// What a stage lacks that fails over in another way.
+    pub fn lack(&self) -> &'static str {
+        match self {
+            Self::VirtualTime => "the time cannot be set",
+            Self::Workers => "no worker can be chosen",
+            Self::Reload => "the configuration stays",
+            Self::OddBytes => "no odd bytes can be sent",
+            need if *need == AFTER_SILENCE => "no failover without an answer",
+            need if *need == AFTER_READING => {
+                "no failover after an answer that was held to be read"
+            }
+            Self::Failover(_) => "fails over where the story says that it does not",
+        }
+    }
+}
+
+/// What a stage can do.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// How its Envoy fails over.
+    pub failover: Failover,
+    /// What it cannot do.
+    pub lacks: &'a [Need],
+    /// How many stories it can play at once.
+    pub at_once: usize,
+}
+
+impl Means<'_> {
+    /// The stages that have all means but an Envoy's.
+    pub fn model(failover: Failover) -> Self {
+        Self { failover, lacks: &[], at_once: 1 }
+    }
+
+    /// The stories that such a stage can play.
+    pub fn told(&self) -> Vec<&'static Story> {
+        crate::stories::all().iter().filter(|story| self.missing(story).is_none()).collect()
+    }
+
+    /// The stories that it could play, but for how its Envoy fails over.
+    pub fn left_out(&self) -> Vec<(&'static Story, Need)> {
+        let why = |story: &'static Story| match self.missing(story)? {
+            need @ Need::Failover(_) => Some((story, need)),
+            _ => None,
+        };
+        crate::stories::all().iter().filter_map(why).collect()
+    }
+
+    /// What this story needs and the stage has not; how Envoy fails over comes last.
+    fn missing(&self, story: &Story) -> Option<Need> {
+        let missing = |need: &&Need| match need {
+            Need::Failover(ways) => !ways.contains(&self.failover),
+            other => self.lacks.contains(other),
+        };
+        let all = || story.needs.iter().filter(missing).copied();
+        all().find(|need| !matches!(need, Need::Failover(_))).or_else(|| all().next())
+    }
+}
+
+/// What a real Envoy cannot do, and the model can. It mostly waits: for its start, for its
+/// backends, for its access log.
+pub fn on_a_real_envoy() -> Means<'static> {
+    let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload];
+    Means { failover: Failover::Retry, lacks, at_once: 3 }
 }
 
 impl Story {
@@ -78,13 +156,22 @@ pub fn key_of(name: &str) -> String {
     format!("key-of-{name}")
 }
 
-/// Tells the stories on a stage that can do all but `cannot`, so many `at_once`, and says at the
-/// end which failed. `STORY=words` in the environment tells only those whose name holds the words.
-pub fn tell_all(cannot: &[Need], at_once: usize, set: impl Fn(&Story) -> Box<dyn Stage> + Sync) {
+/// Tells the stories on a stage that has the means for them, and says at the end which failed.
+///
+/// `STORY=words` in the environment tells only those whose name holds the words, and `SHOWS=5,7`
+/// those that show one of these behaviours. `AGAIN=1` tells those that failed once more, alone: a
+/// real Envoy on a busy machine can miss a time by more than a story allows. `STORIES_TOLD`
+/// names a file for what was told: a line with their number and the way to fail over, and one for
+/// each story that this way does not allow, with the reason and the name.
+pub fn tell_all(means: &Means<'_>, set: impl Fn(&Story) -> Box<dyn Stage> + Sync) {
     let wanted = std::env::var("STORY").unwrap_or_default();
-    let possible = |story: &&Story| !story.needs.iter().any(|need| cannot.contains(need));
-    let stories = crate::stories::all().iter().filter(possible);
-    let stories: Vec<_> = stories.filter(|story| story.name.contains(&wanted)).collect();
+    let shown = std::env::var("SHOWS").unwrap_or_default();
+    let shown: Vec<u8> = shown.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    let shows = |story: &Story| {
+        shown.is_empty() || story.behaviours.iter().any(|number| shown.contains(number))
+    };
+    let is_wanted = |story: &&Story| story.name.contains(&wanted) && shows(story);
+    let stories: Vec<&Story> = means.told().into_iter().filter(is_wanted).collect();
     assert!(!stories.is_empty(), "no story's name holds {wanted:?}");
 
     let fails = |story: &Story| {
@@ -101,9 +188,21 @@ pub fn tell_all(cannot: &[Need], at_once: usize, set: impl Fn(&Story) -> Box<dyn
         failed
     };
     let failed: Vec<&str> = thread::scope(|scope| {
-        let tellers: Vec<_> = (0..at_once).map(|_| scope.spawn(some)).collect();
+        let tellers: Vec<_> = (0..means.at_once).map(|_| scope.spawn(some)).collect();
         tellers.into_iter().flat_map(|teller| teller.join().unwrap_or_default()).collect()
     });
+    let again = std::env::var_os("AGAIN").is_some();
+    let failed: Vec<&str> = failed
+        .into_iter()
+        .filter(|name| !again || stories.iter().any(|story| story.name == *name && fails(story)))
+        .collect();
     let (few, many) = (failed.len(), stories.len());
     assert!(failed.is_empty(), "{few} of {many} stories failed:\n  {}", failed.join("\n  "));
+
+    let Some(file) = std::env::var_os("STORIES_TOLD") else { return };
+    let mut lines = format!("{many}\t{}\n", means.failover.name());
+    for (story, need) in means.left_out() {
+        lines.push_str(&format!("{}\t{}\n", need.lack(), story.name));
+    }
+    std::fs::write(file, lines).expect("the file for what was told");
 }

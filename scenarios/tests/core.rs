@@ -1,8 +1,23 @@
-//! The first stage: every story on the pure core.
+//! The first stage: every story on the pure core, for each way to fail over.
 
-use spillway_scenarios::{core, story};
+use spillway::failover::Failover;
+use spillway_scenarios::{Means, core, story};
 
 #[test]
 fn the_pure_core_plays_every_story() {
-    story::tell_all(&[], 1, |story| Box::new(core::stage(story)));
+    tell(Failover::Retry);
+}
+
+#[test]
+fn the_pure_core_plays_every_story_with_redirects() {
+    tell(Failover::Redirect);
+}
+
+#[test]
+fn the_pure_core_plays_every_story_with_redirects_of_answers_that_were_not_held() {
+    tell(Failover::RedirectUnheld);
+}
+
+fn tell(failover: Failover) {
+    story::tell_all(&Means::model(failover), |story| Box::new(core::stage(story, failover)));
 }

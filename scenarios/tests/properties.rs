@@ -21,6 +21,7 @@ use spillway::config::check;
 use spillway::cookie;
 use spillway::exchange::event::{self, Head};
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
+use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::outcome::Verdict;
 use spillway::pool::headroom::Remaining;
@@ -145,12 +146,13 @@ proptest! {
     /// more than it may, and always sends the body that the client sent.
     #[test]
     fn whatever_backends_do_a_request_ends_sanely(
+        failover in failover(),
         moves in vec((vec(reaction(), 3), 0..90_000_u64, any::<bool>(), any::<u8>()), 1..12),
     ) {
         let story = Story {
             name: "", behaviours: &[], needs: &[], config: GATEWAY, play: |_| {},
         };
-        let mut stage = core::stage(&story);
+        let mut stage = core::stage(&story, failover);
         for (reactions, pass, by_body, unreachable) in moves {
             stage.pass(std::time::Duration::from_millis(pass));
             let mut before = Vec::new();
@@ -189,10 +191,10 @@ proptest! {
 
     /// Not even events that Envoy would never send in this order: a reload, or a host that errs.
     #[test]
-    fn no_order_of_events_breaks_an_exchange(events in vec((0..12_u8, header(), any::<u16>()), 1..40)) {
+    fn no_order_of_events_breaks_an_exchange(failover in failover(), events in vec((0..13_u8, header(), any::<u16>()), 1..40)) {
         let config = read_config(GATEWAY, |backend| format!("http://{backend}.test"));
         let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
-        let gateway = Rc::new(gateway.expect("no secrets are missing"));
+        let gateway = Rc::new(gateway.expect("no secrets are missing").with_failover(failover));
         let (mut pools, board) = (gateway.pools(), RefCell::new(Board::default()));
         let mut exchange = Exchange::new(gateway);
         for (kind, bytes, number) in events {
@@ -218,6 +220,7 @@ proptest! {
                 8 => exchange.pass(Passing::FromClient(length)).into_iter().collect(),
                 9 => exchange.on(Event::Ended, &mut world),
                 10 => exchange.on(Event::Remains(Remaining { tokens: Some(bytes), ..Remaining::default() }), &mut world),
+                11 => exchange.on(Event::Redirected, &mut world),
                 _ => exchange.pass(Passing::ToBackend(length)).into_iter().collect(),
             };
             let replies = effects.iter().filter(|e| matches!(e, Effect::Reply(_) | Effect::ReplaceAnswer(_))).count();
@@ -240,6 +243,7 @@ proptest! {
 
     #[test]
     fn a_renamed_body_is_the_reference_however_it_is_cut(
+        failover in failover(),
         front in "[a-z0-9 ]{0,20}",
         back in "[a-zé ]{0,20}",
         cuts in vec(0..90_usize, 0..6),
@@ -251,7 +255,7 @@ proptest! {
         let story = Story {
             name: "", behaviours: &[], needs: &[], config: RENAMED, play: |_| {},
         };
-        let mut stage = core::stage(&story);
+        let mut stage = core::stage(&story, failover);
         stage.script("eastus", vec![Answer::json(500, "").into()]);
         let request = Request::post("/openai/responses", body("gpt-4o")).cut_at(cuts);
         let request = if streamed { request.streamed() } else { request };
@@ -263,8 +267,13 @@ proptest! {
     }
 }
 
+fn failover() -> impl Strategy<Value = Failover> {
+    prop::sample::select(vec![Failover::Retry, Failover::Redirect, Failover::RedirectUnheld])
+}
+
 fn reaction() -> impl Strategy<Value = Reaction> {
-    let statuses = prop::sample::select(vec![200, 302, 400, 401, 403, 404, 408, 429, 500, 503]);
+    let statuses =
+        prop::sample::select(vec![200, 302, 307, 400, 401, 403, 404, 408, 429, 500, 503]);
     let bodies = prop::sample::select(vec!["", "{}", r#"{"error":{"code":"DeploymentNotFound"}}"#]);
     let answer = (statuses, bodies, header()).prop_map(|(status, body, wait)| {
         Reaction::Answer(Answer::json(status, body).with("retry-after", wait).cut_at([4]))

@@ -7,6 +7,7 @@ use super::file::{self, count};
 use super::{Exit, Output};
 use crate::config::path::key;
 use crate::config::{Config, Problem, Secret, missing_secrets};
+use crate::envoy::version::Version;
 
 /// Check a configuration and say everything that is wrong with it
 ///
@@ -19,6 +20,9 @@ pub struct Args {
     /// Do not look for the environment variables and files that the configuration refers to
     #[arg(long)]
     no_env: bool,
+    /// Say what an Envoy of this version, such as 1.36 or 1.38.2, does not cover
+    #[arg(long, value_name = "VERSION", value_parser = Version::named)]
+    envoy_version: Option<Version>,
 }
 
 /// Checks the file.
@@ -41,6 +45,9 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     let name = file::name(&args.file);
     writeln!(output.data, "{name}: ok: {backends}, {models}, {clients}")?;
     for note in notes(&config) {
+        writeln!(output.talk, "note: {note}")?;
+    }
+    for note in args.envoy_version.map(|version| version.abilities().notes()).unwrap_or_default() {
         writeln!(output.talk, "note: {note}")?;
     }
     Ok(Exit::Ok)

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use super::file::{self, Loaded};
 use super::{Exit, Output};
+use crate::envoy::version::Version;
 use crate::envoy::{AccessLog, Options, bootstrap, secret_files, transport};
+use crate::failover::Failover;
 
 /// Print the configuration of an Envoy that is run without `spillway up`
 #[derive(Debug, clap::Args)]
@@ -43,6 +45,9 @@ struct Envoy {
     /// The CA bundle that Envoy will find [default: this machine's]
     #[arg(long, value_name = "PATH")]
     ca_bundle: Option<String>,
+    /// The Envoy that will run it, such as 1.36 or 1.38.2 [default: 1.39 or newer]
+    #[arg(long, value_name = "VERSION", value_parser = Version::named)]
+    envoy_version: Option<Version>,
 }
 
 /// Prints what was asked for.
@@ -64,12 +69,18 @@ impl Envoy {
             access_log: self.access_log.clone(),
             state_dir: self.state_dir.clone(),
             ca_bundle: ca.unwrap_or_else(|| transport::system_ca().to_owned()),
+            envoy: self.envoy_version.map(Version::abilities).unwrap_or_default(),
         };
         let rendered = bootstrap(&loaded.config, &loaded.value, &options);
         let yaml = serde_saphyr::to_string(&rendered).map_err(io::Error::other)?;
 
         let data = &mut output.data;
-        writeln!(data, "# Rendered by `spillway render envoy`; needs Envoy 1.39 or newer.")?;
+        let needs = match options.envoy.failover {
+            Failover::Retry => "needs Envoy 1.39 or newer",
+            Failover::Redirect => "needs Envoy 1.37 or newer; docs/older-envoys.md",
+            Failover::RedirectUnheld => "needs Envoy 1.36.3 or newer; docs/older-envoys.md",
+        };
+        writeln!(data, "# Rendered by `spillway render envoy`; {needs}.")?;
         for file in secret_files(&loaded.config, &options) {
             writeln!(data, "# Beside it, {} must hold:\n#   {}", file.path, file.content)?;
         }

@@ -81,7 +81,7 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 impl Args {
     fn serve(&self, loaded: &file::Loaded, output: &mut Output<'_>) -> Result<End, Problem> {
         let envoy = find::envoy(self.envoy.as_deref())?;
-        version::ask(&envoy)?;
+        let version = version::ask(&envoy)?;
         let filter = find::filter(self.filter.as_deref())?;
         free(self.listen)?;
         free(self.admin)?;
@@ -94,7 +94,11 @@ impl Args {
             access_log: self.access_log.clone(),
             state_dir: directory.path().to_string_lossy().into_owned(),
             ca_bundle: transport::system_ca().to_owned(),
+            envoy: version.abilities(),
         };
+        for note in options.envoy.notes() {
+            drop(writeln!(output.talk, "note: {note}"));
+        }
         for file in secret_files(&loaded.config, &options) {
             write(Path::new(&file.path), &file.content)?;
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::extension;
+use super::{Options, extension, failover, merge};
 
 /// Where the access log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +32,25 @@ impl std::str::FromStr for AccessLog {
 }
 
 /// The list of access loggers; empty where there is none.
-pub(super) fn access_log(target: &AccessLog) -> Vec<Value> {
+pub(super) fn access_log(options: &Options) -> Vec<Value> {
     let format = json!({ "json_format": line() });
-    match target {
-        AccessLog::Off => vec![],
-        AccessLog::Stdout => vec![extension(
+    let mut log = match &options.access_log {
+        AccessLog::Off => return vec![],
+        AccessLog::Stdout => extension(
             "envoy.access_loggers.stdout",
             "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
             json!({ "log_format": format }),
-        )],
-        AccessLog::File(path) => vec![extension(
+        ),
+        AccessLog::File(path) => extension(
             "envoy.access_loggers.file",
             "envoy.extensions.access_loggers.file.v3.FileAccessLog",
             json!({ "path": path, "log_format": format }),
-        )],
+        ),
+    };
+    if options.envoy.failover.redirects() {
+        merge(&mut log, json!({ "filter": failover::last_run_only() }));
     }
+    vec![log]
 }
 
 fn line() -> Value {

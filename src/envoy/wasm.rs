@@ -8,12 +8,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Options, any, extension};
+use super::{Options, any, extension, merge};
 use crate::config::{Config, Secret};
 
 /// The gateway seat: the listener's filter, which gets the user's whole file.
 pub(super) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> Value {
-    seat("gateway", &json!({ "seat": "gateway", "config": raw }), config, options)
+    let mut plugin = json!({ "seat": "gateway", "config": raw });
+    if options.envoy.failover.redirects() {
+        merge(&mut plugin, json!({ "failover": options.envoy.failover }));
+    }
+    seat("gateway", &plugin, config, options)
 }
 
 /// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that

@@ -11,7 +11,8 @@ impl Exchange {
         if answer.status < 400 {
             let asks = route.model.headroom.then_some(Effect::AskRemaining);
             let blame = self.blame(Verdict::GOOD, world);
-            return blame.into_iter().chain(asks).collect();
+            let unfollowed = self.pass_unfollowed(answer.status);
+            return blame.into_iter().chain(unfollowed).chain(asks).collect();
         }
         let (breaker, retry) = (&route.model.breaker, &route.model.retry);
         if outcome::needs_body(answer.status, retry) {
@@ -26,7 +27,9 @@ impl Exchange {
     }
 
     pub(super) fn answer_body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
-        self.follow(Verdict::on_not_found(body), world)
+        let mut verdict = Verdict::on_not_found(body);
+        verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
+        self.follow(verdict, world)
     }
 
     fn follow(&mut self, verdict: Verdict, world: &mut World<'_>) -> Vec<Effect> {
@@ -45,7 +48,7 @@ impl Exchange {
             effects.extend(self.fail_over_to(next));
         }
         self.trail.drop_answer();
-        effects.push(Effect::MarkRetry);
+        effects.push(self.ask_another());
         effects
     }
 }

@@ -2,10 +2,10 @@
 
 use super::effect::Note;
 use super::event::Head;
-use super::{Arrival, Eagerness, Effect, Exchange, Held, Sending, World};
+use super::{Arrival, Eagerness, Effect, Exchange, Held, Sending, World, redirect};
 use crate::breaker::Cause;
 use crate::client_key::bearer;
-use crate::config::ModelId;
+use crate::config::{Model, ModelId};
 use crate::cookie;
 use crate::gateway::Route;
 use crate::prompt::{Form, NamedModel};
@@ -31,8 +31,11 @@ impl Exchange {
         }
         effects.extend(self.strip(&head));
         let deployment = target.deployment();
+        let redirects = self.gateway.failover.redirects();
+        let url = if redirects { redirect::url(&head, &target, prefix) } else { Vec::new() };
         self.arrival = Some(Arrival {
             target,
+            url,
             path: head.path,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
@@ -48,6 +51,7 @@ impl Exchange {
             None if head.has_body => vec![Effect::AskBody],
             None => self.unnamed(world),
         });
+        effects.extend(self.await_end().filter(|_| head.has_body));
         effects
     }
 
@@ -57,7 +61,9 @@ impl Exchange {
         world: &mut World<'_>,
     ) -> Vec<Effect> {
         if Form::of(content_type.as_deref()) == Form::Other {
-            return self.unnamed(world);
+            let mut effects = self.unnamed(world);
+            effects.extend(self.await_end());
+            return effects;
         }
         if let Some(arrival) = &mut self.arrival {
             arrival.content_type = content_type;
@@ -195,14 +201,11 @@ impl Exchange {
             held,
             sent: 0,
         });
-        if let Some(timeout) = route.model.retry.per_try_timeout {
-            let value = timeout.0.to_string().into_bytes();
-            effects.push(Effect::SetRequestHeader(PER_TRY_TIMEOUT, value));
-        }
+        effects.extend(time_limit(route.model));
         let backend = route.model.pool.get(first).and_then(|member| gateway.backend(member));
         effects.extend(backend.map(|backend| Effect::SendTo {
             backend: backend.name.clone(),
-            retries: allowed.saturating_sub(1),
+            retries: self.retries(allowed),
         }));
         effects
     }
@@ -223,6 +226,12 @@ impl Exchange {
             None => Reply::exhausted(name, until, cause, now, self.gateway.config.when_exhausted),
         })
     }
+}
+
+/// Limits the next attempt, where the pool does.
+pub(super) fn time_limit(model: &Model) -> Option<Effect> {
+    let value = model.retry.per_try_timeout?.0.to_string().into_bytes();
+    Some(Effect::SetRequestHeader(PER_TRY_TIMEOUT, value))
 }
 
 fn length(header: &[u8]) -> Option<usize> {

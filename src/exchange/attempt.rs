@@ -91,8 +91,11 @@ impl Exchange {
     }
 
     /// Names the next backend before this one has answered: where the connection fails, no answer
-    /// comes that could name it.
+    /// comes that could name it. An Envoy that redirects needs an answer in any case.
     fn fail_over_early(&mut self, world: &mut World<'_>) -> Option<Effect> {
+        if self.gateway.failover.redirects() {
+            return None;
+        }
         let second = self.sending.as_mut()?.second.take();
         let next = second.or_else(|| self.untried(world));
         self.sending.as_mut()?.next = next;

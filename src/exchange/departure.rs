@@ -13,7 +13,7 @@ impl Exchange {
         region: Option<Vec<u8>>,
         world: &mut World<'_>,
     ) -> Vec<Effect> {
-        let mut effects = Vec::new();
+        let (status, mut effects) = self.undisguise(status);
         // An answer although the backend gave none: Envoy's own, for a backend that it could not
         // reach, that broke off, or that took too long.
         if matches!(status, 502..=504) {

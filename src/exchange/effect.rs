@@ -16,6 +16,8 @@ pub enum Effect {
     AskBody,
     /// Hold the request until its whole body is there ([`super::Event::Body`]).
     AwaitBody,
+    /// Hold the request until all of it is there; nobody reads it.
+    AwaitEnd,
     /// Send the request to this backend, and again at most so many times.
     SendTo {
         /// The backend's name.
@@ -51,6 +53,12 @@ pub enum Effect {
     HoldAnswer,
     /// Have Envoy drop this answer and make the next attempt.
     MarkRetry,
+    /// Have Envoy drop this answer and run the request through all filters once more
+    /// ([`super::Event::Redirected`]).
+    Redirect {
+        /// The request's own address.
+        to: Vec<u8>,
+    },
     /// Give the client this instead of the answer.
     ReplaceAnswer(Reply),
     /// Set a header of the answer.

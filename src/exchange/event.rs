@@ -15,6 +15,8 @@ pub enum Event<'a> {
     },
     /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`].
     Body(&'a [u8]),
+    /// Gateway seat: the request has come back, after [`super::Effect::Redirect`].
+    Redirected,
     /// Backend seat: Envoy starts an attempt at the backend that was named last.
     AttemptStarts,
     /// Backend seat: the head of a backend's answer.
@@ -51,6 +53,10 @@ pub enum Passing {
 pub struct Head {
     /// `:path`.
     pub path: Vec<u8>,
+    /// `:scheme`, read only where requests are redirected.
+    pub scheme: Option<Vec<u8>>,
+    /// `:authority`, read only where requests are redirected.
+    pub authority: Option<Vec<u8>>,
     /// `api-key`.
     pub api_key: Option<Vec<u8>>,
     /// `authorization`.

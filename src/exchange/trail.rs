@@ -66,9 +66,14 @@ impl Trail {
         self.attempts.last().and_then(|attempt| attempt.end).is_some_and(|end| end.dropped)
     }
 
+    /// What the last attempt's backend answered.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.attempts.last()?.end?.status
+    }
+
     /// Whether a backend's answer ended the last attempt.
     pub(super) fn has_answer(&self) -> bool {
-        self.attempts.last().and_then(|attempt| attempt.end).is_some_and(|end| end.status.is_some())
+        self.status().is_some()
     }
 
     pub(super) fn text<'a>(&self, name: impl Fn(usize) -> Option<&'a str>) -> String {

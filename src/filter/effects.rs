@@ -6,6 +6,7 @@ use crate::affinity;
 use crate::config::SecureCookie;
 use crate::exchange::Effect;
 use crate::exchange::effect::{Note, RETRY};
+use crate::exchange::redirect::FOLLOWED;
 
 /// What the callback does after the effects: most go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) enum Next {
     AskRemaining,
     /// Hold the request until its body is there.
     AwaitBody,
+    /// Hold the request until all of it is there.
+    AwaitEnd,
     /// Hold the answer until its body is there.
     HoldAnswer,
     /// The client has its answer; nothing goes on.
@@ -31,6 +34,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
         match effect {
             Effect::AskBody => next = Next::AskBody,
             Effect::AwaitBody => next = Next::AwaitBody,
+            Effect::AwaitEnd => next = Next::AwaitEnd,
             Effect::HoldAnswer => next = Next::HoldAnswer,
             Effect::Reply(reply) => {
                 host::put(ATTEMPTS, reply.reason.as_bytes());
@@ -60,8 +64,12 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                 host::reply(&reply);
                 next = Next::Replied;
             }
-            Effect::MarkRetry => host::set_answer_header(RETRY, "1"),
-            Effect::SetAnswerHeader(name, value) => host::set_answer_header(name, &value),
+            Effect::MarkRetry => host::set_answer_header(RETRY, b"1"),
+            Effect::Redirect { to } => {
+                host::set_answer_header(":status", FOLLOWED.to_string().as_bytes());
+                host::set_answer_header("location", &to);
+            }
+            Effect::SetAnswerHeader(name, value) => host::set_answer_header(name, value.as_bytes()),
             Effect::RemoveAnswerHeader(name) => host::remove_answer_header(name),
             Effect::IssueCookie { affinity, value } => {
                 let secure = match affinity.secure {
@@ -80,11 +88,17 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
 
 const fn property(note: Note) -> &'static str {
     match note {
-        Note::Model => "spillway.model",
-        Note::Client => "spillway.client",
+        Note::Model => MODEL,
+        Note::Client => CLIENT,
         Note::Attempts => ATTEMPTS,
     }
 }
+
+/// What a request that comes back must still have: it is another stream for Envoy.
+pub(super) const LASTING: [&str; 4] = [EXCHANGE, MODEL, CLIENT, ATTEMPTS];
+
+const MODEL: &str = "spillway.model";
+const CLIENT: &str = "spillway.client";
 
 /// The request's ticket, from the gateway seat to the backend seats.
 pub(super) const EXCHANGE: &str = "spillway.exchange";

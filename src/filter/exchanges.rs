@@ -37,6 +37,8 @@ struct Exchanges {
     serial: u32,
     slots: Vec<Option<(u32, Rc<Desk>, Exchange)>>,
     free: Vec<u32>,
+    /// The request that Envoy is about to bring back.
+    redirected: Option<Ticket>,
 }
 
 thread_local! {
@@ -77,8 +79,33 @@ pub(super) fn attempts_text(ticket: Ticket) -> Option<String> {
     EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.1.attempts_text()))
 }
 
-/// Lets go of a request that is over.
+/// Whether Envoy was asked to bring this request back: then it is not over with its stream.
+pub(super) fn comes_back(ticket: Ticket) -> bool {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_some_and(|(_, e)| e.comes_back()))
+}
+
+/// Lets go of a request that is over; not of one that Envoy was asked to bring back.
 pub(super) fn close(ticket: Ticket) {
+    EXCHANGES.with_borrow_mut(|all| match all.find(ticket) {
+        Some((_, exchange)) if exchange.comes_back() => {
+            if let Some(lost) = all.redirected.replace(ticket) {
+                all.close(lost);
+            }
+        }
+        _ => all.close(ticket),
+    });
+}
+
+/// The request that Envoy was asked to bring back, if there is one.
+///
+/// Envoy ends the stream that it redirects and begins the new one in one go. So whatever arrives
+/// next is that request, or that request will never come.
+pub(super) fn take_redirected() -> Option<Ticket> {
+    EXCHANGES.with_borrow_mut(|all| all.redirected.take())
+}
+
+/// Lets go of a request that was to come back and will not.
+pub(super) fn forget(ticket: Ticket) {
     EXCHANGES.with_borrow_mut(|all| all.close(ticket));
 }
 

@@ -16,18 +16,44 @@ use crate::exchange::{Event, Passing};
 pub(super) struct Gateway {
     desk: Rc<Desk>,
     ticket: Ticket,
-    /// The request is held until its body is there, to be read.
-    awaits_body: bool,
+    /// What the request is held for.
+    awaits: Awaits,
     /// The client's answer has passed, and the access log knows all.
     told: bool,
     /// Bytes of the body that are there.
     body: usize,
 }
 
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    /// It goes on.
+    #[default]
+    Nothing,
+    /// Its body, to be read.
+    Body,
+    /// Its end.
+    End,
+}
+
 impl Gateway {
     pub(super) fn new(desk: Rc<Desk>) -> Self {
         let ticket = exchanges::open(&desk);
-        Self { desk, ticket, awaits_body: false, told: false, body: 0 }
+        Self { desk, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
+    }
+
+    /// Whether this is a request that Envoy brings back; then its exchange is taken over.
+    fn comes_back(&mut self) -> bool {
+        let found = host::take(effects::EXCHANGE);
+        let found = found.as_deref().and_then(Ticket::from_bytes);
+        let Some(redirected) = exchanges::take_redirected() else { return false };
+        if found == Some(redirected) {
+            exchanges::close(std::mem::replace(&mut self.ticket, redirected));
+            return true;
+        }
+        let effects = exchanges::on(redirected, Event::Ended).unwrap_or_default();
+        carry_out(redirected, effects);
+        exchanges::forget(redirected);
+        false
     }
 
     fn on(&mut self, event: Event<'_>) -> Next {
@@ -40,7 +66,11 @@ impl Gateway {
             Next::GoOn | Next::HoldAnswer | Next::AskRemaining => Action::Continue,
             Next::Replied => Action::Pause,
             Next::AwaitBody => {
-                self.awaits_body = true;
+                self.awaits = Awaits::Body;
+                Action::Pause
+            }
+            Next::AwaitEnd => {
+                self.awaits = Awaits::End;
                 Action::Pause
             }
             Next::AskBody => {
@@ -53,7 +83,7 @@ impl Gateway {
 
     /// The request is complete: body or trailers have ended it.
     fn ended(&mut self) -> Action {
-        if !std::mem::take(&mut self.awaits_body) {
+        if std::mem::take(&mut self.awaits) != Awaits::Body {
             return Action::Continue;
         }
         let body = host::request_body(self.body);
@@ -76,7 +106,14 @@ impl HttpContext for Gateway {
         if host::request_header("x-spillway-trap").is_some() {
             std::process::abort();
         }
+        let redirects = self.desk.gateway.failover.redirects();
+        if redirects && self.comes_back() {
+            let next = self.on(Event::Redirected);
+            return self.act(next);
+        }
         let head = Head {
+            scheme: redirects.then(|| host::request_header(":scheme")).flatten(),
+            authority: redirects.then(|| host::request_header(":authority")).flatten(),
             path: host::request_header(":path").unwrap_or_default(),
             api_key: host::request_header("api-key"),
             authorization: host::request_header("authorization"),
@@ -96,13 +133,13 @@ impl HttpContext for Gateway {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if !self.awaits_body {
+        if self.awaits == Awaits::Nothing {
             let effect = exchanges::pass(self.ticket, Passing::FromClient(size));
             return self.act(carry_out(self.ticket, effect));
         }
         self.body = size;
         if let Some(effect) = exchanges::pass(self.ticket, Passing::Held(size)) {
-            self.awaits_body = false;
+            self.awaits = Awaits::Nothing;
             return self.act(carry_out(self.ticket, [effect]));
         }
         if end_of_stream { self.ended() } else { Action::Pause }
@@ -124,6 +161,9 @@ impl HttpContext for Gateway {
 
     /// Of a request whose client has left before any answer, the log would know nothing.
     fn on_log(&mut self) {
+        if exchanges::comes_back(self.ticket) {
+            return;
+        }
         if !self.told
             && let Some(attempts) = exchanges::attempts_text(self.ticket)
         {

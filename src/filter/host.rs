@@ -48,9 +48,8 @@ pub(super) fn remove_request_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
 }
 
-pub(super) fn set_answer_header(name: &str, value: &str) {
-    let value = Some(value.as_bytes());
-    let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, value);
+pub(super) fn set_answer_header(name: &str, value: &[u8]) {
+    let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value));
 }
 
 pub(super) fn add_answer_header(name: &str, value: &str) {
@@ -101,6 +100,16 @@ pub(super) fn put(name: &str, value: &[u8]) {
 /// What [`put`] has put there, in this seat or in the other.
 pub(super) fn take(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_property(vec![name]).ok().flatten()
+}
+
+/// Has what [`put`] puts there stay when Envoy redirects the request inside itself. Otherwise it
+/// ends with the first run through the filters.
+pub(super) fn keep_across_redirects(name: &str) {
+    // `DeclarePropertyArguments` in protobuf: `name` is field 1, `span` field 5, in which 1 is the
+    // request's life. A name that is as short as ours has its length in one byte.
+    let Ok(length @ ..=127) = u8::try_from(name.len()) else { return };
+    let arguments = [&[0x0a, length], name.as_bytes(), &[0x28, 1]].concat();
+    let _ = hostcalls::call_foreign_function("declare_property", Some(&arguments));
 }
 
 /// Has Envoy choose the route's cluster again: its first choice was made before the filter ran.

@@ -7,10 +7,12 @@ use proxy_wasm::types::ContextType;
 use serde::Deserialize;
 
 use super::backend::Backend;
+use super::effects::LASTING;
 use super::exchanges::Desk;
 use super::gateway::Gateway;
 use super::host;
 use crate::config::{Problem, check};
+use crate::failover::Failover;
 use crate::gateway;
 
 /// A seat, before and after Envoy has configured it.
@@ -28,7 +30,12 @@ pub(super) enum Root {
 #[derive(Deserialize)]
 #[serde(tag = "seat", rename_all = "lowercase", deny_unknown_fields)]
 enum Plugin {
-    Gateway { config: serde_json::Value },
+    Gateway {
+        config: serde_json::Value,
+        /// How the routes are made to fail over.
+        #[serde(default)]
+        failover: Failover,
+    },
     Backend,
 }
 
@@ -42,10 +49,13 @@ impl Root {
                 hint,
             )]
         })?;
-        let Plugin::Gateway { config } = plugin else { return Ok(Self::Backend) };
+        let Plugin::Gateway { config, failover } = plugin else { return Ok(Self::Backend) };
         let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
         host::lay_out(gateway.counted());
-        Ok(Self::Gateway(Rc::new(Desk::new(gateway))))
+        if failover.redirects() {
+            LASTING.into_iter().for_each(host::keep_across_redirects);
+        }
+        Ok(Self::Gateway(Rc::new(Desk::new(gateway.with_failover(failover)))))
     }
 }
 

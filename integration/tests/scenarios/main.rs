@@ -14,13 +14,13 @@
 mod backend;
 mod stage;
 
-use spillway_scenarios::{Need, story};
-
-/// A gateway mostly waits: for its start, for its backends, for its access log.
-const AT_ONCE: usize = 3;
+use spillway::envoy::version;
+use spillway_integration::find;
+use spillway_scenarios::{Means, story};
 
 #[test]
 fn the_real_envoy_plays_every_story() {
-    let cannot = [Need::VirtualTime, Need::Workers, Need::Reload];
-    story::tell_all(&cannot, AT_ONCE, |story| Box::new(stage::OnEnvoy::set(story)));
+    let version = version::ask(&find::envoy()).unwrap();
+    let means = Means { failover: version.abilities().failover, ..story::on_a_real_envoy() };
+    story::tell_all(&means, |story| Box::new(stage::OnEnvoy::set(story)));
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use spillway::failover::Failover;
+
 use super::backend::with_status;
 use super::router::RETRY;
 use super::{Action, Callback, Envoy, Seat, Seats, Stream};
@@ -99,14 +101,16 @@ impl<S: Seats> Envoy<S> {
 
     /// The answer runs through the cluster's filters, back to the router.
     fn hear(&mut self, context: u32, answer: &Answer, stream: &mut Stream) -> End {
+        let failover = self.failover;
         let seats = &mut self.workers[self.worker];
         let parts = answer.parts();
         stream.answer = Some(with_status(answer));
         let callback = Callback::AnswerHeaders { end: parts.is_empty() };
         let mut held = seats.on(context, callback, stream) == Action::Pause;
+        let was_held = held;
         let mut body = Vec::new();
         for (number, part) in parts.iter().enumerate() {
-            if !held && is_retriable(stream) {
+            if !held && (is_retriable(stream) || is_followed(failover, stream)) {
                 break;
             }
             body.extend_from_slice(part);
@@ -118,11 +122,20 @@ impl<S: Seats> Envoy<S> {
             stream.answer_body = None;
         }
         assert!(!held, "the answer is held for ever");
+        let survives =
+            !was_held || failover.replaces_held_answers() || !is_followed(failover, stream);
+        assert!(survives, "Envoy does not survive the redirect of an answer that was held");
         let retriable = is_retriable(stream);
         let headers = stream.answer.take().unwrap_or_default();
         let heard = Answer { status: answer.status, headers, body, cuts: answer.cuts.clone() };
         if retriable { End::Retriable(heard) } else { End::Answer(heard) }
     }
+}
+
+fn is_followed(failover: Failover, stream: &Stream) -> bool {
+    let Some(headers) = &stream.answer else { return false };
+    let redirect = headers.text(":status").as_deref() == Some("307");
+    failover.redirects() && redirect && headers.get("location").is_some()
 }
 
 fn is_retriable(stream: &Stream) -> bool {

@@ -11,33 +11,37 @@ impl<S: Seats> Envoy<S> {
     /// Takes a client's request to its answer.
     pub(super) fn serve(&mut self, request: &Request) -> Answer {
         let mut stream = Stream::default();
-        let gateway = self.workers[self.worker].open(Seat::Gateway);
-        self.gateway_seat(gateway, request, &mut stream);
-        let answer = match stream.reply.take() {
-            Some(reply) => Answer { headers: with_status(&reply), ..reply },
-            None => self.route(request, &mut stream),
-        };
-        let answer = self.leave(gateway, answer, &mut stream);
-        self.workers[self.worker].on(gateway, Callback::Log, &mut stream);
-        self.workers[self.worker].close(gateway);
-        self.notes = stream.filter_state.into_iter().collect();
-        answer
+        let mut run = Run::first(request);
+        let most = self.backends.len();
+        for _ in 0..most {
+            let gateway = self.workers[self.worker].open(Seat::Gateway);
+            self.gateway_seat(gateway, &run, &mut stream);
+            let (answer, again) = match stream.reply.take() {
+                Some(reply) => (Answer { headers: with_status(&reply), ..reply }, None),
+                None => self.route(&run, &mut stream),
+            };
+            let over = again.is_none();
+            let answer = if over { self.leave(gateway, answer, &mut stream) } else { answer };
+            self.workers[self.worker].on(gateway, Callback::Log, &mut stream);
+            self.workers[self.worker].close(gateway);
+            let Some(again) = again else {
+                self.notes = stream.filter_state.into_iter().collect();
+                return answer;
+            };
+            run = again;
+            stream = stream.redirected();
+        }
+        panic!("a request comes back more often than there are backends");
     }
 
     /// The listener's filters. The request goes on, or there is a reply.
-    fn gateway_seat(&mut self, gateway: u32, request: &Request, stream: &mut Stream) {
+    fn gateway_seat(&mut self, gateway: u32, run: &Run, stream: &mut Stream) {
         let seats = &mut self.workers[self.worker];
-        let has_trailers = !request.trailers.0.is_empty();
-        stream.request = Some(arriving(request));
-        let end = request.body.is_empty() && !has_trailers;
+        stream.request = Some(run.headers.clone());
+        let end = run.parts.is_empty() && !run.trailers;
         let mut held = seats.on(gateway, Callback::RequestHeaders { end }, stream) == Action::Pause;
-        let mut parts = request.parts();
-        if request.streamed && !has_trailers && !parts.is_empty() {
-            // The end of a body of unannounced length comes on its own, with nothing in it.
-            parts.push(Vec::new());
-        }
         let mut there = Vec::new();
-        for (number, part) in parts.iter().enumerate() {
+        for (number, part) in run.parts.iter().enumerate() {
             if stream.reply.is_some() {
                 return;
             }
@@ -47,7 +51,7 @@ impl<S: Seats> Envoy<S> {
                 return;
             }
             stream.request_body = Some(there.clone());
-            let end = number + 1 == parts.len() && !has_trailers;
+            let end = number + 1 == run.parts.len() && !run.trailers;
             let callback = Callback::RequestBody { size: there.len(), end };
             held = seats.on(gateway, callback, stream) == Action::Pause;
             assert_eq!(
@@ -56,7 +60,7 @@ impl<S: Seats> Envoy<S> {
                 "the gateway seat's body"
             );
         }
-        if has_trailers && stream.reply.is_none() {
+        if run.trailers && stream.reply.is_none() {
             stream.request_body = Some(there);
             held = seats.on(gateway, Callback::RequestTrailers, stream) == Action::Pause;
             stream.request_body = None;
@@ -64,7 +68,8 @@ impl<S: Seats> Envoy<S> {
         assert!(!held || stream.reply.is_some(), "the request is held for ever");
     }
 
-    fn route(&mut self, request: &Request, stream: &mut Stream) -> Answer {
+    /// The last attempt's answer, and the request's next run where the router follows it.
+    fn route(&mut self, run: &Run, stream: &mut Stream) -> (Answer, Option<Run>) {
         // The first choice of a cluster was made before any filter ran, in an empty state.
         assert!(stream.route_cleared, "the route was not chosen again");
         let mut headers = stream.request.take().unwrap_or_default();
@@ -74,10 +79,15 @@ impl<S: Seats> Envoy<S> {
         for name in [&[MAX_RETRIES, PER_TRY_TIMEOUT][..], &REMOVED].concat() {
             headers.remove(name);
         }
+        if self.failover.redirects() {
+            assert_eq!(retries, 0, "a retry would stay at the same backend");
+        } else {
+            headers.remove(FORWARDED_PROTO);
+        }
         let mut kept = Kept {
             headers,
-            parts: request.parts(),
-            has_trailers: !request.trailers.0.is_empty(),
+            parts: run.parts.iter().filter(|part| !part.is_empty()).cloned().collect(),
+            has_trailers: run.trailers,
             timeout,
         };
         let mut left = retries;
@@ -87,8 +97,11 @@ impl<S: Seats> Envoy<S> {
             let at = at.unwrap_or_else(|| panic!("no cluster is called {name}"));
             match self.attempt(at, &mut kept, stream) {
                 End::Retriable(_) | End::Silence(_) if left > 0 => left -= 1,
-                End::Answer(answer) | End::Retriable(answer) => return answer,
-                End::Silence(status) => return local_reply(status),
+                End::Answer(answer) | End::Retriable(answer) => {
+                    let again = self.follow(&answer, &kept.headers, run);
+                    return (answer, again);
+                }
+                End::Silence(status) => return (local_reply(status), None),
             }
         }
     }
@@ -121,6 +134,25 @@ impl<S: Seats> Envoy<S> {
         let status = headers.text(":status").and_then(|text| text.parse().ok()).expect("a status");
         headers.remove(":status");
         Answer { status, headers, body: passed, cuts: Vec::new() }
+    }
+}
+
+/// A request on its way through all filters: the client's, or that of a redirect.
+pub(super) struct Run {
+    pub(super) headers: Headers,
+    pub(super) parts: Vec<Vec<u8>>,
+    pub(super) trailers: bool,
+}
+
+impl Run {
+    fn first(request: &Request) -> Self {
+        let trailers = !request.trailers.0.is_empty();
+        let mut parts = request.parts();
+        if request.streamed && !trailers && !parts.is_empty() {
+            // The end of a body of unannounced length comes on its own, with nothing in it.
+            parts.push(Vec::new());
+        }
+        Self { headers: arriving(request), parts, trailers }
     }
 }
 
@@ -162,4 +194,7 @@ const MAX_RETRIES: &str = "x-envoy-max-retries";
 const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 /// What the route removes from requests (`request_headers_to_remove`).
-const REMOVED: [&str; 3] = ["x-forwarded-proto", "x-forwarded-for", RETRY];
+const REMOVED: [&str; 3] = ["x-envoy-original-url", "x-forwarded-for", RETRY];
+
+/// Also removed, unless the request may come back: it would find no route.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";

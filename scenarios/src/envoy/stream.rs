@@ -1,6 +1,6 @@
 //! What Envoy holds of one request while it is under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::http::{Answer, Headers};
 
@@ -17,6 +17,8 @@ pub struct Stream {
     pub answer_body: Option<Vec<u8>>,
     /// The stream's filter state, without the `wasm.` that Envoy puts before each name.
     pub filter_state: BTreeMap<String, Vec<u8>>,
+    /// The names in it that outlive an internal redirect.
+    pub lasting: BTreeSet<String>,
     /// The route cache was cleared, so that the cluster is chosen again.
     pub route_cleared: bool,
     /// The answer that the filter gave by itself.

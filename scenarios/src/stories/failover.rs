@@ -2,7 +2,7 @@
 
 use crate::expect::{chat, failure, seconds, throttled, too_many, without_times};
 use crate::http::{Answer, Reaction, Request};
-use crate::story::{Need, Story, key_of};
+use crate::story::{AFTER_SILENCE, Need, Story, key_of};
 
 pub(super) const STORIES: &[Story] = &[
     Story {
@@ -181,7 +181,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "a backend that cannot be reached is passed over",
         behaviours: &[5, 7],
-        needs: &[],
+        needs: &[AFTER_SILENCE],
         config: FIRST_AND_SECOND,
         play: |stage| {
             stage.set_reachable("eastus", false);
@@ -199,7 +199,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "three failed connections open the circuit",
         behaviours: &[10],
-        needs: &[],
+        needs: &[AFTER_SILENCE],
         config: FIRST_AND_SECOND,
         play: |stage| {
             stage.set_reachable("eastus", false);
@@ -214,7 +214,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "where nobody can be reached, the client gets an error that it can read",
         behaviours: &[5],
-        needs: &[],
+        needs: &[AFTER_SILENCE],
         config: FIRST_AND_SECOND,
         play: |stage| {
             stage.set_reachable("eastus", false);
@@ -235,7 +235,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "a connection that breaks before the answer is a failure",
         behaviours: &[5],
-        needs: &[],
+        needs: &[AFTER_SILENCE],
         config: FIRST_AND_SECOND,
         play: |stage| {
             stage.will("eastus", [Reaction::HangUp]);
@@ -249,7 +249,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "an attempt that takes too long is given up",
         behaviours: &[5],
-        needs: &[],
+        needs: &[AFTER_SILENCE],
         config: "
 retry: { per_try_timeout: 500ms }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
@@ -269,7 +269,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "the clock of the trail is the gateway's",
         behaviours: &[29],
-        needs: &[Need::VirtualTime],
+        needs: &[Need::VirtualTime, AFTER_SILENCE],
         config: "
 retry: { per_try_timeout: 500ms }
 models: { gpt-4o: { pool: [eastus, westus] } }",

@@ -2,7 +2,7 @@
 
 use crate::expect::{chat, failure, millis, seconds, throttled};
 use crate::http::{Answer, Reaction};
-use crate::story::{Need, Story};
+use crate::story::{AFTER_SILENCE, Need, Story};
 
 pub(super) const STORIES: &[Story] = &[
     Story {
@@ -172,7 +172,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "the retry budget keeps failures from loading the others, whatever they are",
         behaviours: &[],
-        needs: &[],
+        needs: &[AFTER_SILENCE],
         config: "
 circuit_breaker: { failures: 10000 }
 retry: { budget: 0% }

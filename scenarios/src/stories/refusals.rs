@@ -2,7 +2,7 @@
 
 use crate::expect::{chat, failure, seconds};
 use crate::http::Answer;
-use crate::story::Story;
+use crate::story::{AFTER_READING, Story};
 
 pub(super) const STORIES: &[Story] = &[
     Story {
@@ -51,7 +51,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
     Story {
         name: "a missing deployment is found on another backend, however its error arrives",
         behaviours: &[5],
-        needs: &[],
+        needs: &[AFTER_READING],
         config: FIRST_AND_SECOND,
         play: |stage| {
             for cuts in [vec![], vec![1], vec![20, 40], vec![NOT_FOUND.len() - 1]] {

@@ -16,6 +16,7 @@ mod reply;
 mod state;
 mod wasi;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use spillway_scenarios::Headers;
@@ -38,6 +39,8 @@ pub(crate) struct Host {
     pub(crate) environment: Vec<(String, String)>,
     /// The configuration of the plugin that is being configured.
     pub(crate) plugin_configuration: Vec<u8>,
+    /// The names of properties that were declared to outlive a redirect.
+    pub(crate) lasting: BTreeSet<String>,
     /// The stream whose callback runs.
     pub(crate) stream: Stream,
     /// All that the filter has logged.

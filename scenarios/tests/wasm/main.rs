@@ -13,20 +13,35 @@
 mod host;
 mod seats;
 
+use spillway::failover::Failover;
 use spillway_scenarios::envoy::Envoy;
-use spillway_scenarios::story;
+use spillway_scenarios::{Means, story};
 
 #[test]
 fn the_built_filter_plays_every_story() {
+    tell(Failover::Retry);
+}
+
+#[test]
+fn the_built_filter_plays_every_story_with_redirects() {
+    tell(Failover::Redirect);
+}
+
+#[test]
+fn the_built_filter_plays_every_story_with_redirects_of_answers_that_were_not_held() {
+    tell(Failover::RedirectUnheld);
+}
+
+fn tell(failover: Failover) {
     let filter = match host::Filter::load() {
         Ok(filter) => filter,
         Err(why) => panic!("{why}"),
     };
-    story::tell_all(&[], 1, |story| {
+    story::tell_all(&Means::model(failover), |story| {
         let filter = filter.clone();
         let seating = move |config: &_, clock: &_, shared: &_| {
-            seats::Worker::start(&filter, config, clock, shared)
+            seats::Worker::start(&filter, config, failover, clock, shared)
         };
-        Box::new(Envoy::new(story, Box::new(seating)))
+        Box::new(Envoy::new(story, failover, Box::new(seating)))
     });
 }

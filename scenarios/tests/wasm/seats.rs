@@ -1,6 +1,9 @@
 //! The built filter in the seats: one VM for each worker, both seats in it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use spillway::failover::Failover;
 use spillway_scenarios::envoy::{Action, Callback, Clock, Seat, Seats, Shared, Stream};
 use spillway_scenarios::story::environment;
 use wasmtime::{Instance, Store, WasmParams, WasmResults};
@@ -16,7 +19,13 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts a VM and configures both seats, the clusters' first, as Envoy does.
-    pub(crate) fn start(filter: &Filter, config: &Value, clock: &Clock, shared: &Shared) -> Self {
+    pub(crate) fn start(
+        filter: &Filter,
+        config: &Value,
+        failover: Failover,
+        clock: &Clock,
+        shared: &Shared,
+    ) -> Self {
         let for_filter = |(name, _): &(String, _)| !config["backends"].to_string().contains(name);
         let host = Host {
             clock: clock.clone(),
@@ -24,6 +33,7 @@ impl Worker {
             environment: environment().into_iter().filter(for_filter).collect(),
             plugin_configuration: Vec::new(),
             stream: Stream::default(),
+            lasting: BTreeSet::new(),
             log: Vec::new(),
         };
         let mut store = Store::new(&filter.engine, host);
@@ -33,7 +43,11 @@ impl Worker {
         let mut worker = Self { store, instance, last: BACKEND_ROOT };
         worker.call::<_, ()>("_initialize", ());
         worker.configure(BACKEND_ROOT, &json!({ "seat": "backend" }));
-        worker.configure(GATEWAY_ROOT, &json!({ "seat": "gateway", "config": config }));
+        let mut plugin = json!({ "seat": "gateway", "config": config });
+        if failover.redirects() {
+            plugin["failover"] = json!(failover);
+        }
+        worker.configure(GATEWAY_ROOT, &plugin);
         worker
     }
 

@@ -36,7 +36,11 @@ fn get_property(mut vm: Vm<'_>, path: u32, length: u32, value: u32, size: u32) -
 fn set_property(mut vm: Vm<'_>, path: u32, length: u32, value: u32, size: u32) -> Result<u32> {
     let path = text(&mut vm, path, length)?;
     let value = read(&mut vm, value, size)?;
-    vm.data_mut().stream.filter_state.insert(path, value);
+    let host = vm.data_mut();
+    if host.lasting.contains(&path) {
+        host.stream.lasting.insert(path.clone());
+    }
+    host.stream.filter_state.insert(path, value);
     Ok(OK)
 }
 
@@ -75,18 +79,33 @@ fn call_foreign(
     mut vm: Vm<'_>,
     name: u32,
     length: u32,
-    _: u32,
-    _: u32,
+    arguments: u32,
+    arguments_length: u32,
     value: u32,
     size: u32,
 ) -> Result<u32> {
     let name = text(&mut vm, name, length)?;
+    if name == "declare_property" {
+        let arguments = read(&mut vm, arguments, arguments_length)?;
+        let declared = lasting(&arguments).ok_or_else(|| fail("a declaration is not readable"))?;
+        vm.data_mut().lasting.insert(declared);
+        give(&mut vm, &[], value, size)?;
+        return Ok(OK);
+    }
     if name != "clear_route_cache" || vm.data().stream.request.is_none() {
         return Err(fail(format!("the filter calls {name:?} where Envoy could not do it")));
     }
     vm.data_mut().stream.route_cleared = true;
     give(&mut vm, &[], value, size)?;
     Ok(OK)
+}
+
+/// The name in a declaration, in protobuf: `name` (1), a string, then `span` (5), a number of
+/// which 1 is the request's life. The filter declares nothing else.
+fn lasting(arguments: &[u8]) -> Option<String> {
+    let (length, rest) = arguments.strip_prefix(&[0x0a])?.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    (rest == [0x28, 1]).then(|| String::from_utf8(name.to_vec()).ok())?
 }
 
 fn now(mut vm: Vm<'_>, at: u32) -> Result<u32> {

@@ -1,0 +1,186 @@
+//! Failover by internal redirect, for an Envoy whose retries stay at one backend.
+//!
+//! The router follows an answer with one status, [`FOLLOWED`], if it has a `location`. So that
+//! status is ours alone on the way from the backend seat to the router:
+//!
+//! - an answer that another backend should replace is given it, with the request's own address as
+//!   the `location`. The router drops the answer and runs the request through the whole chain
+//!   again, its body included; the gateway seat of that second run finds this exchange
+//!   ([`super::Event::Redirected`]) and goes on where the backend seat left off;
+//! - a backend's own redirect is the client's to follow. It passes the router as [`UNFOLLOWED`].
+//!
+//! Whatever passes the router in [`Disguise`] and reaches the gateway seat all the same gets its
+//! own status back there, so that no status of ours reaches a client.
+//!
+//! The router redirects only what it has received whole. A request that may be sent again is
+//! therefore held until its last byte is there ([`Effect::AwaitEnd`]).
+
+use super::arrival::time_limit;
+use super::event::Head;
+use super::{Effect, Exchange};
+use crate::target::Target;
+
+/// The answer's real status, and the one that it has on its way through the router.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Disguise {
+    real: u16,
+    worn: u16,
+}
+
+impl Exchange {
+    /// Whether Envoy was asked to bring the request back, and has not yet.
+    pub fn comes_back(&self) -> bool {
+        self.disguise.is_some_and(|disguise| disguise.worn == FOLLOWED)
+    }
+
+    /// The retries that Envoy may make by itself: none, where they would stay at one backend.
+    pub(super) fn retries(&self, allowed: usize) -> usize {
+        if self.gateway.failover.redirects() { 0 } else { allowed.saturating_sub(1) }
+    }
+
+    /// A request that may have to be sent again is held until it is complete.
+    pub(super) fn await_end(&self) -> Option<Effect> {
+        let again = self.sending.as_ref().is_some_and(|sending| sending.allowed > 1);
+        let waits = again && self.refused.is_none() && self.gateway.failover.redirects();
+        waits.then_some(Effect::AwaitEnd)
+    }
+
+    /// Has Envoy drop this answer and send the request to the backend that is named next.
+    pub(super) fn ask_another(&mut self) -> Effect {
+        if !self.gateway.failover.redirects() {
+            return Effect::MarkRetry;
+        }
+        let real = self.trail.status().unwrap_or_default();
+        self.disguise = Some(Disguise { real, worn: FOLLOWED });
+        let to = self.arrival.as_ref().map(|arrival| arrival.url.clone()).unwrap_or_default();
+        Effect::Redirect { to }
+    }
+
+    /// Keeps Envoy from following a backend's own redirect.
+    pub(super) fn pass_unfollowed(&mut self, status: u16) -> Option<Effect> {
+        if !self.gateway.failover.redirects() || status != FOLLOWED {
+            return None;
+        }
+        self.disguise = Some(Disguise { real: status, worn: UNFOLLOWED });
+        Some(Effect::SetAnswerHeader(STATUS, UNFOLLOWED.to_string()))
+    }
+
+    /// The request comes back as the last attempt left it, but for the address: that is the
+    /// `location`'s, and its whole body follows once more.
+    pub(super) fn redirected(&mut self) -> Vec<Effect> {
+        self.disguise = None;
+        let (Some(arrival), Some(sending)) = (&mut self.arrival, &mut self.sending) else {
+            return Vec::new();
+        };
+        arrival.passed = 0;
+        sending.held.path = None;
+        let next = sending.next;
+        let Some(model) = self.route().map(|route| route.model) else { return Vec::new() };
+        let member = next.and_then(|member| model.pool.get(member));
+        let backend = member.and_then(|member| self.gateway.backend(member));
+        let send = backend.map(|to| Effect::SendTo { backend: to.name.clone(), retries: 0 });
+        time_limit(model).into_iter().chain(send).collect()
+    }
+
+    /// The answer's own status, and what brings it back.
+    pub(super) fn undisguise(&mut self, status: u16) -> (u16, Vec<Effect>) {
+        let Some(Disguise { real, worn }) = self.disguise.take() else {
+            return (status, Vec::new());
+        };
+        if worn != status {
+            // Another answer than the one that was disguised: Envoy's own.
+            return (status, Vec::new());
+        }
+        let mut effects = vec![Effect::SetAnswerHeader(STATUS, real.to_string())];
+        if worn == FOLLOWED {
+            effects.push(Effect::RemoveAnswerHeader("location"));
+        }
+        (real, effects)
+    }
+}
+
+/// The request's own address, for filters and routes that look at it when it comes back.
+///
+/// Envoy parses it, and does not redirect to what it cannot parse. What is odd is written so that
+/// it can; each attempt's own path is derived from the original anyway.
+pub(super) fn url(head: &Head, target: &Target, prefix: &str) -> Vec<u8> {
+    let is_https = head.scheme.as_deref() == Some(b"https");
+    let host = head.authority.as_deref().filter(|host| is_host(host)).unwrap_or(b"spillway");
+    let mut url = if is_https { b"https://".to_vec() } else { b"http://".to_vec() };
+    url.extend_from_slice(host);
+    let mut path = prefix.as_bytes().to_vec();
+    path.extend_from_slice(target.path());
+    if !path.starts_with(b"/") {
+        url.push(b'/');
+    }
+    for byte in path {
+        if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
+            url.push(byte);
+        } else {
+            url.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    url
+}
+
+/// A name or an address, perhaps with a port.
+fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match memchr::memrchr(b':', host) {
+        Some(colon) if !host.ends_with(b"]") => host.split_at(colon),
+        _ => (host, &b":1"[..]),
+    };
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let is_name = !name.is_empty() && name.iter().all(plain);
+    let inside = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+    let is_v6 = inside.is_some_and(|inside| {
+        std::str::from_utf8(inside).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
+    });
+    let number = port.get(1..).and_then(|port| std::str::from_utf8(port).ok());
+    let is_port = number.is_some_and(|port| port.parse::<u16>().is_ok());
+    (is_name || is_v6) && is_port
+}
+
+/// The one status that the route has Envoy follow (`redirect_response_codes`): with it, Envoy
+/// keeps method and body.
+pub const FOLLOWED: u16 = 307;
+
+/// The status under which a backend's own 307 passes the router.
+const UNFOLLOWED: u16 = 308;
+
+const STATUS: &str = ":status";
+
+/// What may stand in a URL as it is, besides letters and digits.
+const PLAIN: &[u8] = b"-._~:/?[]@!$&'()*+,;=%";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    fn url_of(scheme: &str, authority: &[u8], path: &[u8]) -> String {
+        let head = Head {
+            scheme: Some(scheme.into()),
+            authority: Some(authority.to_vec()),
+            ..Head::default()
+        };
+        let target = Target::read(path, "/below").expect("below the prefix");
+        String::from_utf8(url(&head, &target, "/below")).expect("text")
+    }
+
+    #[test]
+    fn a_requests_address_is_its_own_without_the_clients_key() {
+        let url = url_of("https", b"ai.contoso.com:8443", b"/below/openai?a=%20&api-key=k&b=c");
+        assert_eq!(url, "https://ai.contoso.com:8443/below/openai?a=%20&b=c");
+        assert_eq!(url_of("http", b"[::1]:80", b"/below"), "http://[::1]:80/below");
+        assert_eq!(url_of("ftp", b"[::1]", b"/below?x"), "http://[::1]/below?x");
+    }
+
+    #[test]
+    fn what_envoy_could_not_parse_is_written_otherwise() {
+        let url = url_of("http", b"a b", b"/below/caf\xe9#\"x y");
+        assert_eq!(url, "http://spillway/below/caf%E9%23%22x%20y");
+        for odd in [&b""[..], b":80", b"a:", b"a:b", b"a:99999", b"[::1", b"u@h", b"a/b", b"\xe9"] {
+            assert!(!is_host(odd), "{}", String::from_utf8_lossy(odd));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-clients clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-clients chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-envoy: ## Every story on a real Envoy, the Python clients included
 
 test-clients: ## Of these only the Python clients: the oldest and the newest openai
 	@tools/test.sh clients
+
+chaos: ## A minute of failing backends under load on a real Envoy (CHAOS_SECONDS, CHAOS_SEED)
+	@tools/test.sh chaos
 
 clean: ## Remove what was built and installed inside this folder
 	@tools/clean.sh

@@ -39,6 +39,11 @@ stage_envoy() {
     cargo test -p spillway-integration
 }
 
+# chaos: a minute of bad weather, or CHAOS_SECONDS. Stage envoy has a short form of it.
+stage_chaos() {
+    CHAOS_SECONDS=${CHAOS_SECONDS:-60} cargo test -p spillway-integration --test chaos -- --nocapture
+}
+
 stage_clients() {
     cargo test -p spillway-integration --test clients
 }
@@ -51,13 +56,13 @@ needs() {
         simulator) tools/setup.sh rust ;;
         demo) tools/setup.sh demo ;;
         wasm) tools/setup.sh node ;;
-        envoy | clients)
+        envoy | clients | chaos)
             tools/setup.sh envoy clients
             # The filter last, so that its artefact is what cargo leaves behind.
             tools/build.sh traps filter
             quietly build-command "the command does not build" cargo build -p spillway --bin spillway
             ;;
-        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients" ;;
+        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients chaos" ;;
     esac
 }
 

@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-older test-clients versions clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-older test-clients versions chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-clients: ## Of these only the Python clients: the oldest and the newest ope
 
 versions: ## Tell every story on five versions of Envoy and write docs/envoy-versions.md
 	@tools/versions.sh
+
+chaos: ## A minute of failing backends under load on a real Envoy (CHAOS_SECONDS, CHAOS_SEED)
+	@tools/test.sh chaos
 
 clean: ## Remove what was built and installed inside this folder
 	@tools/clean.sh

@@ -34,6 +34,7 @@ pub use event::{Event, Passing};
 use world::Eagerness;
 pub use world::{Shared, World};
 
+use crate::breaker::Standing;
 use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
@@ -91,6 +92,9 @@ struct Sending {
     failed: bool,
     /// Backends that this request may be sent to, the first included.
     allowed: usize,
+    /// The members that might be chosen when it arrived: so many are `allowed`, and so each of them
+    /// gets its turn.
+    candidates: Vec<usize>,
     /// What the upstream request's headers hold now: they stay between attempts.
     held: Held,
     /// Bytes of the body that the current attempt has sent.
@@ -162,22 +166,33 @@ impl Exchange {
 
     /// The next backend of the pool that has not been tried and may be chosen now. A half-open one
     /// is not claimed yet.
+    ///
+    /// One that came back in the meantime takes no attempt away from those that were there all
+    /// along: with a better priority, it would be asked before the one that works, and be the last.
     fn untried(&self, world: &mut World<'_>) -> Option<usize> {
-        let id = self.sending.as_ref().filter(|_| self.may_go_on())?.model;
-        let route = self.gateway.route(id)?;
-        world.peek(id, &route, Eagerness::AsLastResort, |member| !self.trail.has(member))
+        let sending = self.sending.as_ref().filter(|_| self.may_go_on())?;
+        let route = self.gateway.route(sending.model)?;
+        let untried = |member| !self.trail.has(member);
+        let known = |member| untried(member) && sending.candidates.contains(&member);
+        world
+            .peek(sending.model, &route, Eagerness::Never, known)
+            .or_else(|| world.peek(sending.model, &route, Eagerness::AsLastResort, untried))
     }
 
     /// The same, with its probe claimed where it is half-open.
     fn claim_untried(&mut self, world: &mut World<'_>) -> Option<usize> {
-        let id = self.sending.as_ref().filter(|_| self.may_go_on())?.model;
-        let gateway = self.gateway.clone();
-        let route = gateway.route(id)?;
-        let untried = |member| !self.trail.has(member);
-        let (member, probe) = world.choose(id, &route, Eagerness::AsLastResort, untried)?;
-        if probe {
-            self.sending.as_mut()?.probes.push(member);
+        // Each claim that fails shows a board on which one member less can be claimed.
+        for _ in 0..=self.route()?.model.pool.len() {
+            let member = self.untried(world)?;
+            let route = self.route()?;
+            if world.standing(&route, member) != Standing::HalfOpen {
+                return Some(member);
+            }
+            if world.claim(&route, member) {
+                self.sending.as_mut()?.probes.push(member);
+                return Some(member);
+            }
         }
-        Some(member)
+        None
     }
 }

@@ -46,6 +46,11 @@ stage_older() {
         cargo test -p spillway-integration --test scenarios
 }
 
+# chaos: a minute of bad weather, or CHAOS_SECONDS. Stage envoy has a short form of it.
+stage_chaos() {
+    CHAOS_SECONDS=${CHAOS_SECONDS:-60} cargo test -p spillway-integration --test chaos -- --nocapture
+}
+
 stage_clients() {
     cargo test -p spillway-integration --test clients
 }
@@ -63,6 +68,10 @@ needs() {
         simulator) tools/setup.sh rust ;;
         demo) tools/setup.sh demo ;;
         wasm) tools/setup.sh node ;;
+        chaos)
+            tools/setup.sh envoy
+            needs_filter_and_command
+            ;;
         envoy | clients)
             tools/setup.sh envoy clients
             # The filter last, so that its artefact is what cargo leaves behind.
@@ -73,7 +82,7 @@ needs() {
             tools/setup.sh oldest-envoy
             needs_filter_and_command
             ;;
-        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients" ;;
+        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients chaos" ;;
     esac
 }
 

@@ -29,6 +29,7 @@ pub struct Gateway {
     pub at: SocketAddr,
     admin: SocketAddr,
     client: Client,
+    asked_to_end: bool,
     // Ended before the folder is removed: fields are dropped in this order.
     process: Process,
     directory: TempDir,
@@ -122,6 +123,28 @@ impl Gateway {
         line.map_or(0, |value| value.parse().expect("a number"))
     }
 
+    /// Envoy's counters and gauges whose names hold this text, as `name: value`.
+    pub async fn stats(&self, part: &str) -> String {
+        self.admin(&format!("/stats?filter={part}")).await
+    }
+
+    /// Asks it to end, and fails the test unless it does so in good order.
+    pub async fn end(mut self) {
+        self.asked_to_end = true;
+        self.process.ask_to_end();
+        let status = wait::eventually("its end", async || self.process.status()).await;
+        assert!(status.success(), "{status}\n{}", self.tail());
+    }
+
+    /// How much memory Envoy's process has, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.envoy()));
+        let status = status.expect("a running process");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = resident.and_then(|text| text.trim().strip_suffix(" kB"));
+        kilobytes.and_then(|text| text.trim().parse::<u64>().ok()).expect("a number of kB") * 1024
+    }
+
     fn read(&self, file: &str) -> String {
         let bytes = std::fs::read(self.directory.path().join(file)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -138,7 +161,7 @@ impl Drop for Gateway {
             complain(&self.tail());
             return;
         }
-        let died = self.process.has_ended();
+        let died = !self.asked_to_end && self.process.has_ended();
         let log = self.log();
         let trap = !self.may_trap && TRAPS.iter().any(|word| log.contains(word));
         assert!(!trap, "the filter trapped\n{}", self.tail());
@@ -187,7 +210,8 @@ impl Setup {
             tokio::time::sleep(PAUSE).await;
         };
         let may_trap = self.may_trap;
-        Gateway { at, admin, client: Client::at(at), process, directory, may_trap }
+        let (client, asked_to_end) = (Client::at(at), false);
+        Gateway { at, admin, client, asked_to_end, process, directory, may_trap }
     }
 }
 

@@ -20,6 +20,7 @@
 )]
 
 mod admin;
+mod authority;
 mod call;
 pub mod find;
 mod gateway;
@@ -30,6 +31,7 @@ mod raw;
 mod regions;
 mod wait;
 
+pub use authority::Authority;
 pub use call::{Answer, Call, Client};
 pub use gateway::{Gateway, Setup};
 pub use journal::{Journal, story};

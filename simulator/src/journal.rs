@@ -47,6 +47,8 @@ pub struct SeenRequest {
     pub status: Option<u16>,
     /// The whole answer was handed to the connection, and it was still open.
     pub completed: bool,
+    /// SHA-256 of the body that was answered, in lower-case hex; `None` until it is `completed`.
+    pub sent_sha256: Option<String>,
     /// The tokens the answer tells of; the caller was told them if it is `completed`.
     pub usage: Option<Usage>,
 }

@@ -13,12 +13,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use sha2::{Digest, Sha256};
 use tokio::time::Sleep;
 
 use crate::answer::Content;
 use crate::connection::Fuse;
 use crate::fault::{Fault, Reset, Stall};
 use crate::receipt::Receipt;
+use crate::state::hex;
 
 /// One thing that happens while a body is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(crate) struct AnswerBody {
     /// Told as `content-length`; streams have none.
     length: Option<u64>,
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Over what was sent so far.
+    sent: Sha256,
     fuse: Arc<Fuse>,
     receipt: Receipt,
 }
@@ -84,11 +88,16 @@ impl AnswerBody {
         fuse: Arc<Fuse>,
         receipt: Receipt,
     ) -> Self {
-        let body = Self { steps: steps.into(), length, waiting: None, fuse, receipt };
+        let steps = VecDeque::from(steps);
+        let body = Self { steps, length, waiting: None, sent: Sha256::new(), fuse, receipt };
         if body.steps.is_empty() {
-            body.receipt.complete();
+            body.complete();
         }
         body
+    }
+
+    fn complete(&self) {
+        self.receipt.complete(hex(&self.sent.clone().finalize()));
     }
 }
 
@@ -108,8 +117,9 @@ impl Body for AnswerBody {
             match self.steps.pop_front() {
                 None => return Poll::Ready(None),
                 Some(Step::Send(bytes)) => {
+                    self.sent.update(&bytes);
                     if self.steps.is_empty() {
-                        self.receipt.complete();
+                        self.complete();
                     }
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }

@@ -68,10 +68,11 @@ impl Receipt {
         });
     }
 
-    /// The last byte was handed to the connection.
-    pub(crate) fn complete(&self) {
+    /// The last byte was handed to the connection; the digest is that of all of them.
+    pub(crate) fn complete(&self, sha256: String) {
         self.note(|seen| {
             seen.completed = true;
+            seen.sent_sha256 = Some(sha256);
             if let Some(usage) = seen.usage {
                 lock(&self.state.stats).told(seen.deployment.as_deref(), usage);
             }

@@ -14,6 +14,10 @@ use spillway_simulator::{
     DeploymentConfig, Fault, Limits, Region, RegionConfig, Reset, RetryAfter, Script, Stall,
 };
 
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 async fn region() -> Region {
     limited(Limits::unlimited()).await
 }
@@ -48,6 +52,7 @@ async fn a_chat_tells_region_deployment_and_usage() {
     assert_eq!(seen.header("api-key"), Some(KEY));
     assert_eq!(seen.authority.as_deref(), Some("simulator"));
     assert!(seen.completed);
+    assert_eq!(seen.sent_sha256, Some(sha256(&reply.body)));
 }
 
 #[tokio::test]
@@ -219,7 +224,7 @@ async fn a_large_body_is_hashed_whole() {
     let region = region().await;
     let text = "x".repeat(20 << 20);
     let body = json!({ "messages": [{ "role": "user", "content": text }] }).to_string();
-    let hash: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha256(body.as_bytes());
     let length = body.len() as u64;
     let path = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21";
     let reply = send(&region, request(Method::POST, path, body)).await;

@@ -167,9 +167,8 @@ impl Exchange {
         let pin = route.pinned(cookie);
         let required = route.model.affinity.as_ref().is_some_and(|affinity| affinity.required);
         let may = |member| !required || pin.is_none_or(|pin| pin == member);
-        let pinned =
-            pin.and_then(|pin| world.choose(id, &route, Eagerness::InTurn, |member| member == pin));
-        let chosen = pinned.or_else(|| world.choose(id, &route, Eagerness::InTurn, may));
+        let pinned = pin.and_then(|pin| world.choose(id, &route, |member| member == pin));
+        let chosen = pinned.or_else(|| world.choose(id, &route, may));
         let Some((first, probe)) = chosen else {
             effects.extend(self.refuse(&route, pin.filter(|_| required), world));
             return effects;
@@ -180,8 +179,12 @@ impl Exchange {
         }
         let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
         let bound = required && pin.is_some();
-        let choosable = if bound { 1 } else { world.choosable(&route) + usize::from(probe) };
-        let allowed = choosable.min(most).max(1);
+        let mut candidates = if bound { Vec::new() } else { world.choosable(&route) };
+        // Its probe is out now, and so it may not be chosen any more.
+        if !candidates.contains(&first) {
+            candidates.push(first);
+        }
+        let allowed = candidates.len().min(most).max(1);
         let second = || world.peek(id, &route, Eagerness::AsLastResort, |member| member != first);
         let second = (allowed > 1).then(second).flatten();
         let arrived = self.arrival.as_ref();
@@ -198,6 +201,7 @@ impl Exchange {
             probes: probe.then_some(first).into_iter().collect(),
             failed: false,
             allowed,
+            candidates,
             held,
             sent: 0,
         });

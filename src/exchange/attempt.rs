@@ -4,7 +4,7 @@
 //! derived from what the client sent, and what the last attempt left is corrected. The body comes
 //! from the original again each time.
 
-use super::{Effect, Exchange, World};
+use super::{Eagerness, Effect, Exchange, World};
 use crate::breaker::{Cause, Standing};
 use crate::config::{Backend, CredentialHeader, Member};
 use crate::gateway::Route;
@@ -36,6 +36,11 @@ impl Exchange {
 
     /// Envoy tries again by itself where no answer came. What it cannot know is that a half-open
     /// backend takes one request at a time, and that only so many requests may be tried again.
+    ///
+    /// The backend was named when the last attempt began, and what has become of it since cannot
+    /// stop this one without failing the request: Envoy does not try a reply of this seat's again.
+    /// So where somebody else could answer, a half-open backend gets one request more than it
+    /// should. That one fails over like any other.
     fn may_not_start(
         &mut self,
         chosen: usize,
@@ -51,7 +56,7 @@ impl Exchange {
                 Standing::HalfOpen if world.claim(route, chosen) => {
                     self.sending.as_mut()?.probes.push(chosen);
                 }
-                Standing::HalfOpen | Standing::Probed(_) => {
+                Standing::HalfOpen | Standing::Probed(_) if !self.leaves_another(chosen, world) => {
                     let until = world.now + Millis::from_secs(1);
                     let when = self.gateway.config.when_exhausted;
                     let name = &route.model.name;
@@ -64,6 +69,14 @@ impl Exchange {
             local.budget.retry(world.now);
         }
         None
+    }
+
+    /// Whether one more backend can be asked should this attempt fail as well.
+    fn leaves_another(&self, chosen: usize, world: &mut World<'_>) -> bool {
+        let (Some(sending), Some(route)) = (&self.sending, self.route()) else { return false };
+        let other = |member| member != chosen && !self.trail.has(member);
+        self.trail.len() + 1 < sending.allowed
+            && world.peek(sending.model, &route, Eagerness::AsLastResort, other).is_some()
     }
 
     pub(super) fn body_to_backend(&mut self, length: usize) -> Option<Effect> {

@@ -67,7 +67,8 @@ impl Exchange {
         };
         let budget = world.pools.get(sending.model).map(|local| &local.budget);
         let percent = self.route().map(|route| route.model.retry.budget);
-        budget.zip(percent).is_none_or(|(budget, percent)| budget.allows(percent, world.now))
+        let each = sending.allowed.saturating_sub(1);
+        budget.zip(percent).is_none_or(|(budget, percent)| budget.allows(percent, each, world.now))
     }
 
     pub(super) fn remains(&mut self, remaining: &Remaining, world: &mut World<'_>) -> Vec<Effect> {

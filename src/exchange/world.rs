@@ -37,6 +37,8 @@ pub(super) enum Eagerness {
     InTurn,
     /// When nobody else is left: with a request that has failed before.
     AsLastResort,
+    /// Not at all.
+    Never,
 }
 
 impl<'a> World<'a> {
@@ -62,24 +64,24 @@ impl<'a> World<'a> {
             Standing::Probed(_) | Standing::Shut(..) => false,
         };
         let in_need = |standing, _| matches!(standing, Standing::Returning(_));
-        let at_last = |standing, _| standing == Standing::HalfOpen;
+        let ever = eagerness != Eagerness::Never;
+        let at_last = |standing, _| ever && standing == Standing::HalfOpen;
         None.or_else(|| self.turn(id, route, &may, readily))
             .or_else(|| self.turn(id, route, &may, in_need))
             .or_else(|| self.turn(id, route, &may, at_last))
     }
 
-    /// Chooses a member and claims its probe where its circuit is half-open. The flag says whether
+    /// Chooses the member whose turn it is, and claims its probe where its circuit is half-open. The flag says whether
     /// it is one.
     pub(super) fn choose(
         &mut self,
         id: ModelId,
         route: &Route<'_>,
-        eagerness: Eagerness,
         may: impl Fn(usize) -> bool,
     ) -> Option<(usize, bool)> {
         // Each claim that fails shows a board on which one member less can be claimed.
         for _ in 0..=route.model.pool.len() {
-            let member = self.peek(id, route, eagerness, &may)?;
+            let member = self.peek(id, route, Eagerness::InTurn, &may)?;
             if self.standing(route, member) != Standing::HalfOpen {
                 return Some((member, false));
             }
@@ -121,10 +123,10 @@ impl<'a> World<'a> {
         claimed
     }
 
-    /// How many members may be chosen now.
-    pub(super) fn choosable(&mut self, route: &Route<'_>) -> usize {
+    /// The members that may be chosen now.
+    pub(super) fn choosable(&mut self, route: &Route<'_>) -> Vec<usize> {
         let members = 0..route.model.pool.len();
-        members.filter(|member| is_choosable(self.standing(route, *member))).count()
+        members.filter(|member| is_choosable(self.standing(route, *member))).collect()
     }
 
     /// When the first of these members may be chosen again, and why not before; `None` where one

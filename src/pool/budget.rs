@@ -7,7 +7,9 @@
 //! nothing that was worth saving, for the one that said no did no work.
 //!
 //! The account is a worker's own, over the last ten seconds: requests that were under way at any
-//! time of it, and retries that began in it.
+//! time of it, and retries that began in it. Those that still are under way count as often as they
+//! may be tried again. After a start, or a pause, they are all there is: counted once, a burst that
+//! meets two dead backends would be refused the third, which works.
 
 use crate::time::Timestamp;
 
@@ -47,17 +49,19 @@ impl Budget {
         }
     }
 
-    /// Whether one more retry keeps within this share of the requests, in percent. A few are always
-    /// allowed: of three requests, no share can be told.
-    pub fn allows(&self, percent: u32, now: Timestamp) -> bool {
+    /// Whether one more retry keeps within this share of the requests, in percent, where each of
+    /// them may be tried again so often. A few are always allowed: of three requests, no share can
+    /// be told.
+    pub fn allows(&self, percent: u32, each: usize, now: Timestamp) -> bool {
         let this = now.0 / 1000;
         let recent = |second: &&Second| this.saturating_sub(second.number) < SECONDS as u64;
-        let (mut requests, mut retries) = (u64::from(self.under_way), 0);
+        let each = u64::try_from(each).unwrap_or(1).max(1);
+        let (mut requests, mut retries) = (u64::from(self.under_way).saturating_mul(each), 0);
         for second in self.seconds.iter().filter(recent) {
             requests += u64::from(second.ended);
             retries += u64::from(second.retries);
         }
-        retries < ALWAYS + requests * u64::from(percent) / 100
+        retries < ALWAYS + requests.saturating_mul(u64::from(percent)) / 100
     }
 
     /// The current second; what stood in its place was ten seconds ago.
@@ -85,10 +89,14 @@ mod tests {
 
     const T0: Timestamp = Timestamp(1_000_000);
 
-    /// How many retries this budget allows.
-    fn allowed(mut budget: Budget, percent: u32, now: Timestamp) -> u32 {
+    /// How many retries this budget allows where a request has two backends.
+    fn allowed(budget: Budget, percent: u32, now: Timestamp) -> u32 {
+        allowed_of(budget, percent, 1, now)
+    }
+
+    fn allowed_of(mut budget: Budget, percent: u32, each: usize, now: Timestamp) -> u32 {
         let mut count = 0;
-        while budget.allows(percent, now) && count < 10_000 {
+        while budget.allows(percent, each, now) && count < 10_000 {
             budget.retry(now);
             count += 1;
         }
@@ -108,6 +116,19 @@ mod tests {
     }
 
     #[test]
+    fn a_request_under_way_may_reach_every_backend() {
+        let mut budget = Budget::default();
+        for _ in 0..100 {
+            budget.begin();
+        }
+        assert_eq!(allowed_of(budget.clone(), 100, 4, T0), 410);
+        for _ in 0..100 {
+            budget.end(T0);
+        }
+        assert_eq!(allowed_of(budget, 100, 4, T0), 110, "and counts once when it has ended");
+    }
+
+    #[test]
     fn requests_that_have_ended_count_for_ten_seconds() {
         let mut budget = Budget::default();
         for _ in 0..100 {
@@ -124,7 +145,7 @@ mod tests {
         for _ in 0..10 {
             budget.retry(T0);
         }
-        assert!(!budget.allows(20, T0 + Millis(9999)));
-        assert!(budget.allows(20, T0 + Millis(10_000)));
+        assert!(!budget.allows(20, 1, T0 + Millis(9999)));
+        assert!(budget.allows(20, 1, T0 + Millis(10_000)));
     }
 }

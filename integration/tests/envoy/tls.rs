@@ -1,62 +1,19 @@
 //! Backends over `https`, and backends' names.
 
-use std::path::PathBuf;
-
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use spillway_integration::{Answer, Call, Gateway, Journal, region, region_with};
-use spillway_simulator::{Region, TlsConfig};
-use tempfile::TempDir;
+use spillway_integration::{Answer, Authority, Call, Gateway, Journal, region, region_with};
+use spillway_simulator::Region;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-/// Who signs certificates, for as long as a test.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    folder: TempDir,
+/// A region with a certificate of this authority.
+async fn region_of(authority: &Authority, name: &str, host: &str) -> Region {
+    region_with(name, |config| config.tls = Some(authority.certificate(host))).await
 }
 
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // With the name that certificates have by default, these would look signed by themselves.
-        params.distinguished_name.push(DnType::CommonName, "an authority");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("a file");
-        Self { issuer: Issuer::new(params, key), folder }
-    }
-
-    fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    /// A certificate for a DNS name or an IP address.
-    fn certificate(&self, host: &str) -> TlsConfig {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![host.to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        TlsConfig {
-            certificates_pem: certificate.pem().into_bytes(),
-            key_pem: key.serialize_pem().into_bytes(),
-        }
-    }
-
-    /// A region with such a certificate.
-    async fn region(&self, name: &str, host: &str) -> Region {
-        region_with(name, |config| config.tls = Some(self.certificate(host))).await
-    }
-
-    /// A line of `backends`: the region under this host's name, trusted by this authority.
-    fn backend(&self, region: &Region, host: &str) -> String {
-        let (name, port, ca) = (region.name(), region.addr().port(), self.ca_file());
-        backend(
-            name,
-            &format!("https://{host}:{port}"),
-            &format!(", ca_file: \"{}\"", ca.display()),
-        )
-    }
+/// A line of `backends`: the region under this host's name, trusted by this authority.
+fn trusted(authority: &Authority, region: &Region, host: &str) -> String {
+    let (name, port, ca) = (region.name(), region.addr().port(), authority.ca_file());
+    backend(name, &format!("https://{host}:{port}"), &format!(", ca_file: \"{}\"", ca.display()))
 }
 
 fn backend(name: &str, url: &str, more: &str) -> String {
@@ -84,9 +41,10 @@ async fn gateway<const N: usize>(lines: [String; N], regions: [&Region; N]) -> G
 #[tokio::test]
 async fn a_backend_over_https_by_name_and_by_address() {
     let authority = Authority::new();
-    let named = authority.region("eastus", "localhost").await;
-    let address = authority.region("westus", "127.0.0.1").await;
-    let lines = [authority.backend(&named, "localhost"), authority.backend(&address, "127.0.0.1")];
+    let named = region_of(&authority, "eastus", "localhost").await;
+    let address = region_of(&authority, "westus", "127.0.0.1").await;
+    let lines =
+        [trusted(&authority, &named, "localhost"), trusted(&authority, &address, "127.0.0.1")];
     let gateway = gateway(lines, [&named, &address]).await;
     for (region, host) in [(&named, "localhost"), (&address, "127.0.0.1")] {
         let answer = gateway.send(&Call::chat(region.name())).await.ok();
@@ -102,15 +60,15 @@ async fn a_backend_over_https_by_name_and_by_address() {
 #[tokio::test]
 async fn a_backend_that_cannot_prove_who_it_is_gets_nothing() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let foreign = other.region("foreign", "localhost").await;
-    let misnamed = authority.region("misnamed", "elsewhere.example.com").await;
-    let misplaced = authority.region("misplaced", "127.0.0.2").await;
-    let good = authority.region("good", "localhost").await;
+    let foreign = region_of(&other, "foreign", "localhost").await;
+    let misnamed = region_of(&authority, "misnamed", "elsewhere.example.com").await;
+    let misplaced = region_of(&authority, "misplaced", "127.0.0.2").await;
+    let good = region_of(&authority, "good", "localhost").await;
     let lines = [
-        authority.backend(&foreign, "localhost"),
-        authority.backend(&misnamed, "localhost"),
-        authority.backend(&misplaced, "127.0.0.1"),
-        authority.backend(&good, "localhost"),
+        trusted(&authority, &foreign, "localhost"),
+        trusted(&authority, &misnamed, "localhost"),
+        trusted(&authority, &misplaced, "127.0.0.1"),
+        trusted(&authority, &good, "localhost"),
     ];
     let gateway = gateway(lines, [&foreign, &misnamed, &misplaced, &good]).await;
     let answer = gateway.send(&Call::chat("all").header("x-request-id", "all")).await.ok();
@@ -130,7 +88,7 @@ async fn a_backend_that_cannot_prove_who_it_is_gets_nothing() {
 #[tokio::test]
 async fn the_systems_authorities_are_asked_where_no_ca_file_is_named() {
     let authority = Authority::new();
-    let eastus = authority.region("eastus", "localhost").await;
+    let eastus = region_of(&authority, "eastus", "localhost").await;
     let url = format!("https://localhost:{}", eastus.addr().port());
     let gateway = gateway([backend("eastus", &url, "")], [&eastus]).await;
     unreachable(&gateway.send(&Call::chat("eastus")).await);

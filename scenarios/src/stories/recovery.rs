@@ -127,6 +127,32 @@ models: { gpt-4o: { pool: [eastus] } }",
         },
     },
     Story {
+        name: "a backend that comes back meanwhile takes no attempt from one that was there all along",
+        behaviours: &[],
+        needs: &[Need::VirtualTime],
+        config: "
+circuit_breaker: { failures: 10000 }
+retry: { per_try_timeout: 2s }
+models:
+  gpt-4o:
+    pool:
+      - { backend: eastus, priority: 1 }
+      - { backend: westus, priority: 2 }
+      - { backend: uksouth, priority: 3 }
+      - { backend: sweden, priority: 4 }",
+        play: |stage| {
+            stage.will("eastus", vec![throttled("retry-after-ms", "1000"); 2]);
+            stage.chat("gpt-4o").from("westus");
+            stage.will("westus", [Reaction::Silence]);
+            stage.will("uksouth", [failure(503)]);
+
+            let answer = stage.chat("gpt-4o");
+
+            answer.is(200).from("sweden").has("x-spillway-attempts", "3");
+            stage.expect_counts(&[("eastus", 1), ("westus", 2), ("uksouth", 1), ("sweden", 1)]);
+        },
+    },
+    Story {
         name: "a share of failures opens the circuit, and not before there are enough answers",
         behaviours: &[],
         needs: &[],

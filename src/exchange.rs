@@ -10,8 +10,10 @@
 //! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Passing::FromClient`] | `arrival.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
-//! | backend seat, answer | [`Event::Remains`] | `answer.rs` |
-//! | gateway seat, answer | [`Event::Leaving`], [`Event::Ended`] | `departure.rs` |
+//! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
+//! | backend seat, answer | [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
+//! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
+//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs` |
 //!
 //! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`.
 
@@ -22,6 +24,8 @@ mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
+mod patience;
+mod streaming;
 mod trail;
 mod world;
 
@@ -37,6 +41,7 @@ use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
 use crate::reply::Reply;
 use crate::target::Target;
+use streaming::Streaming;
 use trail::Trail;
 
 /// One request and all that is known of it.
@@ -46,6 +51,10 @@ pub struct Exchange {
     arrival: Option<Arrival>,
     sending: Option<Sending>,
     trail: Trail,
+    /// The current attempt's answer, where it is a stream that can be read.
+    streaming: Option<Streaming>,
+    /// What is added to an answer that was broken off.
+    last_words: Option<Vec<u8>>,
     /// Set where the gateway answered by itself.
     refused: Option<&'static str>,
 }
@@ -101,7 +110,15 @@ struct Held {
 impl Exchange {
     /// An exchange that nothing is known of yet.
     pub fn new(gateway: Rc<Gateway>) -> Self {
-        Self { gateway, arrival: None, sending: None, trail: Trail::default(), refused: None }
+        Self {
+            gateway,
+            arrival: None,
+            sending: None,
+            trail: Trail::default(),
+            streaming: None,
+            last_words: None,
+            refused: None,
+        }
     }
 
     /// Takes an event in and says what is to be done, in this order.
@@ -114,6 +131,9 @@ impl Exchange {
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Remains(remaining) => self.remains(&remaining, world),
+            Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
+            Event::HeldLongEnough => self.held_long_enough(world),
+            Event::BrokenOff { held } => self.broken_off(held, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
             Event::Ended => self.ended(world),
         }

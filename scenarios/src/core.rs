@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 use spillway::affinity::set_cookie;
@@ -20,6 +20,7 @@ use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
 use spillway::reply::Reply;
+use spillway::stream::is_event_stream;
 use spillway::time::Timestamp;
 
 use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
@@ -40,12 +41,28 @@ pub struct Core {
     last: u32,
     contexts: BTreeMap<u32, Context>,
     exchanges: BTreeMap<u32, Exchange>,
+    /// The stream that is held back, and for how long.
+    held: Option<(u32, Duration)>,
 }
 
 struct Context {
     seat: Seat,
     exchange: u32,
     awaits: Awaits,
+    answer: Answers,
+}
+
+/// Where the answer of an attempt stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Answers {
+    Awaited,
+    Passes,
+    /// Read as it comes; of what is held back, so many bytes have been read.
+    Streams {
+        held: bool,
+        read: usize,
+    },
+    Ended,
 }
 
 /// What a stream is held for.
@@ -70,6 +87,7 @@ impl Core {
             last: 0,
             contexts: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            held: None,
         }
     }
 
@@ -112,6 +130,12 @@ impl Core {
                     self.await_now(context, Awaits::Body);
                     action = Action::Pause;
                 }
+                Effect::HoldStream(time) => {
+                    self.set_answer(context, Answers::Streams { held: true, read: 0 });
+                    self.held = Some((context, Duration::from_millis(time.0)));
+                    action = Action::Pause;
+                }
+                Effect::HoldOn | Effect::AwaitPart => action = Action::Pause,
                 Effect::Reply(reply) => {
                     stream.filter_state.insert("spillway.attempts".into(), reply.reason.into());
                     stream.reply = Some(answer(&reply));
@@ -128,7 +152,7 @@ impl Core {
                     put(&self.shared, &record, self.now());
                 }
                 Effect::Count { tally, record } => self.count(tally, &record),
-                Effect::AskRemaining => action = self.remains(context, stream),
+                Effect::AskRemaining => drop(self.remains(context, stream)),
                 Effect::ReplaceAnswer(reply) => stream.reply = Some(answer(&reply)),
                 other => carry_out(other, stream),
             }
@@ -196,8 +220,15 @@ impl Core {
             reset_requests: header("x-ratelimit-reset-requests"),
             reset_tokens: header("x-ratelimit-reset-tokens"),
         };
-        let readable = !end && header("content-encoding").is_none();
-        let answer = event::Answer { status: status(stream), announcement, readable };
+        let answer = event::Answer {
+            status: status(stream),
+            announcement,
+            streams: header("content-type").is_some_and(|kind| is_event_stream(&kind)),
+            has_body: !end,
+            readable: header("content-encoding").is_none(),
+        };
+        let state = if end { Answers::Ended } else { Answers::Passes };
+        self.set_answer(context, state);
         self.tell(context, Event::Answered(answer), stream)
     }
 
@@ -229,7 +260,30 @@ impl Core {
         }
     }
 
+    fn set_answer(&mut self, context: u32, answer: Answers) {
+        self.contexts.get_mut(&context).expect("open").answer = answer;
+    }
+
+    fn stream_part(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        let Answers::Streams { held, read } = self.contexts[&context].answer else {
+            panic!("no stream");
+        };
+        let body = stream.answer_body.clone().unwrap_or_default();
+        let bytes = &body[if held { read } else { 0 }..];
+        let action = self.tell(context, Event::StreamPart { bytes, end }, stream);
+        let held = action == Action::Pause;
+        let streams = Answers::Streams { held, read: body.len() };
+        self.set_answer(context, if end { Answers::Ended } else { streams });
+        action
+    }
+
     fn answer_body(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        if matches!(self.contexts[&context].answer, Answers::Streams { .. }) {
+            return self.stream_part(context, end, stream);
+        }
+        if end {
+            self.set_answer(context, Answers::Ended);
+        }
         if self.contexts[&context].awaits == Awaits::Nothing {
             return Action::Continue;
         }
@@ -245,7 +299,12 @@ impl Core {
 impl Seats for Core {
     fn open(&mut self, seat: Seat) -> u32 {
         self.last += 1;
-        let context = Context { seat, exchange: self.last, awaits: Awaits::Nothing };
+        let context = Context {
+            seat,
+            exchange: self.last,
+            awaits: Awaits::Nothing,
+            answer: Answers::Awaited,
+        };
         self.contexts.insert(self.last, context);
         if seat == Seat::Gateway {
             self.exchanges.insert(self.last, Exchange::new(self.gateway.clone()));
@@ -259,6 +318,14 @@ impl Seats for Core {
             (Seat::Backend, Callback::RequestHeaders { .. }) => {
                 self.attempt_starts(context, stream)
             }
+            (Seat::Writer, Callback::AnswerBody { size: 0, end: false }) => {
+                let ticket =
+                    stream.filter_state.get(TICKET).and_then(|id| id.as_slice().try_into().ok());
+                let id = u32::from_be_bytes(ticket.expect("the gateway seat left a ticket"));
+                let words = self.exchanges.get_mut(&id).expect("open").last_words();
+                words.map(|words| stream.append_to_answer(0, &words));
+                Action::Continue
+            }
             (_, Callback::RequestBody { size, end }) => self.body(context, size, end, stream),
             (Seat::Gateway, Callback::RequestTrailers) => self.ended(context, stream),
             (Seat::Gateway, Callback::AnswerHeaders { .. }) => self.leaving(context, stream),
@@ -271,7 +338,23 @@ impl Seats for Core {
         }
     }
 
-    fn close(&mut self, context: u32) {
+    fn timer(&self) -> Option<Duration> {
+        self.held.map(|(_, time)| time)
+    }
+
+    fn tick(&mut self, stream: &mut Stream) {
+        let Some((context, _)) = self.held.take() else { return };
+        self.set_answer(context, Answers::Streams { held: false, read: 0 });
+        self.tell(context, Event::HeldLongEnough, stream);
+        stream.answer_resumed = true;
+    }
+
+    fn close(&mut self, context: u32, stream: &mut Stream) {
+        let Context { seat, answer, awaits, .. } = self.contexts[&context];
+        if seat == Seat::Backend && !matches!(answer, Answers::Awaited | Answers::Ended) {
+            let held = matches!(answer, Answers::Streams { held: true, .. });
+            self.tell(context, Event::BrokenOff { held: held || awaits == Awaits::Body }, stream);
+        }
         self.contexts.remove(&context);
         self.exchanges.remove(&context);
     }
@@ -287,6 +370,11 @@ fn carry_out(effect: Effect, stream: &mut Stream) {
         Effect::ReplaceBody { place, with } => {
             stream.request_body.as_mut().expect("a body passes").splice(place, with);
         }
+        Effect::Append(bytes) => {
+            let there = stream.answer_body.as_ref().map_or(0, Vec::len);
+            stream.append_to_answer(there, &bytes);
+        }
+        Effect::PassEmptyPart => stream.answer_resumed = true,
         Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
         Effect::SetAnswerHeader(name, value) => leaving(stream).set(name, value),
         Effect::RemoveAnswerHeader(name) => leaving(stream).remove(name),
@@ -334,7 +422,7 @@ fn answer(reply: &Reply) -> Answer {
     let headers = reply.headers.iter();
     let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
     let headers = Headers(headers.collect());
-    Answer { status: reply.status, headers, body: reply.body.clone(), cuts: Vec::new() }
+    Answer { status: reply.status, headers, body: reply.body.clone(), ..Answer::default() }
 }
 
 const BOARD: &str = "spillway.board";

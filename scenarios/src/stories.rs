@@ -11,6 +11,7 @@ mod pools;
 mod recovery;
 mod refusals;
 mod routing;
+mod streams;
 mod visibility;
 
 use std::sync::LazyLock;
@@ -23,6 +24,7 @@ pub fn all() -> &'static [Story] {
         let by_capability = [
             pools::STORIES,
             failover::STORIES,
+            streams::STORIES,
             refusals::STORIES,
             breaker::STORIES,
             recovery::STORIES,

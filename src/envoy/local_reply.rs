@@ -51,7 +51,7 @@ const REPLIES: [Reply; 13] = [
         when: When::Flags(&["UT", "DT"]),
         kind: SERVER,
         code: "backend_timeout",
-        message: "No backend began to answer in time. Try again, or allow more time with `per_try_timeout`.",
+        message: "No backend began to answer in time. Try again, or allow more time with `first_byte`.",
     },
     Reply {
         when: When::Flags(&["SI"]),

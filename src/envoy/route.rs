@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::any;
+use super::{any, duration};
 use crate::config::Config;
+use crate::time::Millis;
 
 /// The filter-state key with the name of the backend; `set_property(["spillway.cluster"], …)`.
 const CLUSTER_KEY: &str = "wasm.spillway.cluster";
@@ -36,12 +37,11 @@ pub(super) fn routes(config: &Config) -> Value {
             "routes": [{
                 "match": { "prefix": "/" },
                 "route": {
-                    // No limit on the whole: a model may stream for many minutes. Attempts are
-                    // limited by the pool's `per_try_timeout`, which the gateway seat sets as a
-                    // header because it differs by model.
-                    "timeout": "0s",
-                    // Ends a stream that has been silent in both directions for so long.
-                    "idle_timeout": "600s",
+                    // `0s`: no limit on the whole, as a model may stream for many minutes. What a
+                    // model says for itself, the gateway seat tells the router by headers.
+                    "timeout": duration(config.timeouts.request.unwrap_or_default()),
+                    // Never before `stream_idle`, which blames the backend and can be retried.
+                    "idle_timeout": duration(longest_silence(config)),
                     "retry_policy": retry_policy(config),
                     "inline_cluster_specifier_plugin": { "extension": specifier(config) },
                 },
@@ -59,11 +59,22 @@ fn retry_policy(config: &Config) -> Value {
         "retriable_headers": [{ "name": RETRY_HEADER, "present_match": true }],
         // An upper bound; the gateway seat lowers it for each request (`x-envoy-max-retries`).
         "num_retries": largest_pool.saturating_sub(1),
+        // Until the answer begins; what the backend seat holds back has not begun for the router.
+        "per_try_timeout": duration(config.timeouts.first_byte),
+        "per_try_idle_timeout": duration(config.timeouts.stream_idle),
         // Asks filter state for the cluster again: the next attempt goes to the next backend.
         "refresh_cluster_on_retry": true,
         // The next attempt goes elsewhere: there is nothing to wait for. The default is 25 ms.
         "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.002s" },
     })
+}
+
+/// How long a request may be silent before Envoy ends it whoever is to blame: longer than any
+/// time-out of a backend, connections included.
+pub(super) fn longest_silence(config: &Config) -> Millis {
+    let connect = config.backends.iter().map(|backend| backend.connect_timeout).max();
+    let silence = config.timeouts.stream_idle.max(Millis::from_secs(600));
+    Millis(silence.0.saturating_add(connect.unwrap_or_default().0).saturating_add(1000))
 }
 
 /// Reads the backend's name from filter state. No header carries it, so no client can forge it.

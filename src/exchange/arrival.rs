@@ -195,10 +195,7 @@ impl Exchange {
             held,
             sent: 0,
         });
-        if let Some(timeout) = route.model.retry.per_try_timeout {
-            let value = timeout.0.to_string().into_bytes();
-            effects.push(Effect::SetRequestHeader(PER_TRY_TIMEOUT, value));
-        }
+        effects.extend(self.limit_times(&route));
         let backend = route.model.pool.get(first).and_then(|member| gateway.backend(member));
         effects.extend(backend.map(|backend| Effect::SendTo {
             backend: backend.name.clone(),
@@ -228,6 +225,3 @@ impl Exchange {
 fn length(header: &[u8]) -> Option<usize> {
     std::str::from_utf8(header).ok()?.trim().parse().ok()
 }
-
-/// Envoy's router reads it, removes it, and gives up an attempt that takes longer.
-const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";

@@ -25,8 +25,8 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn new(desk: Rc<Desk>) -> Self {
-        let ticket = exchanges::open(&desk);
+    pub(super) fn new(desk: Rc<Desk>, context: u32) -> Self {
+        let ticket = exchanges::open(&desk, context);
         Self { desk, ticket, awaits_body: false, told: false, body: 0 }
     }
 
@@ -37,8 +37,8 @@ impl Gateway {
 
     fn act(&mut self, next: Next) -> Action {
         match next {
-            Next::GoOn | Next::HoldAnswer | Next::AskRemaining => Action::Continue,
-            Next::Replied => Action::Pause,
+            // The part follows at once.
+            Next::Replied | Next::AwaitPart => Action::Pause,
             Next::AwaitBody => {
                 self.awaits_body = true;
                 Action::Pause
@@ -48,6 +48,8 @@ impl Gateway {
                 let next = self.on(Event::BodyAhead { content_type });
                 self.act(next)
             }
+            // The rest is about answers, and the backend seat's.
+            _ => Action::Continue,
         }
     }
 

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::backend::Backend;
 use super::exchanges::Desk;
 use super::gateway::Gateway;
-use super::host;
+use super::writer::Writer;
+use super::{holds, host};
 use crate::config::{Problem, check};
 use crate::gateway;
 
@@ -23,6 +24,8 @@ pub(super) enum Root {
     Gateway(Rc<Desk>),
     /// Upstream: knows nothing but what the gateway seat tells.
     Backend,
+    /// Downstream, nearest to the client.
+    Writer,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +33,7 @@ pub(super) enum Root {
 enum Plugin {
     Gateway { config: serde_json::Value },
     Backend,
+    Writer,
 }
 
 impl Root {
@@ -42,7 +46,11 @@ impl Root {
                 hint,
             )]
         })?;
-        let Plugin::Gateway { config } = plugin else { return Ok(Self::Backend) };
+        let config = match plugin {
+            Plugin::Gateway { config } => config,
+            Plugin::Backend => return Ok(Self::Backend),
+            Plugin::Writer => return Ok(Self::Writer),
+        };
         let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
         host::lay_out(gateway.counted());
         Ok(Self::Gateway(Rc::new(Desk::new(gateway))))
@@ -67,10 +75,15 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn on_tick(&mut self) {
+        holds::tick();
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         match self {
-            Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone()))),
-            Self::Backend => Some(Box::new(Backend::default())),
+            Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone(), context))),
+            Self::Writer => Some(Box::new(Writer)),
+            Self::Backend => Some(Box::new(Backend::new(context))),
             Self::Unconfigured => None,
         }
     }

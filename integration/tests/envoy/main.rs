@@ -13,6 +13,7 @@
 mod admission;
 mod affinity;
 mod breaker;
+mod broken_streams;
 mod command;
 mod failover;
 mod odd_requests;

@@ -11,6 +11,8 @@ use crate::http::{Answer, Headers, Reaction};
 pub(super) enum End {
     /// With an answer that goes on to the client.
     Answer(Answer),
+    /// With the beginning of one; the backend seat's context has yet to be closed.
+    Broken(Answer, u32),
     /// With an answer that asks for another attempt, if there may be one.
     Retriable(Answer),
     /// Without an answer; the status that Envoy would give the client.
@@ -22,7 +24,8 @@ pub(super) struct Kept {
     pub(super) headers: Headers,
     pub(super) parts: Vec<Vec<u8>>,
     pub(super) has_trailers: bool,
-    pub(super) timeout: Option<Duration>,
+    /// Until the answer begins.
+    pub(super) first_byte: Duration,
 }
 
 impl<S: Seats> Envoy<S> {
@@ -33,7 +36,10 @@ impl<S: Seats> Envoy<S> {
             Some(reply) => End::Answer(Answer { headers: with_status(&reply), ..reply }),
             None => self.come_back(context, at, kept, body, stream),
         };
-        self.workers[self.worker].close(context);
+        if !matches!(end, End::Broken(..)) {
+            self.workers[self.worker].close(context, stream);
+        }
+        stream.answer = None;
         end
     }
 
@@ -89,40 +95,82 @@ impl<S: Seats> Envoy<S> {
         match backend.receive(&kept.headers, body) {
             Reaction::HangUp => End::Silence(503),
             Reaction::Silence => {
-                let timeout = kept.timeout.expect("an attempt without a time limit never ends");
-                self.clock.set(self.clock.get() + timeout);
+                self.clock.set(self.clock.get() + kept.first_byte);
                 End::Silence(504)
             }
-            Reaction::Answer(answer) => self.hear(context, &answer, stream),
+            Reaction::Answer(answer) => self.hear(context, &answer, After::End, kept, stream),
+            Reaction::Breaks(answer) => self.hear(context, &answer, After::Break, kept, stream),
+            Reaction::Stalls(answer) => self.hear(context, &answer, After::Silence, kept, stream),
         }
     }
 
     /// The answer runs through the cluster's filters, back to the router.
-    fn hear(&mut self, context: u32, answer: &Answer, stream: &mut Stream) -> End {
+    fn hear(
+        &mut self,
+        context: u32,
+        answer: &Answer,
+        after: After,
+        kept: &Kept,
+        stream: &mut Stream,
+    ) -> End {
         let seats = &mut self.workers[self.worker];
         let parts = answer.parts();
+        let ends = after == After::End;
         stream.answer = Some(with_status(answer));
-        let callback = Callback::AnswerHeaders { end: parts.is_empty() };
+        stream.answer_resumed = false;
+        let callback = Callback::AnswerHeaders { end: parts.is_empty() && ends };
         let mut held = seats.on(context, callback, stream) == Action::Pause;
-        let mut body = Vec::new();
+        let (mut passed, mut there) = (Vec::new(), Vec::new());
         for (number, part) in parts.iter().enumerate() {
             if !held && is_retriable(stream) {
                 break;
             }
-            body.extend_from_slice(part);
-            let there = if held { body.clone() } else { part.clone() };
-            let callback =
-                Callback::AnswerBody { size: there.len(), end: number + 1 == parts.len() };
-            stream.answer_body = Some(there);
+            there.extend_from_slice(part);
+            let end = number + 1 == parts.len() && ends;
+            let callback = Callback::AnswerBody { size: there.len(), end };
+            stream.answer_body = Some(std::mem::take(&mut there));
             held = seats.on(context, callback, stream) == Action::Pause;
-            stream.answer_body = None;
+            there = stream.answer_body.take().unwrap_or_default();
+            if !held {
+                passed.append(&mut there);
+            }
         }
-        assert!(!held, "the answer is held for ever");
+        if held && after == After::Silence {
+            let timer = seats.timer().expect("an answer is held without a timer");
+            self.clock.set(self.clock.get() + timer.min(kept.first_byte));
+            if timer < kept.first_byte {
+                seats.tick(stream);
+                held = !std::mem::take(&mut stream.answer_resumed);
+                assert!(!held, "the timer fires and lets nothing go");
+                passed.append(&mut there);
+            }
+        }
+        assert!(!held || !ends, "the answer is held for ever");
+        if held {
+            return End::Silence(if after == After::Break { 503 } else { 504 });
+        }
         let retriable = is_retriable(stream);
         let headers = stream.answer.take().unwrap_or_default();
-        let heard = Answer { status: answer.status, headers, body, cuts: answer.cuts.clone() };
-        if retriable { End::Retriable(heard) } else { End::Answer(heard) }
+        let cuts = answer.cuts.clone();
+        let heard = Answer { status: answer.status, headers, body: passed, cuts, broken: !ends };
+        match after {
+            _ if retriable => End::Retriable(heard),
+            After::End => End::Answer(heard),
+            After::Break => End::Broken(heard, context),
+            After::Silence => {
+                self.clock.set(self.clock.get() + self.stream_idle);
+                End::Broken(heard, context)
+            }
+        }
     }
+}
+
+/// What follows the bytes that a backend sends.
+#[derive(Clone, Copy, PartialEq)]
+enum After {
+    End,
+    Break,
+    Silence,
 }
 
 fn is_retriable(stream: &Stream) -> bool {

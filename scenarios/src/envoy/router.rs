@@ -11,15 +11,17 @@ impl<S: Seats> Envoy<S> {
     /// Takes a client's request to its answer.
     pub(super) fn serve(&mut self, request: &Request) -> Answer {
         let mut stream = Stream::default();
+        let writer = self.workers[self.worker].open(Seat::Writer);
         let gateway = self.workers[self.worker].open(Seat::Gateway);
         self.gateway_seat(gateway, request, &mut stream);
-        let answer = match stream.reply.take() {
-            Some(reply) => Answer { headers: with_status(&reply), ..reply },
+        let (answer, lost) = match stream.reply.take() {
+            Some(reply) => (Answer { headers: with_status(&reply), ..reply }, None),
             None => self.route(request, &mut stream),
         };
-        let answer = self.leave(gateway, answer, &mut stream);
+        let answer = self.leave((gateway, writer), answer, lost, &mut stream);
         self.workers[self.worker].on(gateway, Callback::Log, &mut stream);
-        self.workers[self.worker].close(gateway);
+        self.workers[self.worker].close(gateway, &mut stream);
+        self.workers[self.worker].close(writer, &mut stream);
         self.notes = stream.filter_state.into_iter().collect();
         answer
     }
@@ -64,21 +66,21 @@ impl<S: Seats> Envoy<S> {
         assert!(!held || stream.reply.is_some(), "the request is held for ever");
     }
 
-    fn route(&mut self, request: &Request, stream: &mut Stream) -> Answer {
+    fn route(&mut self, request: &Request, stream: &mut Stream) -> (Answer, Option<u32>) {
         // The first choice of a cluster was made before any filter ran, in an empty state.
         assert!(stream.route_cleared, "the route was not chosen again");
         let mut headers = stream.request.take().unwrap_or_default();
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let retries: u64 = number(headers.text(MAX_RETRIES)).expect("the retries are limited");
-        let timeout = number(headers.text(PER_TRY_TIMEOUT)).map(Duration::from_millis);
-        for name in [&[MAX_RETRIES, PER_TRY_TIMEOUT][..], &REMOVED].concat() {
+        let own = number(headers.text(FIRST_BYTE)).map(Duration::from_millis);
+        for name in [&[MAX_RETRIES, FIRST_BYTE][..], &REMOVED].concat() {
             headers.remove(name);
         }
         let mut kept = Kept {
             headers,
             parts: request.parts(),
             has_trailers: !request.trailers.0.is_empty(),
-            timeout,
+            first_byte: own.unwrap_or(self.first_byte),
         };
         let mut left = retries;
         loop {
@@ -87,40 +89,60 @@ impl<S: Seats> Envoy<S> {
             let at = at.unwrap_or_else(|| panic!("no cluster is called {name}"));
             match self.attempt(at, &mut kept, stream) {
                 End::Retriable(_) | End::Silence(_) if left > 0 => left -= 1,
-                End::Answer(answer) | End::Retriable(answer) => return answer,
-                End::Silence(status) => return local_reply(status),
+                End::Answer(answer) | End::Retriable(answer) => return (answer, None),
+                End::Broken(answer, context) => return (answer, Some(context)),
+                End::Silence(status) => return (local_reply(status), None),
             }
         }
     }
 
-    /// The answer's way through the listener's filters to the client.
-    fn leave(&mut self, gateway: u32, answer: Answer, stream: &mut Stream) -> Answer {
+    /// The answer's way through the listener's filters to the client. `lost`: the backend seat's
+    /// context, whose backend has broken off the answer.
+    fn leave(
+        &mut self,
+        (gateway, writer): (u32, u32),
+        answer: Answer,
+        lost: Option<u32>,
+        stream: &mut Stream,
+    ) -> Answer {
         let seats = &mut self.workers[self.worker];
         stream.request = None;
-        let Answer { mut headers, body, cuts, .. } = answer;
+        let Answer { mut headers, body, cuts, broken, .. } = answer;
         headers.remove(RETRY);
         stream.answer = Some(headers);
-        let end = body.is_empty();
+        let end = body.is_empty() && !broken;
         let action = seats.on(gateway, Callback::AnswerHeaders { end }, stream);
         if let Some(reply) = stream.reply.take() {
             // It goes to the client as it is, past every filter.
             return reply;
         }
-        assert_eq!(action, Action::Continue, "the gateway seat never holds an answer");
+        let paired = action == Action::Pause;
+        assert!(!paired || !body.is_empty(), "the gateway seat holds an answer for ever");
         let mut headers = stream.answer.take().unwrap_or_default();
         let mut passed = Vec::new();
         let answer = Answer { body, cuts, ..Answer::default() };
         let parts = answer.parts();
         for (number, part) in parts.iter().enumerate() {
-            let callback =
-                Callback::AnswerBody { size: part.len(), end: number + 1 == parts.len() };
+            let callback = Callback::AnswerBody {
+                size: part.len(),
+                end: number + 1 == parts.len() && !broken,
+            };
             stream.answer_body = Some(part.clone());
             assert_eq!(seats.on(gateway, callback, stream), Action::Continue);
+            assert_eq!(seats.on(writer, callback, stream), Action::Continue);
             passed.extend(stream.answer_body.take().unwrap_or_default());
+        }
+        if let Some(context) = lost {
+            seats.close(context, stream);
+            if std::mem::take(&mut stream.answer_resumed) && paired {
+                stream.answer_body = Some(Vec::new());
+                seats.on(writer, Callback::AnswerBody { size: 0, end: false }, stream);
+                passed.extend(stream.answer_body.take().unwrap_or_default());
+            }
         }
         let status = headers.text(":status").and_then(|text| text.parse().ok()).expect("a status");
         headers.remove(":status");
-        Answer { status, headers, body: passed, cuts: Vec::new() }
+        Answer { status, headers, body: passed, cuts: Vec::new(), broken }
     }
 }
 
@@ -159,7 +181,7 @@ fn local_reply(status: u16) -> Answer {
 /// The header of an answer that asks for another attempt.
 pub(super) const RETRY: &str = "x-spillway-retry";
 const MAX_RETRIES: &str = "x-envoy-max-retries";
-const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+const FIRST_BYTE: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 /// What the route removes from requests (`request_headers_to_remove`).
 const REMOVED: [&str; 3] = ["x-forwarded-proto", "x-forwarded-for", RETRY];

@@ -17,6 +17,7 @@ mod state;
 mod wasi;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use spillway_scenarios::Headers;
 use spillway_scenarios::envoy::{Clock, Shared, Stream};
@@ -40,6 +41,8 @@ pub(crate) struct Host {
     pub(crate) plugin_configuration: Vec<u8>,
     /// The stream whose callback runs.
     pub(crate) stream: Stream,
+    /// The period of the timer, if it runs.
+    pub(crate) timer: Option<Duration>,
     /// All that the filter has logged.
     pub(crate) log: Vec<String>,
 }

@@ -22,6 +22,7 @@
 
 mod attempt;
 mod backend;
+mod patience;
 mod router;
 mod stage;
 mod stream;
@@ -36,6 +37,7 @@ pub use backend::Backend;
 pub use stream::Stream;
 
 use crate::story::Story;
+use patience::Patience;
 
 /// What sits in the two seats, on one worker.
 pub trait Seats {
@@ -130,10 +132,8 @@ pub struct Envoy<S> {
     backends: Vec<Backend>,
     /// The longest body that is held (`request_body_buffer_limit`).
     most: u64,
-    /// How long a backend may take until its answer begins (the route's `per_try_timeout`).
-    first_byte: Duration,
-    /// How long it may be silent (the route's `per_try_idle_timeout`).
-    stream_idle: Duration,
+    /// How long things may take.
+    patience: Patience,
     /// What the last request left for the access log.
     notes: Vec<(String, Vec<u8>)>,
 }
@@ -156,8 +156,7 @@ impl<S: Seats> Envoy<S> {
             shared,
             backends,
             most: checked.max_request_body,
-            first_byte: Duration::from_millis(checked.timeouts.first_byte.0),
-            stream_idle: Duration::from_millis(checked.timeouts.stream_idle.0),
+            patience: Patience::new(&checked.timeouts),
             notes: Vec::new(),
         }
     }

@@ -4,6 +4,8 @@
 //! by itself (a real Envoy adds `x-request-id` and more) are in the lists too; a story asks for
 //! the ones that it means.
 
+use std::time::Duration;
+
 /// Headers or trailers, in their order; names in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, Vec<u8>)>);
@@ -179,6 +181,8 @@ pub enum Reaction {
     Breaks(Answer),
     /// It sends this much of a longer answer and falls silent.
     Stalls(Answer),
+    /// It takes so long, and then answers.
+    Late(Answer, Duration),
     /// It reads the request and closes the connection.
     HangUp,
     /// It reads the request and never answers.

@@ -12,6 +12,7 @@ mod recovery;
 mod refusals;
 mod routing;
 mod streams;
+mod timeouts;
 mod visibility;
 
 use std::sync::LazyLock;
@@ -25,6 +26,7 @@ pub fn all() -> &'static [Story] {
             pools::STORIES,
             failover::STORIES,
             streams::STORIES,
+            timeouts::STORIES,
             refusals::STORIES,
             breaker::STORIES,
             recovery::STORIES,

@@ -100,11 +100,12 @@ impl Exchange {
         if !self.trail.has_answer() || self.trail.last_was_dropped() {
             return Vec::new();
         }
-        let mut effects = self.breaks(world);
         if held {
+            // What nobody has seen is no answer; Envoy tries again by itself.
             self.trail.lose_answer();
-            return effects;
+            return self.follow(Verdict::on_stream_end(Fault::Failed), world);
         }
+        let mut effects = self.breaks(world);
         self.last_words = self.streaming.as_ref().and_then(|stream| stream.ending.error_event());
         effects.extend(self.last_words.as_ref().map(|_| Effect::PassEmptyPart));
         effects
@@ -126,11 +127,11 @@ impl Exchange {
     }
 
     fn breaks(&mut self, world: &mut World<'_>) -> Vec<Effect> {
-        // What has ended with an error already does not fail twice.
-        let mut effects = Vec::new();
-        if self.trail.ended_badly(Fate::Broken) {
-            effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
+        // What was an error already, by its status or its events, does not fail twice.
+        if !self.trail.ended_badly(Fate::Broken) {
+            return Vec::new();
         }
+        let mut effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
         effects.push(self.note_attempts());
         effects
     }

@@ -25,6 +25,7 @@ mod routing;
 mod secrets;
 mod started;
 mod streaming;
+mod timeouts;
 mod tls;
 mod too_long;
 mod trap;

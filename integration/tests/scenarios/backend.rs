@@ -96,6 +96,10 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
                 reply(&mut stream, &answer, false).await?;
                 std::future::pending::<()>().await;
             }
+            Reaction::Late(answer, late) => {
+                tokio::time::sleep(late).await;
+                reply(&mut stream, &answer, true).await?;
+            }
             Reaction::HangUp => return None,
             Reaction::Silence => std::future::pending().await,
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::backend::with_status;
+use super::patience::Patience;
 use super::router::RETRY;
 use super::{Action, Callback, Envoy, Seat, Seats, Stream};
 use crate::http::{Answer, Headers, Reaction};
@@ -24,8 +25,7 @@ pub(super) struct Kept {
     pub(super) headers: Headers,
     pub(super) parts: Vec<Vec<u8>>,
     pub(super) has_trailers: bool,
-    /// Until the answer begins.
-    pub(super) first_byte: Duration,
+    pub(super) patience: Patience,
 }
 
 impl<S: Seats> Envoy<S> {
@@ -95,13 +95,25 @@ impl<S: Seats> Envoy<S> {
         match backend.receive(&kept.headers, body) {
             Reaction::HangUp => End::Silence(503),
             Reaction::Silence => {
-                self.clock.set(self.clock.get() + kept.first_byte);
+                self.pass_time(kept.patience.until_first_byte(self.clock.get()));
                 End::Silence(504)
+            }
+            Reaction::Late(answer, late) => {
+                let patience = kept.patience.until_first_byte(self.clock.get());
+                self.pass_time(late.min(patience));
+                if late >= patience {
+                    return End::Silence(504);
+                }
+                self.hear(context, &answer, After::End, kept, stream)
             }
             Reaction::Answer(answer) => self.hear(context, &answer, After::End, kept, stream),
             Reaction::Breaks(answer) => self.hear(context, &answer, After::Break, kept, stream),
             Reaction::Stalls(answer) => self.hear(context, &answer, After::Silence, kept, stream),
         }
+    }
+
+    fn pass_time(&self, span: Duration) {
+        self.clock.set(self.clock.get() + span);
     }
 
     /// The answer runs through the cluster's filters, back to the router.
@@ -137,8 +149,9 @@ impl<S: Seats> Envoy<S> {
         }
         if held && after == After::Silence {
             let timer = seats.timer().expect("an answer is held without a timer");
-            self.clock.set(self.clock.get() + timer.min(kept.first_byte));
-            if timer < kept.first_byte {
+            let patience = kept.patience.until_first_byte(self.clock.get());
+            self.clock.set(self.clock.get() + timer.min(patience));
+            if timer < patience {
                 seats.tick(stream);
                 held = !std::mem::take(&mut stream.answer_resumed);
                 assert!(!held, "the timer fires and lets nothing go");
@@ -158,7 +171,7 @@ impl<S: Seats> Envoy<S> {
             After::End => End::Answer(heard),
             After::Break => End::Broken(heard, context),
             After::Silence => {
-                self.clock.set(self.clock.get() + self.stream_idle);
+                self.pass_time(kept.patience.until_next_byte(self.clock.get()));
                 End::Broken(heard, context)
             }
         }

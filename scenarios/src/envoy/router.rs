@@ -1,7 +1,5 @@
 //! A request's way: the gateway seat, the router with its retries, and the way back.
 
-use std::time::Duration;
-
 use super::attempt::{End, Kept};
 use super::backend::with_status;
 use super::{Action, Callback, Envoy, Seat, Seats, Stream};
@@ -72,15 +70,15 @@ impl<S: Seats> Envoy<S> {
         let mut headers = stream.request.take().unwrap_or_default();
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let retries: u64 = number(headers.text(MAX_RETRIES)).expect("the retries are limited");
-        let own = number(headers.text(FIRST_BYTE)).map(Duration::from_millis);
-        for name in [&[MAX_RETRIES, FIRST_BYTE][..], &REMOVED].concat() {
+        let patience = self.patience.begin(&mut headers, self.clock.get());
+        for name in [&[MAX_RETRIES][..], &REMOVED].concat() {
             headers.remove(name);
         }
         let mut kept = Kept {
             headers,
             parts: request.parts(),
             has_trailers: !request.trailers.0.is_empty(),
-            first_byte: own.unwrap_or(self.first_byte),
+            patience,
         };
         let mut left = retries;
         loop {
@@ -88,12 +86,19 @@ impl<S: Seats> Envoy<S> {
             let at = self.backends.iter().position(|backend| backend.name == name);
             let at = at.unwrap_or_else(|| panic!("no cluster is called {name}"));
             match self.attempt(at, &mut kept, stream) {
-                End::Retriable(_) | End::Silence(_) if left > 0 => left -= 1,
+                End::Retriable(_) | End::Silence(_) if left > 0 && !self.is_over(&kept) => {
+                    left -= 1;
+                }
                 End::Answer(answer) | End::Retriable(answer) => return (answer, None),
                 End::Broken(answer, context) => return (answer, Some(context)),
                 End::Silence(status) => return (local_reply(status), None),
             }
         }
+    }
+
+    /// Whether the deadline of the request has passed.
+    fn is_over(&self, kept: &Kept) -> bool {
+        kept.patience.deadline.is_some_and(|deadline| self.clock.get() >= deadline)
     }
 
     /// The answer's way through the listener's filters to the client. `lost`: the backend seat's
@@ -181,7 +186,6 @@ fn local_reply(status: u16) -> Answer {
 /// The header of an answer that asks for another attempt.
 pub(super) const RETRY: &str = "x-spillway-retry";
 const MAX_RETRIES: &str = "x-envoy-max-retries";
-const FIRST_BYTE: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 /// What the route removes from requests (`request_headers_to_remove`).
 const REMOVED: [&str; 3] = ["x-forwarded-proto", "x-forwarded-for", RETRY];

@@ -65,6 +65,8 @@ struct Arrival {
     target: Target,
     /// The path as it stands on the request.
     path: Vec<u8>,
+    /// Whether a body came or comes with it.
+    has_body: bool,
     /// Bytes of the body that have passed without being held.
     passed: usize,
     /// The whole `Cookie` header as the client sent it.
@@ -131,6 +133,7 @@ impl Exchange {
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Remains(remaining) => self.remains(&remaining, world),
+            Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
             Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
             Event::HeldLongEnough => self.held_long_enough(world),
             Event::BrokenOff { held } => self.broken_off(held, world),

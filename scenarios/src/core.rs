@@ -3,29 +3,30 @@
 //! This is to the model what `spillway`'s own `filter` is to Envoy, and does the same in the same
 //! order; the second stage, with the built filter, shows that the two agree.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 use spillway::affinity::set_cookie;
-use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
 use spillway::breaker::window::{Tally, Window};
 use spillway::config::{SecureCookie, check};
 use spillway::exchange::effect::{Note, RETRY};
-use spillway::exchange::event::{self, Head};
+use spillway::exchange::event::Head;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
 use spillway::reply::Reply;
-use spillway::stream::is_event_stream;
 use spillway::time::Timestamp;
 
 use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
 use crate::http::{Answer, Headers};
 use crate::story::{Story, environment};
+use answer::Answers;
 
 /// A stage of the pure core with this story's configuration.
 pub fn stage(story: &Story) -> Envoy<Core> {
@@ -50,19 +51,6 @@ struct Context {
     exchange: u32,
     awaits: Awaits,
     answer: Answers,
-}
-
-/// Where the answer of an attempt stands.
-#[derive(Clone, Copy, PartialEq)]
-enum Answers {
-    Awaited,
-    Passes,
-    /// Read as it comes; of what is held back, so many bytes have been read.
-    Streams {
-        held: bool,
-        read: usize,
-    },
-    Ended,
 }
 
 /// What a stream is held for.
@@ -128,6 +116,10 @@ impl Core {
                 Effect::AskBody => return self.ask_body(context, stream),
                 Effect::AwaitBody | Effect::HoldAnswer => {
                     self.await_now(context, Awaits::Body);
+                    action = Action::Pause;
+                }
+                Effect::HoldOpening => {
+                    self.set_answer(context, Answers::Opens);
                     action = Action::Pause;
                 }
                 Effect::HoldStream(time) => {
@@ -212,26 +204,6 @@ impl Core {
         self.tell(context, Event::AttemptStarts, stream)
     }
 
-    fn answered(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        let header = |name| stream.answer.as_ref()?.get(name).map(<[u8]>::to_vec);
-        let announcement = Announcement {
-            retry_after_ms: header("retry-after-ms"),
-            retry_after: header("retry-after"),
-            reset_requests: header("x-ratelimit-reset-requests"),
-            reset_tokens: header("x-ratelimit-reset-tokens"),
-        };
-        let answer = event::Answer {
-            status: status(stream),
-            announcement,
-            streams: header("content-type").is_some_and(|kind| is_event_stream(&kind)),
-            has_body: !end,
-            readable: header("content-encoding").is_none(),
-        };
-        let state = if end { Answers::Ended } else { Answers::Passes };
-        self.set_answer(context, state);
-        self.tell(context, Event::Answered(answer), stream)
-    }
-
     fn leaving(&mut self, context: u32, stream: &mut Stream) -> Action {
         let wanted = self.gateway.config.answer_headers.region;
         let region = stream.answer.as_ref().and_then(|a| a.get("x-ms-region")).map(<[u8]>::to_vec);
@@ -258,41 +230,6 @@ impl Core {
                 self.tell(context, Event::Body(&body), stream)
             }
         }
-    }
-
-    fn set_answer(&mut self, context: u32, answer: Answers) {
-        self.contexts.get_mut(&context).expect("open").answer = answer;
-    }
-
-    fn stream_part(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        let Answers::Streams { held, read } = self.contexts[&context].answer else {
-            panic!("no stream");
-        };
-        let body = stream.answer_body.clone().unwrap_or_default();
-        let bytes = &body[if held { read } else { 0 }..];
-        let action = self.tell(context, Event::StreamPart { bytes, end }, stream);
-        let held = action == Action::Pause;
-        let streams = Answers::Streams { held, read: body.len() };
-        self.set_answer(context, if end { Answers::Ended } else { streams });
-        action
-    }
-
-    fn answer_body(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        if matches!(self.contexts[&context].answer, Answers::Streams { .. }) {
-            return self.stream_part(context, end, stream);
-        }
-        if end {
-            self.set_answer(context, Answers::Ended);
-        }
-        if self.contexts[&context].awaits == Awaits::Nothing {
-            return Action::Continue;
-        }
-        if !end {
-            return Action::Pause;
-        }
-        self.await_now(context, Awaits::Nothing);
-        let body = stream.answer_body.clone().unwrap_or_default();
-        self.tell(context, Event::AnswerBody(&body), stream)
     }
 }
 
@@ -352,7 +289,7 @@ impl Seats for Core {
     fn close(&mut self, context: u32, stream: &mut Stream) {
         let Context { seat, answer, awaits, .. } = self.contexts[&context];
         if seat == Seat::Backend && !matches!(answer, Answers::Awaited | Answers::Ended) {
-            let held = matches!(answer, Answers::Streams { held: true, .. });
+            let held = matches!(answer, Answers::Opens | Answers::Streams { held: true, .. });
             self.tell(context, Event::BrokenOff { held: held || awaits == Awaits::Body }, stream);
         }
         self.contexts.remove(&context);

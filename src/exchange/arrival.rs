@@ -36,6 +36,7 @@ impl Exchange {
             path: head.path,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
+            has_body: head.has_body,
             passed: 0,
             content_length,
             named: None,

@@ -50,6 +50,8 @@ pub enum Effect {
     AskRemaining,
     /// Hold the answer until its body is there ([`super::Event::AnswerBody`]).
     HoldAnswer,
+    /// Hold the answer until its first bytes are there ([`super::Event::Opening`]).
+    HoldOpening,
     /// Hold the answer until its first event has been judged, but no longer than so, and tell of
     /// every part of it until its end ([`super::Event::StreamPart`]).
     HoldStream(Millis),

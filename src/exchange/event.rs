@@ -23,6 +23,15 @@ pub enum Event<'a> {
     AnswerBody(&'a [u8]),
     /// Backend seat: what is left of the backend's limits, after [`super::Effect::AskRemaining`].
     Remains(Remaining),
+    /// Backend seat: the beginning of an answer, after [`super::Effect::HoldOpening`].
+    Opening {
+        /// The first bytes that are there.
+        bytes: &'a [u8],
+        /// Nothing follows.
+        end: bool,
+        /// Whether they can be read: not compressed.
+        readable: bool,
+    },
     /// Backend seat: more of a stream, after [`super::Effect::HoldStream`].
     StreamPart {
         /// What has come since the last part.

@@ -27,12 +27,16 @@ pub(super) struct Streaming {
 impl Exchange {
     /// An answer whose status is good: of a stream, more must be seen before it is.
     pub(super) fn good_so_far(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
-        let api = self.arrival.as_ref().and_then(|arrival| Api::of(&arrival.path));
-        let streams = answer.streams && (200..300).contains(&answer.status);
-        if streams && !answer.has_body && api.is_some() {
+        let arrival = self.arrival.as_ref().filter(|_| answer.status == 200);
+        let api = arrival.and_then(|arrival| Api::of(&arrival.path));
+        let generates = api.is_some() && arrival.is_some_and(|arrival| arrival.has_body);
+        if generates && !answer.has_body {
             return self.begins_badly(Fault::Failed, world);
         }
-        if !(streams && answer.has_body && answer.readable) {
+        if generates && !answer.streams {
+            return vec![Effect::HoldOpening];
+        }
+        if !(answer.streams && answer.has_body && answer.readable && answer.status == 200) {
             return self.follow(Verdict::GOOD, world);
         }
         let Some(route) = self.route() else { return Vec::new() };
@@ -42,6 +46,22 @@ impl Exchange {
         self.streaming = Some(Streaming { ending, held: true, length: 0, most });
         // An error event may make it longer than its backend has announced.
         vec![Effect::RemoveAnswerHeader("content-length"), Effect::HoldStream(time)]
+    }
+
+    /// What is no stream, although it may have been asked for, is at least JSON.
+    pub(super) fn opening(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        readable: bool,
+        world: &mut World<'_>,
+    ) -> Vec<Effect> {
+        match bytes.trim_ascii_start().first() {
+            None if !end && bytes.len() < MOST_SPACE => vec![Effect::HoldOn],
+            Some(b'{') => self.follow(Verdict::GOOD, world),
+            _ if !readable => self.follow(Verdict::GOOD, world),
+            _ => self.begins_badly(Fault::Failed, world),
+        }
     }
 
     pub(super) fn stream_part(
@@ -141,3 +161,6 @@ impl Exchange {
         Effect::Note(Note::Attempts, self.attempts_text())
     }
 }
+
+/// No answer begins with as much space.
+const MOST_SPACE: usize = 1024;

@@ -30,6 +30,8 @@ enum State {
     Passes,
     /// It is held until its body is there, of which so many bytes are.
     Held(usize),
+    /// It is held until its first bytes are there.
+    Opens,
     /// It is a stream that is read as it comes.
     Streams {
         /// Whether it is held back.
@@ -57,6 +59,19 @@ impl Backend {
         self.on(Event::AnswerBody(&body));
     }
 
+    /// The first bytes of an answer are there.
+    fn opening(&mut self, size: usize, end: bool) -> Action {
+        let bytes = host::answer_body(0, size.min(OPENING_BYTES));
+        // Asked only where it matters.
+        let readable = bytes.trim_ascii_start().first() == Some(&b'{')
+            || host::answer_header("content-encoding").is_none();
+        if self.on(Event::Opening { bytes: &bytes, end, readable }) == Some(Next::HoldOn) {
+            return Action::Pause;
+        }
+        self.answer = if end { State::Ended } else { State::Passes };
+        Action::Continue
+    }
+
     /// More of a stream is there: of one that is held back, `size` counts from its beginning.
     fn stream_part(&mut self, size: usize, end: bool) -> Action {
         let State::Streams { hold, read } = &mut self.answer else { return Action::Continue };
@@ -82,7 +97,7 @@ impl Context for Backend {
     fn on_done(&mut self) -> bool {
         let held = match &self.answer {
             State::Streams { hold, .. } => hold.release(),
-            State::Held(_) => true,
+            State::Held(_) | State::Opens => true,
             _ => false,
         };
         // Where it is the client that has left, the exchange is closed already.
@@ -135,6 +150,7 @@ impl HttpContext for Backend {
         let next = self.on(Event::Answered(answer));
         self.answer = match (next, self.ticket) {
             (Some(Next::HoldAnswer), _) => State::Held(0),
+            (Some(Next::HoldOpening), _) => State::Opens,
             (Some(Next::HoldStream(time)), Some(ticket)) => {
                 State::Streams { hold: Hold::start(self.context, ticket, time), read: 0 }
             }
@@ -142,7 +158,7 @@ impl HttpContext for Backend {
             _ => State::Passes,
         };
         match self.answer {
-            State::Held(_) | State::Streams { .. } => Action::Pause,
+            State::Held(_) | State::Opens | State::Streams { .. } => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -150,6 +166,7 @@ impl HttpContext for Backend {
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match &mut self.answer {
             State::Streams { .. } => return self.stream_part(size, end_of_stream),
+            State::Opens => return self.opening(size, end_of_stream),
             State::Held(there) if !end_of_stream && size < MOST_ERROR_BYTES => {
                 *there = size;
                 return Action::Pause;
@@ -165,9 +182,14 @@ impl HttpContext for Backend {
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         match self.answer {
             State::Held(there) => self.body_is_there(there, true),
-            State::Streams { .. } => {
+            State::Streams { ref hold, .. } => {
+                hold.release();
                 self.answer = State::Ended;
                 self.on(Event::StreamPart { bytes: &[], end: true });
+            }
+            State::Opens => {
+                self.answer = State::Ended;
+                self.on(Event::Opening { bytes: &[], end: true, readable: true });
             }
             _ => self.answer = State::Ended,
         }
@@ -177,3 +199,6 @@ impl HttpContext for Backend {
 
 /// No error that has to be read is longer.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
+
+/// What is looked at of an answer's beginning: more than the space before it.
+const OPENING_BYTES: usize = 1024;

@@ -20,6 +20,8 @@ pub(super) enum Next {
     AwaitBody,
     /// Hold the answer until its body is there.
     HoldAnswer,
+    /// Hold the answer until its first bytes are there.
+    HoldOpening,
     /// Hold the answer until its first event is there, and read on from then.
     HoldStream(Millis),
     /// Hold the answer still.
@@ -40,6 +42,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::AskBody => next = Next::AskBody,
             Effect::AwaitBody => next = Next::AwaitBody,
             Effect::HoldAnswer => next = Next::HoldAnswer,
+            Effect::HoldOpening => next = Next::HoldOpening,
             Effect::HoldStream(time) => next = Next::HoldStream(time),
             Effect::HoldOn => next = Next::HoldOn,
             Effect::Append(bytes) => next = Next::Append(bytes),

@@ -182,3 +182,84 @@ const MESSAGE: &str =
     "The backend's answer broke off before its end; what came so far is not complete.";
 const TYPE: &str = "server_error";
 const CODE: &str = "stream_interrupted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    const CHUNK: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":null}]}\n\n";
+    const FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\": \"stop\"}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"total_tokens\":3}}\n\n";
+    const CREATED: &str = "event: response.created\ndata: {\"type\":\"response.created\",\
+                           \"sequence_number\": 41,\"response\":{\"error\":null}}\n\n";
+
+    fn read(api: Option<Api>, parts: &[&str]) -> (Ending, Option<Fault>) {
+        let mut ending = Ending::new(api, 1000);
+        let faults: Vec<_> = parts.iter().map(|part| ending.push(part.as_bytes())).collect();
+        let fault = faults.into_iter().flatten().next();
+        let fault = fault.or_else(|| ending.finish());
+        (ending, fault)
+    }
+
+    fn words(api: Api, parts: &[&str]) -> Option<String> {
+        let (ending, _) = read(Some(api), parts);
+        ending.error_event().map(|words| String::from_utf8_lossy(&words).into_owned())
+    }
+
+    #[test]
+    fn paths_tell_the_api() {
+        let completions = Some(Api::Completions);
+        assert_eq!(Api::of(b"/openai/deployments/m/chat/completions?api-version=1"), completions);
+        assert_eq!(Api::of(b"/v1/completions/"), completions);
+        assert_eq!(Api::of(b"/openai/v1/responses"), Some(Api::Responses));
+        for other in ["/openai/v1/responses/resp_1", "/v1/audio/speech", "/", ""] {
+            assert_eq!(Api::of(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_came_to_its_end_needs_no_words() {
+        for parts in [[CHUNK, "data: [DONE]\n\n"], [CHUNK, FINISH], [FINISH, USAGE]] {
+            assert_eq!(words(Api::Completions, &parts), None, "{parts:?}");
+        }
+        for last in ["completed", "incomplete", "failed", "cancelled"] {
+            let last = format!("data: {{\"type\": \"response.{last}\"}}\n\n");
+            assert_eq!(words(Api::Responses, &[CREATED, &last]), None, "{last}");
+        }
+        assert_eq!(read(None, &[CHUNK]).0.error_event(), None, "an API that nobody knows");
+    }
+
+    #[test]
+    fn a_stream_that_did_not_is_told_in_its_own_form() {
+        let chat = words(Api::Completions, &[FINISH, CHUNK]).unwrap();
+        assert!(chat.starts_with("data: {\"error\":{") && chat.ends_with("}\n\n"), "{chat}");
+        let responses = words(Api::Responses, &[CREATED]).unwrap();
+        assert!(responses.starts_with("event: error\ndata: {"), "{responses}");
+        assert!(responses.contains("\"sequence_number\":42"), "{responses}");
+        let cut = words(Api::Completions, &[CHUNK, "data: {\"id"]).unwrap();
+        assert!(cut.starts_with("\n\ndata: {\"error\""), "{cut}");
+    }
+
+    #[test]
+    fn what_never_began_or_ended_with_an_error_needs_no_words() {
+        let error = "data: {\"error\":{\"code\":\"server_error\"}}\n\n";
+        let (ending, fault) = read(Some(Api::Completions), &[CHUNK, error]);
+        assert_eq!((ending.error_event(), fault), (None, Some(Fault::Failed)));
+        let (ending, fault) = read(Some(Api::Completions), &[": ping\n\n"]);
+        assert!(!ending.has_begun() && ending.is_missing());
+        assert_eq!((ending.error_event(), fault), (None, None));
+    }
+
+    #[test]
+    fn it_does_not_matter_where_a_stream_is_cut() {
+        let whole = [CREATED, CHUNK, FINISH, USAGE].concat();
+        for api in [Api::Completions, Api::Responses] {
+            let wanted = words(api, &[&whole]);
+            for at in 0..=whole.len() {
+                let (first, second) = whole.split_at(at);
+                assert_eq!(words(api, &[first, second]), wanted, "cut at {at}");
+            }
+        }
+    }
+}

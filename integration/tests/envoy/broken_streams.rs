@@ -69,8 +69,12 @@ async fn an_error_in_the_first_event_fails_over() {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
     let config = format!("circuit_breaker: {{ failures: 100 }}{PAIR}");
     let gateway = Gateway::start(&config, [&eastus, &westus]).await;
-    let faults =
-        [Fault { error_event_first: true, ..Fault::default() }, Fault::reset(Reset::AfterHeaders)];
+    let faults = [
+        Fault { error_event_first: true, ..Fault::default() },
+        Fault::reset(Reset::AfterHeaders),
+        Fault { garbage_body: true, ..Fault::default() },
+        Fault { empty_body: true, ..Fault::default() },
+    ];
     for fault in faults {
         for call in [Call::streamed_chat("gpt-4o-mini"), Call::streamed_response("gpt-4o-mini")] {
             eastus.script(fault.clone());

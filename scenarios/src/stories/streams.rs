@@ -52,6 +52,35 @@ pub(super) const STORIES: &[Story] = &[
         },
     },
     Story {
+        name: "an empty or garbled answer instead of a stream fails over too",
+        behaviours: &[33],
+        needs: &[],
+        config: PATIENT,
+        play: |stage| {
+            let html = "<html>502 Bad Gateway</html>";
+            for told in [
+                Answer::json(200, ""),
+                Answer::json(200, " \n "),
+                Answer::json(200, "upstream request timeout").cut_at([4]),
+                Answer { status: 200, body: html.into(), ..Answer::default() },
+                Answer { status: 200, ..Answer::default() },
+            ] {
+                stage.will("eastus", [told]);
+                let answer = stage.chat("gpt-4o");
+                answer.is(200).from("westus").has("x-spillway-attempts", "2");
+                let trail = without_times(&stage.noted("attempts"));
+                assert_eq!(trail, "eastus 200 error, westus 200");
+            }
+            let zipped =
+                Answer::json(200, b"\x1f\x8b\x08".to_vec()).with("content-encoding", "gzip");
+            for told in [Answer::json(200, " \n{}").cut_at([1, 2]), zipped] {
+                let body = told.body.clone();
+                stage.will("eastus", [told]);
+                stage.chat("gpt-4o").is(200).says(body).has("x-spillway-attempts", "1");
+            }
+        },
+    },
+    Story {
         name: "a stream that ends or dies before its first event fails over",
         behaviours: &[33],
         needs: &[],

@@ -14,6 +14,7 @@ pub mod json;
 pub mod name;
 pub mod nearest;
 pub mod path;
+mod patience;
 pub mod percent;
 pub mod problem;
 mod read;
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 use crate::time::Millis;
 
 pub use check::{check, parse_json};
+pub use patience::{FirstEvent, Timeouts};
 pub use problem::{Problem, quoted};
 pub use rule::{BreakerRule, BreakerScope, RetryRule, StatusSet};
 pub use secret::{Secret, missing_secrets};
@@ -59,6 +61,8 @@ pub struct Config {
     pub error_format: ErrorFormat,
     /// Which of the gateway's own headers stand on every answer.
     pub answer_headers: AnswerHeaders,
+    /// The time-outs that hold where a model has no own.
+    pub timeouts: Timeouts,
     /// The longest request body that is taken, in bytes; a longer one gets 413.
     pub max_request_body: u64,
 }
@@ -140,12 +144,16 @@ pub struct Model {
     pub retry: RetryRule,
     /// Whether weights follow what backends say is left of their limits.
     pub headroom: bool,
+    /// How long its requests may take.
+    pub timeouts: Timeouts,
+    /// How far its streams are held back at their start.
+    pub first_event: FirstEvent,
 }
 
 impl Model {
     /// How long at most nothing may be heard of an attempt: what takes longer has ended.
     pub fn longest_silence(&self) -> Millis {
-        self.retry.per_try_timeout.unwrap_or(Millis::from_secs(600))
+        self.timeouts.first_byte.min(self.timeouts.stream_idle)
     }
 }
 

@@ -11,8 +11,10 @@
 //! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
-//! | backend seat, answer | [`Event::Remains`] | `answer.rs` |
-//! | gateway seat, answer | [`Event::Leaving`], [`Event::Ended`] | `departure.rs` |
+//! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
+//! | backend seat, answer | [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
+//! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
+//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs` |
 //!
 //! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`.
 
@@ -23,7 +25,9 @@ mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
+mod patience;
 pub mod redirect;
+mod streaming;
 mod trail;
 mod world;
 
@@ -41,6 +45,7 @@ use crate::prompt::NamedModel;
 use crate::reply::Reply;
 use crate::target::Target;
 use redirect::Disguise;
+use streaming::Streaming;
 use trail::Trail;
 
 /// One request and all that is known of it.
@@ -50,6 +55,10 @@ pub struct Exchange {
     arrival: Option<Arrival>,
     sending: Option<Sending>,
     trail: Trail,
+    /// The current attempt's answer, where it is a stream that can be read.
+    streaming: Option<Streaming>,
+    /// What is added to an answer that was broken off.
+    last_words: Option<Vec<u8>>,
     /// Set where the gateway answered by itself.
     refused: Option<&'static str>,
     /// Set while an answer passes the router under another status than its own.
@@ -64,6 +73,8 @@ struct Arrival {
     path: Vec<u8>,
     /// The request's own address; empty where nothing redirects to it.
     url: Vec<u8>,
+    /// Whether a body came or comes with it.
+    has_body: bool,
     /// Bytes of the body that have passed without being held.
     passed: usize,
     /// The whole `Cookie` header as the client sent it.
@@ -112,8 +123,16 @@ struct Held {
 impl Exchange {
     /// An exchange that nothing is known of yet.
     pub fn new(gateway: Rc<Gateway>) -> Self {
-        let trail = Trail::default();
-        Self { gateway, arrival: None, sending: None, trail, refused: None, disguise: None }
+        Self {
+            gateway,
+            arrival: None,
+            sending: None,
+            trail: Trail::default(),
+            streaming: None,
+            last_words: None,
+            refused: None,
+            disguise: None,
+        }
     }
 
     /// Takes an event in and says what is to be done, in this order.
@@ -127,6 +146,10 @@ impl Exchange {
             Event::Answered(head) => self.answered(&head, world),
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Remains(remaining) => self.remains(&remaining, world),
+            Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
+            Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
+            Event::HeldLongEnough => self.held_long_enough(world),
+            Event::BrokenOff { held } => self.broken_off(held, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
             Event::Ended => self.ended(world),
         }

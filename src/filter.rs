@@ -8,8 +8,10 @@ mod backend;
 mod effects;
 mod exchanges;
 mod gateway;
+mod holds;
 mod host;
 mod root;
+mod writer;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

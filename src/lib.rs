@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod pool;
 pub mod prompt;
 pub mod reply;
+pub mod stream;
 pub mod target;
 pub mod time;
 

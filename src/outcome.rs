@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::breaker::Blame;
 use crate::config::{BreakerRule, RetryRule};
+use crate::stream::Fault;
 use crate::time::Millis;
 
 /// What follows from an answer.
@@ -62,6 +63,21 @@ impl Verdict {
     /// Whether the backend tried and failed: what makes asking another one a load twice borne.
     pub const fn failed(&self) -> bool {
         matches!(self.blame, Some(Blame::Failed(_) | Blame::FailedTooOften(_)))
+    }
+
+    /// The stream began with this fault, and nobody has seen it.
+    pub const fn on_stream_start(fault: Fault) -> Self {
+        let blame = match fault {
+            Fault::Throttled => Blame::Throttled(None),
+            Fault::Failed => Blame::Failed(None),
+            Fault::Requests => return Self::FINAL,
+        };
+        Self { blame: Some(blame), elsewhere: true, good: false }
+    }
+
+    /// The stream came to this fault when the client had seen some of it: there is no way back.
+    pub const fn on_stream_end(fault: Fault) -> Self {
+        Self { elsewhere: false, ..Self::on_stream_start(fault) }
     }
 
     /// Judges a 404 by its body: only a missing deployment is the configuration's mistake.

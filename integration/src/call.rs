@@ -70,6 +70,12 @@ impl Call {
         Self::post(&format!("/openai/responses?{API_VERSION}"), &body)
     }
 
+    /// The same as an event stream.
+    pub fn streamed_response(model: &str) -> Self {
+        let body = json!({ "model": model, "input": "Explain photosynthesis", "stream": true });
+        Self::post(&format!("/openai/responses?{API_VERSION}"), &body)
+    }
+
     /// `POST path` with this JSON.
     pub fn post(path: &str, body: &Value) -> Self {
         Self::post_bytes(path, "application/json", body.to_string())

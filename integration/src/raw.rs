@@ -25,6 +25,8 @@ pub struct RawAnswer {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body, without the chunks' sizes.
     pub body: Vec<u8>,
+    /// The connection was closed before the body's end.
+    pub broken: bool,
 }
 
 impl Raw {
@@ -61,16 +63,22 @@ impl Raw {
             let lines = head.lines().filter_map(|line| line.split_once(": "));
             lines.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next()
         };
+        let mut broken = false;
         let body = if status < 200 || status == 204 {
             Vec::new()
         } else if let Some(length) = field("content-length") {
-            self.exactly(length.parse().expect("a length")).await
+            let length: usize = length.parse().expect("a length");
+            while self.read.len() < length && self.more().await {}
+            broken = self.read.len() < length;
+            self.read.drain(..length.min(self.read.len())).collect()
         } else if field("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
-            self.chunks().await
+            let (body, whole) = self.chunks().await;
+            broken = !whole;
+            body
         } else {
             self.rest().await
         };
-        RawAnswer { status, head, headers, body }
+        RawAnswer { status, head, headers, body, broken }
     }
 
     /// Reads until the other side closes.
@@ -88,15 +96,27 @@ impl Raw {
         chunk
     }
 
-    async fn chunks(&mut self) -> Vec<u8> {
+    /// All chunks, and whether the last one came.
+    async fn chunks(&mut self) -> (Vec<u8>, bool) {
         let mut body = Vec::new();
-        loop {
+        while self.has(b"\r\n").await {
             let chunk = self.chunk().await;
             if chunk.is_empty() {
-                return body;
+                return (body, true);
             }
             body.extend(chunk);
         }
+        (body, false)
+    }
+
+    /// Whether these bytes come before the other side closes.
+    async fn has(&mut self, end: &[u8]) -> bool {
+        while !self.read.windows(end.len()).any(|bytes| bytes == end) {
+            if !self.more().await {
+                return false;
+            }
+        }
+        true
     }
 
     async fn until(&mut self, end: &[u8]) -> Vec<u8> {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use spillway_integration::{
     Call, Gateway, Journal, Python, eventually, region, region_with, story,
 };
-use spillway_simulator::{Fault, Limits, Region, RetryAfter, Script};
+use spillway_simulator::{Fault, Limits, Region, Reset, RetryAfter, Script};
 
 const KEY: &str = "client-key";
 const EACH: [Python; 2] = [Python::Old, Python::New];
@@ -175,6 +175,29 @@ models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
         }
         let wait: u64 = text(&lines[7], "retry_after").parse().expect("whole seconds");
         assert!((25..=30).contains(&wait), "{wait}");
+    }
+}
+
+/// 1.0.0, the oldest, has no Responses API.
+#[tokio::test]
+async fn a_stream_that_dies_raises_an_error_in_the_sdk() {
+    for (python, api) in [(Python::Old, "chat"), (Python::New, "chat"), (Python::New, "responses")]
+    {
+        let (eastus, westus) = (region("eastus").await, region("westus").await);
+        let gateway =
+            gateway(&format!("circuit_breaker: {{ failures: 100 }}{PAIR}"), [&eastus, &westus])
+                .await;
+        let dies = Fault { chunk_delay_ms: Some(20), ..Fault::reset(Reset::MidStream) };
+        eastus.script(dies.forever());
+        let lines =
+            python.run("broken_stream.py", &[&gateway.url(), KEY, "gpt-4o-mini", api]).await;
+        assert_eq!(lines.len(), 2);
+        for line in lines {
+            assert_eq!(text(&line, "raised"), "APIError", "{line}");
+            assert_eq!(text(&line, "code"), "stream_interrupted", "{line}");
+            assert!(!text(&line, "text").is_empty(), "{line}");
+        }
+        assert_eq!(story([&eastus, &westus]), [2, 0]);
     }
 }
 

@@ -3,18 +3,19 @@
 //! This is to the model what `spillway`'s own `filter` is to Envoy, and does the same in the same
 //! order; the second stage, with the built filter, shows that the two agree.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 use spillway::affinity::set_cookie;
-use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
 use spillway::breaker::window::{Tally, Window};
 use spillway::config::{SecureCookie, check};
 use spillway::exchange::effect::{Note, RETRY};
-use spillway::exchange::event::{self, Head};
+use spillway::exchange::event::Head;
 use spillway::exchange::redirect::FOLLOWED;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
 use spillway::failover::Failover;
@@ -27,6 +28,7 @@ use spillway::time::Timestamp;
 use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
 use crate::http::{Answer, Headers};
 use crate::story::{Story, environment};
+use answer::Answers;
 
 /// A stage of the pure core with this story's configuration, that fails over in this way.
 pub fn stage(story: &Story, failover: Failover) -> Envoy<Core> {
@@ -46,12 +48,15 @@ pub struct Core {
     exchanges: BTreeMap<u32, Exchange>,
     /// The request that is about to come back.
     redirected: Option<u32>,
+    /// The stream that is held back, and for how long.
+    held: Option<(u32, Duration)>,
 }
 
 struct Context {
     seat: Seat,
     exchange: u32,
     awaits: Awaits,
+    answer: Answers,
 }
 
 /// What a stream is held for.
@@ -79,6 +84,7 @@ impl Core {
             contexts: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             redirected: None,
+            held: None,
         }
     }
 
@@ -125,6 +131,16 @@ impl Core {
                     self.await_now(context, Awaits::Body);
                     action = Action::Pause;
                 }
+                Effect::HoldOpening => {
+                    self.set_answer(context, Answers::Opens);
+                    action = Action::Pause;
+                }
+                Effect::HoldStream(time) => {
+                    self.set_answer(context, Answers::Streams { held: true, read: 0 });
+                    self.held = Some((context, Duration::from_millis(time.0)));
+                    action = Action::Pause;
+                }
+                Effect::HoldOn | Effect::AwaitPart => action = Action::Pause,
                 Effect::Reply(reply) => {
                     stream.filter_state.insert("spillway.attempts".into(), reply.reason.into());
                     stream.reply = Some(answer(&reply));
@@ -141,7 +157,7 @@ impl Core {
                     put(&self.shared, &record, self.now());
                 }
                 Effect::Count { tally, record } => self.count(tally, &record),
-                Effect::AskRemaining => action = self.remains(context, stream),
+                Effect::AskRemaining => drop(self.remains(context, stream)),
                 Effect::ReplaceAnswer(reply) => stream.reply = Some(answer(&reply)),
                 other => carry_out(other, stream),
             }
@@ -221,19 +237,6 @@ impl Core {
         self.tell(context, Event::AttemptStarts, stream)
     }
 
-    fn answered(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        let header = |name| stream.answer.as_ref()?.get(name).map(<[u8]>::to_vec);
-        let announcement = Announcement {
-            retry_after_ms: header("retry-after-ms"),
-            retry_after: header("retry-after"),
-            reset_requests: header("x-ratelimit-reset-requests"),
-            reset_tokens: header("x-ratelimit-reset-tokens"),
-        };
-        let readable = !end && header("content-encoding").is_none();
-        let answer = event::Answer { status: status(stream), announcement, readable };
-        self.tell(context, Event::Answered(answer), stream)
-    }
-
     fn leaving(&mut self, context: u32, stream: &mut Stream) -> Action {
         let wanted = self.gateway.config.answer_headers.region;
         let region = stream.answer.as_ref().and_then(|a| a.get("x-ms-region")).map(<[u8]>::to_vec);
@@ -261,24 +264,17 @@ impl Core {
             }
         }
     }
-
-    fn answer_body(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        if self.contexts[&context].awaits == Awaits::Nothing {
-            return Action::Continue;
-        }
-        if !end {
-            return Action::Pause;
-        }
-        self.await_now(context, Awaits::Nothing);
-        let body = stream.answer_body.clone().unwrap_or_default();
-        self.tell(context, Event::AnswerBody(&body), stream)
-    }
 }
 
 impl Seats for Core {
     fn open(&mut self, seat: Seat) -> u32 {
         self.last += 1;
-        let context = Context { seat, exchange: self.last, awaits: Awaits::Nothing };
+        let context = Context {
+            seat,
+            exchange: self.last,
+            awaits: Awaits::Nothing,
+            answer: Answers::Awaited,
+        };
         self.contexts.insert(self.last, context);
         if seat == Seat::Gateway {
             self.exchanges.insert(self.last, Exchange::new(self.gateway.clone()));
@@ -291,6 +287,14 @@ impl Seats for Core {
             (Seat::Gateway, Callback::RequestHeaders { end }) => self.arrived(context, end, stream),
             (Seat::Backend, Callback::RequestHeaders { .. }) => {
                 self.attempt_starts(context, stream)
+            }
+            (Seat::Writer, Callback::AnswerBody { size: 0, end: false }) => {
+                let ticket =
+                    stream.filter_state.get(TICKET).and_then(|id| id.as_slice().try_into().ok());
+                let id = u32::from_be_bytes(ticket.expect("the gateway seat left a ticket"));
+                let words = self.exchanges.get_mut(&id).expect("open").last_words();
+                words.map(|words| stream.append_to_answer(0, &words));
+                Action::Continue
             }
             (_, Callback::RequestBody { size, end }) => self.body(context, size, end, stream),
             (Seat::Gateway, Callback::RequestTrailers) => self.ended(context, stream),
@@ -306,12 +310,32 @@ impl Seats for Core {
         }
     }
 
-    fn close(&mut self, context: u32) {
-        let Some(Context { seat, exchange, .. }) = self.contexts.remove(&context) else { return };
-        if seat == Seat::Backend {
+    fn timer(&self) -> Option<Duration> {
+        self.held.map(|(_, time)| time)
+    }
+
+    fn tick(&mut self, stream: &mut Stream) {
+        let Some((context, _)) = self.held.take() else { return };
+        self.set_answer(context, Answers::Streams { held: false, read: 0 });
+        self.tell(context, Event::HeldLongEnough, stream);
+        stream.answer_resumed = true;
+    }
+
+    fn close(&mut self, context: u32, stream: &mut Stream) {
+        let Some(Context { seat, exchange, answer, awaits, .. }) = self.contexts.get(&context)
+        else {
+            return;
+        };
+        let (seat, exchange, awaits) = (*seat, *exchange, *awaits);
+        if seat == Seat::Backend && !matches!(answer, Answers::Awaited | Answers::Ended) {
+            let held = matches!(answer, Answers::Opens | Answers::Streams { held: true, .. });
+            self.tell(context, Event::BrokenOff { held: held || awaits == Awaits::Body }, stream);
+        }
+        self.contexts.remove(&context);
+        if seat != Seat::Gateway {
             return;
         }
-        if self.exchanges[&exchange].comes_back() {
+        if self.exchanges.get(&exchange).is_some_and(Exchange::comes_back) {
             self.redirected = Some(exchange);
         } else {
             self.exchanges.remove(&exchange);
@@ -329,6 +353,11 @@ fn carry_out(effect: Effect, stream: &mut Stream) {
         Effect::ReplaceBody { place, with } => {
             stream.request_body.as_mut().expect("a body passes").splice(place, with);
         }
+        Effect::Append(bytes) => {
+            let there = stream.answer_body.as_ref().map_or(0, Vec::len);
+            stream.append_to_answer(there, &bytes);
+        }
+        Effect::PassEmptyPart => stream.answer_resumed = true,
         Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
         Effect::Redirect { to } => {
             leaving(stream).set(":status", FOLLOWED.to_string());
@@ -385,7 +414,7 @@ fn answer(reply: &Reply) -> Answer {
     let headers = reply.headers.iter();
     let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
     let headers = Headers(headers.collect());
-    Answer { status: reply.status, headers, body: reply.body.clone(), cuts: Vec::new() }
+    Answer { status: reply.status, headers, body: reply.body.clone(), ..Answer::default() }
 }
 
 const BOARD: &str = "spillway.board";

@@ -11,6 +11,10 @@
 //!   and after a failure without an answer, of which the backend seat hears nothing.
 //! - Request headers cannot be read once the request has passed.
 //! - A paused body is handed over as a whole that grows; one that passes, in parts.
+//! - An answer that is lost before the router has seen its headers is a failure without an answer.
+//!   One that is lost later ends the client's, after the backend seat's last callback. If that
+//!   resumes the answer behind the gateway seat, an empty part runs through the writer seat; but
+//!   only if the gateway seat held the answer's headers until its first part was there.
 //! - A body that has to be held and is longer than may be gets 413.
 //! - An Envoy that redirects follows every 307 that has a location: the request runs through all
 //!   filters again, with the headers that the last attempt left, the body in one piece, and of
@@ -22,6 +26,7 @@
 
 mod attempt;
 mod backend;
+mod patience;
 mod redirect;
 mod router;
 mod stage;
@@ -38,6 +43,7 @@ pub use backend::Backend;
 pub use stream::Stream;
 
 use crate::story::Story;
+use patience::Patience;
 
 /// What sits in the two seats, on one worker.
 pub trait Seats {
@@ -46,7 +52,11 @@ pub trait Seats {
     /// Something happens to it.
     fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action;
     /// It is over.
-    fn close(&mut self, context: u32);
+    fn close(&mut self, context: u32, stream: &mut Stream);
+    /// The period of the timer that the filter has set, if it runs.
+    fn timer(&self) -> Option<Duration>;
+    /// The timer fires.
+    fn tick(&mut self, stream: &mut Stream);
 }
 
 /// A place in the filter chains.
@@ -54,6 +64,8 @@ pub trait Seats {
 pub enum Seat {
     /// The listener's.
     Gateway,
+    /// The listener's, nearer to the client.
+    Writer,
     /// A cluster's.
     Backend,
 }
@@ -127,6 +139,8 @@ pub struct Envoy<S> {
     backends: Vec<Backend>,
     /// The longest body that is held (`request_body_buffer_limit`).
     most: u64,
+    /// How long things may take.
+    patience: Patience,
     /// What the last request left for the access log.
     notes: Vec<(String, Vec<u8>)>,
 }
@@ -139,9 +153,20 @@ impl<S: Seats> Envoy<S> {
         let config = story.config(|backend| format!("http://{backend}.test"));
         let workers = vec![seating(&config, &clock, &shared)];
         let backends = Backend::all(&config);
-        let most = spillway::config::check(&config).map_or(0, |config| config.max_request_body);
-        let notes = Vec::new();
-        Self { seating, config, workers, failover, worker: 0, clock, shared, backends, most, notes }
+        let checked = spillway::config::check(&config).unwrap_or_else(|all| panic!("{all:#?}"));
+        Self {
+            seating,
+            config,
+            workers,
+            failover,
+            worker: 0,
+            clock,
+            shared,
+            backends,
+            most: checked.max_request_body,
+            patience: Patience::new(&checked.timeouts),
+            notes: Vec::new(),
+        }
     }
 }
 

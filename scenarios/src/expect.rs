@@ -85,6 +85,33 @@ impl Answer {
         self
     }
 
+    /// Expects that the body came to its end.
+    #[track_caller]
+    pub fn ends(&self) -> &Self {
+        assert!(!self.broken, "the answer breaks off");
+        self
+    }
+
+    /// Expects that the connection was closed before the body's end.
+    #[track_caller]
+    pub fn breaks(&self) -> &Self {
+        assert!(self.broken, "the answer ends as if it were complete");
+        self
+    }
+
+    /// Expects exactly this stream and then an error event that OpenAI's SDKs raise.
+    #[track_caller]
+    pub fn interrupted_after(&self, stream: &str) -> &Self {
+        let said = String::from_utf8_lossy(&self.body);
+        let rest = said.strip_prefix(stream);
+        let rest = rest.unwrap_or_else(|| panic!("not {stream:?} first: {said:?}"));
+        let data = rest.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n"));
+        let data = data.unwrap_or_else(|| panic!("no event at the end: {said:?}"));
+        let data: Value = serde_json::from_str(data).unwrap_or_default();
+        assert_eq!(data["error"]["code"], "stream_interrupted", "{said:?}");
+        self
+    }
+
     /// Expects an error as OpenAI's SDKs read it, with this code.
     #[track_caller]
     pub fn error(&self, code: &str) -> &Self {

@@ -4,6 +4,8 @@
 //! by itself (a real Envoy adds `x-request-id` and more) are in the lists too; a story asks for
 //! the ones that it means.
 
+use std::time::Duration;
+
 /// Headers or trailers, in their order; names in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, Vec<u8>)>);
@@ -133,6 +135,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Where a backend cuts the body: every part is sent on its own.
     pub cuts: Vec<usize>,
+    /// The connection was closed before the body's end.
+    pub broken: bool,
 }
 
 impl Answer {
@@ -140,6 +144,12 @@ impl Answer {
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let answer = Self { status, body: body.into(), ..Self::default() };
         answer.with("content-type", "application/json")
+    }
+
+    /// A stream of events.
+    pub fn events(body: impl Into<Vec<u8>>) -> Self {
+        let answer = Self { status: 200, body: body.into(), ..Self::default() };
+        answer.with("content-type", "text/event-stream; charset=utf-8")
     }
 
     /// The same with this header.
@@ -167,6 +177,12 @@ impl Answer {
 pub enum Reaction {
     /// It answers.
     Answer(Answer),
+    /// It sends this much of a longer answer and closes the connection.
+    Breaks(Answer),
+    /// It sends this much of a longer answer and falls silent.
+    Stalls(Answer),
+    /// It takes so long, and then answers.
+    Late(Answer, Duration),
     /// It reads the request and closes the connection.
     HangUp,
     /// It reads the request and never answers.

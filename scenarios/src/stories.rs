@@ -12,6 +12,8 @@ mod recovery;
 mod redirects;
 mod refusals;
 mod routing;
+mod streams;
+mod timeouts;
 mod visibility;
 
 use std::sync::LazyLock;
@@ -25,6 +27,8 @@ pub fn all() -> &'static [Story] {
             pools::STORIES,
             failover::STORIES,
             redirects::STORIES,
+            streams::STORIES,
+            timeouts::STORIES,
             refusals::STORIES,
             breaker::STORIES,
             recovery::STORIES,

@@ -294,7 +294,8 @@ backends:
   eastus: { url: '{eastus}', api_key: '${EASTUS_KEY}' }
   westus: { url: '{westus}', bearer_token: '${WESTUS_KEY}', deployments: { gpt-4o: other } }
   uksouth: { url: '{uksouth}' }
-retry: { attempts: 2, per_try_timeout: 5s }
+retry: { attempts: 2 }
+timeouts: { first_byte: 5s }
 models: { gpt-4o: { pool: [eastus, westus, { backend: uksouth, priority: 2 }] } }";
 
 const RENAMED: &str = "

@@ -6,6 +6,7 @@
 mod backend;
 mod client;
 mod model;
+mod patience;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -15,8 +16,8 @@ use serde_json::Value;
 use super::read::{Fields, Node, Reader};
 use super::shape::{FILE, Kind};
 use super::{
-    AnswerHeaders, BackendId, BreakerRule, Config, ErrorFormat, ModelId, NamePattern, Problem,
-    RetryRule, WhenExhausted, json, name, quoted, secret, size, url,
+    AnswerHeaders, BackendId, BreakerRule, Config, ErrorFormat, FirstEvent, ModelId, NamePattern,
+    Problem, RetryRule, Timeouts, WhenExhausted, json, name, quoted, secret, size, url,
 };
 
 /// The configuration that the file says, or everything that is wrong with it.
@@ -44,15 +45,28 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
     let backend_ids = ids(&backends);
     let model_ids = ids(&models);
 
+    let timeouts = fields.get("timeouts");
+    let timeouts = patience::read_timeouts(timeouts.as_ref(), &Timeouts::default(), reader);
     let (backends, deployments): (Vec<_>, Vec<_>) = backends
         .iter()
-        .filter_map(|(name, node)| backend::read(name, node, &model_ids, reader))
+        .filter_map(|(name, node)| backend::read(name, node, &model_ids, timeouts.connect, reader))
         .unzip();
     let breaker = fields.get("circuit_breaker");
     let breaker = rule::read_breaker(breaker.as_ref(), &BreakerRule::default(), reader);
     let retry = rule::read_retry(fields.get("retry").as_ref(), &RetryRule::default(), reader);
-    let context =
-        model::Context { backends: &backend_ids, deployments: &deployments, breaker, retry };
+    let first_event = fields.get("first_event");
+    let context = model::Context {
+        backends: &backend_ids,
+        deployments: &deployments,
+        breaker,
+        retry,
+        timeouts: timeouts.clone(),
+        first_event: patience::read_first_event(
+            first_event.as_ref(),
+            &FirstEvent::default(),
+            reader,
+        ),
+    };
     let models = models
         .iter()
         .filter_map(|(name, node)| model::read(name, node, &context, reader))
@@ -78,6 +92,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             _ => ErrorFormat::OpenAi,
         },
         answer_headers: read_answer_headers(&fields, reader),
+        timeouts,
         max_request_body: fields
             .get("max_request_body")
             .and_then(|node| read_size_above_zero(&node, reader))

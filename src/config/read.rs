@@ -199,7 +199,10 @@ impl<'a> Node<'a> {
             let known = shape.fields.iter().map(|field| field.name);
             let names: Vec<&str> = known.clone().collect();
             let all = format!("known here: {}", names.join(", "));
-            let hint = reader.did_you_mean(name, known, all);
+            let hint = match MOVED.iter().find(|(of, old, _)| (*of, *old) == (shape.name, name)) {
+                Some((.., hint)) => (*hint).to_owned(),
+                None => reader.did_you_mean(name, known, all),
+            };
             reader.say(&path::key(&self.path, name), "unknown field", hint);
         }
         Some(Fields { path: self.path.clone(), shape, map })
@@ -253,3 +256,7 @@ fn found(value: &Value) -> String {
         Value::Object(_) => "an object".into(),
     }
 }
+
+/// Fields that earlier versions had: object, field, and where it is now.
+const MOVED: [(&str, &str, &str); 1] =
+    [("retry", "per_try_timeout", "it is now `first_byte`, one of `timeouts`")];

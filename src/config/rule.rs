@@ -66,8 +66,6 @@ pub struct RetryRule {
     pub failover_on_refusal: bool,
     /// How many of a pool's requests may be retries after failures, in percent.
     pub budget: u32,
-    /// How long one backend may take until its answer begins. `None`: as long as it likes.
-    pub per_try_timeout: Option<Millis>,
 }
 
 impl Default for RetryRule {
@@ -78,7 +76,6 @@ impl Default for RetryRule {
             statuses: StatusSet(vec![(408, 408), (429, 429), (500, 599)]),
             failover_on_refusal: true,
             budget: 100,
-            per_try_timeout: None,
         }
     }
 }

@@ -7,16 +7,30 @@
 mod backend;
 mod file;
 mod model;
+mod patience;
 mod rule;
 
 pub use backend::{BACKEND, SECRET_FILE};
 pub use file::{CLIENT, FILE};
 pub use model::{AFFINITY, MEMBER, MODEL};
+pub use patience::{FIRST_EVENT, MODEL_TIMEOUTS, TIMEOUTS};
 pub use rule::{CIRCUIT_BREAKER, RETRY};
 
 /// Every object of the file, in the order in which the reference describes them.
-pub static OBJECTS: [&Object; 9] =
-    [&FILE, &BACKEND, &SECRET_FILE, &MODEL, &MEMBER, &AFFINITY, &CIRCUIT_BREAKER, &RETRY, &CLIENT];
+pub static OBJECTS: [&Object; 12] = [
+    &FILE,
+    &BACKEND,
+    &SECRET_FILE,
+    &MODEL,
+    &MEMBER,
+    &AFFINITY,
+    &CIRCUIT_BREAKER,
+    &RETRY,
+    &TIMEOUTS,
+    &MODEL_TIMEOUTS,
+    &FIRST_EVENT,
+    &CLIENT,
+];
 
 /// An object with a fixed set of fields.
 #[derive(Debug)]

@@ -119,6 +119,11 @@ fn protocol(backend: &Backend, config: &Config, options: &Options) -> Value {
         },
         "http_filters": filters,
     });
+    if let (Some(limit), Some(common)) =
+        (config.timeouts.per_try, options.get_mut("common_http_protocol_options"))
+    {
+        merge(common, json!({ "max_stream_duration": duration(limit) }));
+    }
     let http1 = json!({ "enable_trailers": true });
     let known = if backend.url.tls {
         // By ALPN: over HTTP/1.1 a retried answer costs its connection, and the next request a

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, extension};
+use super::{Options, duration, extension, merge};
 use crate::config::Config;
 use crate::exchange::effect::RETRY;
 use crate::exchange::redirect::FOLLOWED;
@@ -13,24 +13,39 @@ pub(super) fn policy(config: &Config, options: &Options) -> Value {
     let largest_pool = config.models.iter().map(|m| m.pool.len()).max().unwrap_or(1);
     let others = largest_pool.saturating_sub(1);
     if options.envoy.failover.redirects() {
-        json!({ "internal_redirect_policy": redirect(others) })
+        json!({ "internal_redirect_policy": redirect(others), "retry_policy": patience(config) })
     } else {
-        json!({ "retry_policy": retry(others) })
+        json!({ "retry_policy": retry(others, config) })
     }
 }
 
-fn retry(others: usize) -> Value {
+fn retry(others: usize, config: &Config) -> Value {
+    let mut policy = patience(config);
+    merge(
+        &mut policy,
+        json!({
+            // The backend seat marks what is worth another attempt; only failures without an answer
+            // are left to Envoy.
+            "retry_on": "connect-failure,refused-stream,reset,retriable-headers",
+            "retriable_headers": [{ "name": RETRY, "present_match": true }],
+            // An upper bound; the gateway seat lowers it for each request (`x-envoy-max-retries`).
+            "num_retries": others,
+            // Asks filter state for the cluster again: the next attempt goes to the next backend.
+            "refresh_cluster_on_retry": true,
+            // The next attempt goes elsewhere: there is nothing to wait for. The default is 25 ms.
+            "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.002s" },
+        }),
+    );
+    policy
+}
+
+/// How long an attempt may be silent: until its answer begins, where what the backend seat holds
+/// back has not begun for the router, and then between its parts.
+fn patience(config: &Config) -> Value {
     json!({
-        // The backend seat marks what is worth another attempt; only failures without an answer
-        // are left to Envoy.
-        "retry_on": "connect-failure,refused-stream,reset,retriable-headers",
-        "retriable_headers": [{ "name": RETRY, "present_match": true }],
-        // An upper bound; the gateway seat lowers it for each request (`x-envoy-max-retries`).
-        "num_retries": others,
-        // Asks filter state for the cluster again: the next attempt goes to the next backend.
-        "refresh_cluster_on_retry": true,
-        // The next attempt goes elsewhere: there is nothing to wait for. The default is 25 ms.
-        "retry_back_off": { "base_interval": "0.001s", "max_interval": "0.002s" },
+        "num_retries": 0,
+        "per_try_timeout": duration(config.timeouts.first_byte),
+        "per_try_idle_timeout": duration(config.timeouts.stream_idle),
     })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
-use super::{Options, access_log, extension, local_reply, route, socket_address, wasm};
+use super::{Options, access_log, duration, extension, local_reply, route, socket_address, wasm};
 use crate::config::Config;
 
 /// The listener, plain HTTP: TLS ends in front of it, or is added to what `render` prints.
@@ -51,7 +51,7 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         // A client gets this long to send its headers, so that slow ones cannot pile up.
         "request_headers_timeout": "60s",
         // Ends a stream that has been silent in both directions for so long.
-        "stream_idle_timeout": "600s",
+        "stream_idle_timeout": duration(route::longest_silence(config)),
         // The client's address is the connection's: no header can claim another.
         "use_remote_address": true,
         // Backends are other companies' servers: our clients' addresses are not theirs to know.
@@ -79,6 +79,7 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         "access_log": access_log::access_log(options),
         "local_reply_config": local_reply::local_replies(),
         "http_filters": [
+            wasm::writer_seat(config, options),
             wasm::gateway_seat(config, raw, options),
             extension(
                 "envoy.filters.http.router",

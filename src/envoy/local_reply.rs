@@ -24,6 +24,8 @@ struct Reply {
 enum When {
     /// Those with one of these response flags.
     Flags(&'static [&'static str]),
+    /// Those whose details hold this word.
+    Details(&'static str),
     /// Those with this status.
     Status(u16),
     /// Every other one.
@@ -33,8 +35,38 @@ enum When {
 const SERVER: &str = "server_error";
 const INVALID: &str = "invalid_request_error";
 
-/// The first that fits is taken.
-const REPLIES: [Reply; 13] = [
+/// The first that fits is taken: the time-outs before the failures that Envoy takes them for.
+const REPLIES: [Reply; 17] = [
+    Reply {
+        when: When::Details("connection_timeout"),
+        kind: SERVER,
+        code: "connect_timeout",
+        message: "No connection to a backend was made in time. Try again later; see `timeouts.connect`.",
+    },
+    Reply {
+        when: When::Details("upstream_per_try_timeout"),
+        kind: SERVER,
+        code: "first_byte_timeout",
+        message: "No backend began to answer in time. Try again; see `timeouts.first_byte`.",
+    },
+    Reply {
+        when: When::Details("upstream_max_stream_duration_reached"),
+        kind: SERVER,
+        code: "per_try_timeout",
+        message: "No backend answered in time. Try again; see `timeouts.per_try`.",
+    },
+    Reply {
+        when: When::Details("upstream_per_try_idle_timeout"),
+        kind: SERVER,
+        code: "stream_idle_timeout",
+        message: "The backend was silent for too long. Try again; see `timeouts.stream_idle`.",
+    },
+    Reply {
+        when: When::Details("response_timeout"),
+        kind: SERVER,
+        code: "request_timeout",
+        message: "The request took too long over all its attempts. Try again; see `timeouts.request`.",
+    },
     Reply {
         when: When::Flags(&["UF"]),
         kind: SERVER,
@@ -48,16 +80,10 @@ const REPLIES: [Reply; 13] = [
         message: "The connection to the backend was lost before it answered. Try again.",
     },
     Reply {
-        when: When::Flags(&["UT", "DT"]),
-        kind: SERVER,
-        code: "backend_timeout",
-        message: "No backend began to answer in time. Try again, or allow more time with `per_try_timeout`.",
-    },
-    Reply {
         when: When::Flags(&["SI"]),
         kind: SERVER,
-        code: "stream_idle",
-        message: "Nothing was received for ten minutes, so the gateway ended the request.",
+        code: "idle_timeout",
+        message: "Nothing was received or sent for too long, so the gateway ended the request.",
     },
     Reply {
         when: When::Flags(&["UH", "UO", "NC", "NR"]),
@@ -86,7 +112,7 @@ const REPLIES: [Reply; 13] = [
     Reply {
         when: When::Status(408),
         kind: INVALID,
-        code: "request_timeout",
+        code: "request_incomplete",
         message: "The request did not arrive in time.",
     },
     Reply {
@@ -140,6 +166,7 @@ fn mapper(reply: &Reply) -> Value {
 fn filter(when: &When) -> Value {
     let expression = match when {
         When::Flags(flags) => return json!({ "response_flag_filter": { "flags": flags } }),
+        When::Details(word) => format!("response.code_details.contains('{word}')"),
         When::Status(status) => format!("response.code == {status} && response.code_details != ''"),
         When::Any => "response.code_details != ''".to_owned(),
     };

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Options, any, failover, merge};
+use super::{Options, any, duration, failover, merge};
 use crate::config::Config;
 use crate::exchange::effect::RETRY;
 use crate::failover::Failover;
+use crate::time::Millis;
 
 /// The filter-state key with the name of the backend; `set_property(["spillway.cluster"], …)`.
 const CLUSTER_KEY: &str = "wasm.spillway.cluster";
@@ -23,12 +24,11 @@ const NOT_FOR_BACKENDS: [&str; 6] = [
 /// The route table.
 pub(super) fn routes(config: &Config, options: &Options) -> Value {
     let mut route = json!({
-        // No limit on the whole: a model may stream for many minutes. Attempts are limited by the
-        // pool's `per_try_timeout`, which the gateway seat sets as a header because it differs by
-        // model.
-        "timeout": "0s",
-        // Ends a stream that has been silent in both directions for so long.
-        "idle_timeout": "600s",
+        // `0s`: no limit on the whole, as a model may stream for many minutes. What a model says for
+        // itself, the gateway seat tells the router by headers.
+        "timeout": duration(config.timeouts.request.unwrap_or_default()),
+        // Never before `stream_idle`, which blames the backend and can be retried.
+        "idle_timeout": duration(longest_silence(config)),
         "inline_cluster_specifier_plugin": { "extension": specifier(config) },
     });
     merge(&mut route, failover::policy(config, options));
@@ -59,6 +59,14 @@ fn body_limit(config: &Config, options: &Options) -> u64 {
 fn not_for_backends(failover: Failover) -> Vec<&'static str> {
     let note = (!failover.redirects()).then_some("x-forwarded-proto");
     NOT_FOR_BACKENDS.into_iter().chain(note).collect()
+}
+
+/// How long a request may be silent before Envoy ends it whoever is to blame: longer than any
+/// time-out of a backend, connections included.
+pub(super) fn longest_silence(config: &Config) -> Millis {
+    let connect = config.backends.iter().map(|backend| backend.connect_timeout).max();
+    let silence = config.timeouts.stream_idle.max(Millis::from_secs(600));
+    Millis(silence.0.saturating_add(connect.unwrap_or_default().0).saturating_add(1000))
 }
 
 /// Reads the backend's name from filter state. No header carries it, so no client can forge it.

@@ -20,6 +20,11 @@ pub(super) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> V
     seat("gateway", &plugin, config, options)
 }
 
+/// The writer seat: the listener's filter nearest to the client.
+pub(super) fn writer_seat(config: &Config, options: &Options) -> Value {
+    seat("writer", &json!({ "seat": "writer" }), config, options)
+}
+
 /// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
 pub(super) fn backend_seat(config: &Config, options: &Options) -> Value {

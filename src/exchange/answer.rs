@@ -9,14 +9,15 @@ impl Exchange {
         self.trail.answered(answer.status, world.now);
         let Some(route) = self.route() else { return Vec::new() };
         if answer.status < 400 {
-            let asks = route.model.headroom.then_some(Effect::AskRemaining);
-            let blame = self.blame(Verdict::GOOD, world);
-            let unfollowed = self.pass_unfollowed(answer.status);
-            return blame.into_iter().chain(unfollowed).chain(asks).collect();
+            let mut effects = Vec::new();
+            effects.extend(route.model.headroom.then_some(Effect::AskRemaining));
+            effects.extend(self.pass_unfollowed(answer.status));
+            effects.extend(self.good_so_far(answer, world));
+            return effects;
         }
         let (breaker, retry) = (&route.model.breaker, &route.model.retry);
         if outcome::needs_body(answer.status, retry) {
-            if answer.readable {
+            if answer.has_body && answer.readable {
                 return vec![Effect::HoldAnswer];
             }
             return self.follow(Verdict::FINAL, world);
@@ -32,7 +33,7 @@ impl Exchange {
         self.follow(verdict, world)
     }
 
-    fn follow(&mut self, verdict: Verdict, world: &mut World<'_>) -> Vec<Effect> {
+    pub(super) fn follow(&mut self, verdict: Verdict, world: &mut World<'_>) -> Vec<Effect> {
         let mut effects = Vec::new();
         effects.extend(self.blame(verdict, world));
         if !verdict.elsewhere {

@@ -5,7 +5,7 @@ use super::event::Head;
 use super::{Arrival, Eagerness, Effect, Exchange, Held, Sending, World, redirect};
 use crate::breaker::Cause;
 use crate::client_key::bearer;
-use crate::config::{Model, ModelId};
+use crate::config::ModelId;
 use crate::cookie;
 use crate::gateway::Route;
 use crate::prompt::{Form, NamedModel};
@@ -39,6 +39,7 @@ impl Exchange {
             path: head.path,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
+            has_body: head.has_body,
             passed: 0,
             content_length,
             named: None,
@@ -205,7 +206,7 @@ impl Exchange {
             held,
             sent: 0,
         });
-        effects.extend(time_limit(route.model));
+        effects.extend(self.limit_times(&route));
         let backend = route.model.pool.get(first).and_then(|member| gateway.backend(member));
         effects.extend(backend.map(|backend| Effect::SendTo {
             backend: backend.name.clone(),
@@ -232,15 +233,6 @@ impl Exchange {
     }
 }
 
-/// Limits the next attempt, where the pool does.
-pub(super) fn time_limit(model: &Model) -> Option<Effect> {
-    let value = model.retry.per_try_timeout?.0.to_string().into_bytes();
-    Some(Effect::SetRequestHeader(PER_TRY_TIMEOUT, value))
-}
-
 fn length(header: &[u8]) -> Option<usize> {
     std::str::from_utf8(header).ok()?.trim().parse().ok()
 }
-
-/// Envoy's router reads it, removes it, and gives up an attempt that takes longer.
-const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";

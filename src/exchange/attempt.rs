@@ -14,6 +14,7 @@ use crate::time::Millis;
 impl Exchange {
     pub(super) fn attempt_starts(&mut self, world: &mut World<'_>) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.blame_silence(world).into_iter().collect();
+        self.streaming = None;
         let Some((chosen, first)) = self.starting() else { return effects };
         let gateway = self.gateway.clone();
         let Some(id) = self.sending.as_ref().map(|sending| sending.model) else { return effects };

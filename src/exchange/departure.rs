@@ -32,6 +32,9 @@ impl Exchange {
             }
         }
         effects.push(Effect::Note(Note::Attempts, self.story()));
+        if self.has_first_part() {
+            effects.push(Effect::AwaitPart);
+        }
         effects
     }
 

@@ -6,6 +6,7 @@ use crate::breaker::board::Record;
 use crate::breaker::window::Tally;
 use crate::config::Affinity;
 use crate::reply::Reply;
+use crate::time::Millis;
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,19 @@ pub enum Effect {
     AskRemaining,
     /// Hold the answer until its body is there ([`super::Event::AnswerBody`]).
     HoldAnswer,
+    /// Hold the answer until its first bytes are there ([`super::Event::Opening`]).
+    HoldOpening,
+    /// Hold the answer until its first event has been judged, but no longer than so, and tell of
+    /// every part of it until its end ([`super::Event::StreamPart`]).
+    HoldStream(Millis),
+    /// Go on holding it.
+    HoldOn,
+    /// Add these bytes to the end of the answer's part that is passing.
+    Append(Vec<u8>),
+    /// Let the answer's headers go together with its first part, which is there.
+    AwaitPart,
+    /// Have an empty part of the answer pass through the writer seat, which has something to add.
+    PassEmptyPart,
     /// Have Envoy drop this answer and make the next attempt.
     MarkRetry,
     /// Have Envoy drop this answer and run the request through all filters once more

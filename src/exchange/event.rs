@@ -25,6 +25,29 @@ pub enum Event<'a> {
     AnswerBody(&'a [u8]),
     /// Backend seat: what is left of the backend's limits, after [`super::Effect::AskRemaining`].
     Remains(Remaining),
+    /// Backend seat: the beginning of an answer, after [`super::Effect::HoldOpening`].
+    Opening {
+        /// The first bytes that are there.
+        bytes: &'a [u8],
+        /// Nothing follows.
+        end: bool,
+        /// Whether they can be read: not compressed.
+        readable: bool,
+    },
+    /// Backend seat: more of a stream, after [`super::Effect::HoldStream`].
+    StreamPart {
+        /// What has come since the last part.
+        bytes: &'a [u8],
+        /// Nothing follows.
+        end: bool,
+    },
+    /// Backend seat: the stream was held for as long as it may be.
+    HeldLongEnough,
+    /// Backend seat: the attempt is over, although its answer was not.
+    BrokenOff {
+        /// Nobody has seen anything of the answer.
+        held: bool,
+    },
     /// Gateway seat: the head of the answer that the client gets.
     Leaving {
         /// Its status.
@@ -76,6 +99,10 @@ pub struct Answer {
     pub status: u16,
     /// What it announces; read only where the status is not a success.
     pub announcement: Announcement,
-    /// Whether a body follows that can be read: not compressed.
+    /// Whether it is a stream of events.
+    pub streams: bool,
+    /// Whether a body follows.
+    pub has_body: bool,
+    /// Whether the body can be read: not compressed. Asked only where it is to be read.
     pub readable: bool,
 }

@@ -15,7 +15,6 @@
 //! The router redirects only what it has received whole. A request that may be sent again is
 //! therefore held until its last byte is there ([`Effect::AwaitEnd`]).
 
-use super::arrival::time_limit;
 use super::event::Head;
 use super::{Effect, Exchange};
 use crate::target::Target;
@@ -75,11 +74,11 @@ impl Exchange {
         arrival.passed = 0;
         sending.held.path = None;
         let next = sending.next;
-        let Some(model) = self.route().map(|route| route.model) else { return Vec::new() };
-        let member = next.and_then(|member| model.pool.get(member));
+        let Some(route) = self.route() else { return Vec::new() };
+        let member = next.and_then(|member| route.model.pool.get(member));
         let backend = member.and_then(|member| self.gateway.backend(member));
         let send = backend.map(|to| Effect::SendTo { backend: to.name.clone(), retries: 0 });
-        time_limit(model).into_iter().chain(send).collect()
+        self.limit_times(&route).into_iter().chain(send).collect()
     }
 
     /// The answer's own status, and what brings it back.

@@ -22,6 +22,17 @@ struct End {
     took: Millis,
     /// Envoy was asked to drop the answer and try again.
     dropped: bool,
+    /// What became of an answer that began well.
+    fate: Option<Fate>,
+}
+
+/// What became of an answer that began well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Its events held an error, or its first was none.
+    Error,
+    /// It ended too early.
+    Broken,
 }
 
 impl Trail {
@@ -39,8 +50,23 @@ impl Trail {
 
     /// Marks the last answer as one that the client should not see.
     pub(super) fn drop_answer(&mut self) {
-        if let Some(end) = self.attempts.last_mut().and_then(|attempt| attempt.end.as_mut()) {
+        if let Some(end) = self.last_end() {
             end.dropped = true;
+        }
+    }
+
+    /// Says what became of the last answer. False: it had ended before, by its status or so.
+    pub(super) fn ended_badly(&mut self, fate: Fate) -> bool {
+        let Some(end) = self.last_end() else { return false };
+        let first = end.fate.is_none() && end.status.is_none_or(|status| status < 400);
+        end.fate.get_or_insert(fate);
+        first
+    }
+
+    /// The last answer got lost before anybody saw it.
+    pub(super) fn lose_answer(&mut self) {
+        if let Some(end) = self.last_end() {
+            end.status = None;
         }
     }
 
@@ -80,8 +106,13 @@ impl Trail {
         let one = |attempt: &Attempt| {
             let name = name(attempt.member).unwrap_or("?");
             match attempt.end {
-                Some(End { status: Some(status), took, .. }) => {
-                    format!("{name} {status} {}ms", took.0)
+                Some(End { status: Some(status), took, fate, .. }) => {
+                    let fate = match fate {
+                        None => "",
+                        Some(Fate::Error) => " error",
+                        Some(Fate::Broken) => " broken",
+                    };
+                    format!("{name} {status}{fate} {}ms", took.0)
                 }
                 Some(End { status: None, took, .. }) => format!("{name} failed {}ms", took.0),
                 None => format!("{name} unfinished"),
@@ -93,7 +124,11 @@ impl Trail {
     fn end(&mut self, status: Option<u16>, now: Timestamp) {
         if let Some(attempt) = self.attempts.last_mut() {
             let took = now.since(attempt.started);
-            attempt.end.get_or_insert(End { status, took, dropped: false });
+            attempt.end.get_or_insert(End { status, took, dropped: false, fate: None });
         }
+    }
+
+    fn last_end(&mut self) -> Option<&mut End> {
+        self.attempts.last_mut()?.end.as_mut()
     }
 }

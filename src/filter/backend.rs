@@ -5,37 +5,109 @@ use proxy_wasm::types::Action;
 
 use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Ticket};
+use super::holds::Hold;
 use super::host;
 use crate::announced::Announcement;
 use crate::exchange::event::Answer;
 use crate::exchange::{Event, Passing};
-use crate::pool::headroom::Remaining;
 use crate::reply::Reply;
+use crate::stream;
 
 /// One attempt in the backend seat.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backend {
+    context: u32,
     ticket: Option<Ticket>,
-    /// The answer is held until its body is there.
-    holds_answer: bool,
-    /// Bytes of the answer's body that are there.
-    body: usize,
+    answer: State,
+}
+
+/// Where the answer stands.
+#[derive(Debug)]
+enum State {
+    /// It has not begun.
+    Awaited,
+    /// It passes.
+    Passes,
+    /// It is held until its body is there, of which so many bytes are.
+    Held(usize),
+    /// It is held until its first bytes are there.
+    Opens,
+    /// It is a stream that is read as it comes.
+    Streams {
+        /// Whether it is held back.
+        hold: Hold,
+        /// Bytes that are there and have been read, while it is held back.
+        read: usize,
+    },
+    /// It has ended.
+    Ended,
 }
 
 impl Backend {
+    pub(super) const fn new(context: u32) -> Self {
+        Self { context, ticket: None, answer: State::Awaited }
+    }
+
     fn on(&mut self, event: Event<'_>) -> Option<Next> {
         let ticket = self.ticket?;
         Some(carry_out(ticket, exchanges::on(ticket, event)?))
     }
 
-    fn body_is_there(&mut self) {
-        self.holds_answer = false;
-        let body = host::answer_body(self.body);
+    fn body_is_there(&mut self, size: usize, end: bool) {
+        self.answer = if end { State::Ended } else { State::Passes };
+        let body = host::answer_body(0, size);
         self.on(Event::AnswerBody(&body));
+    }
+
+    /// The first bytes of an answer are there.
+    fn opening(&mut self, size: usize, end: bool) -> Action {
+        let bytes = host::answer_body(0, size.min(OPENING_BYTES));
+        // Asked only where it matters.
+        let readable = bytes.trim_ascii_start().first() == Some(&b'{')
+            || host::answer_header("content-encoding").is_none();
+        if self.on(Event::Opening { bytes: &bytes, end, readable }) == Some(Next::HoldOn) {
+            return Action::Pause;
+        }
+        self.answer = if end { State::Ended } else { State::Passes };
+        Action::Continue
+    }
+
+    /// More of a stream is there: of one that is held back, `size` counts from its beginning.
+    fn stream_part(&mut self, size: usize, end: bool) -> Action {
+        let State::Streams { hold, read } = &mut self.answer else { return Action::Continue };
+        let start = if hold.is_on() { *read } else { 0 };
+        let hold = hold.clone();
+        *read = size;
+        let part = host::answer_body(start, size.saturating_sub(start));
+        if end {
+            self.answer = State::Ended;
+        }
+        match self.on(Event::StreamPart { bytes: &part, end }) {
+            Some(Next::HoldOn) => return Action::Pause,
+            Some(Next::Append(bytes)) => host::append_to_answer(size, &bytes),
+            _ => {}
+        }
+        hold.release();
+        Action::Continue
     }
 }
 
-impl Context for Backend {}
+impl Context for Backend {
+    /// Called when the attempt is over, however that came.
+    fn on_done(&mut self) -> bool {
+        let held = match &self.answer {
+            State::Streams { hold, .. } => hold.release(),
+            State::Held(_) | State::Opens => true,
+            _ => false,
+        };
+        // Where it is the client that has left, the exchange is closed already.
+        if !matches!(self.answer, State::Awaited | State::Ended) {
+            self.answer = State::Ended;
+            self.on(Event::BrokenOff { held });
+        }
+        true
+    }
+}
 
 impl HttpContext for Backend {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
@@ -59,8 +131,8 @@ impl HttpContext for Backend {
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let status = host::answer_status();
+        let mut answer = Answer { status, has_body: !end_of_stream, ..Answer::default() };
         // Most answers are a success, and a success announces nothing: four host calls saved.
-        let mut answer = Answer { status, ..Answer::default() };
         if status >= 400 {
             answer.announcement = Announcement {
                 retry_after_ms: host::answer_header("retry-after-ms"),
@@ -68,35 +140,58 @@ impl HttpContext for Backend {
                 reset_requests: host::answer_header("x-ratelimit-reset-requests"),
                 reset_tokens: host::answer_header("x-ratelimit-reset-tokens"),
             };
-            answer.readable = !end_of_stream && host::answer_header("content-encoding").is_none();
+        } else {
+            let content_type = host::answer_header("content-type");
+            answer.streams = content_type.is_some_and(|kind| stream::is_event_stream(&kind));
         }
+        answer.readable = answer.has_body
+            && (status >= 400 || answer.streams)
+            && host::answer_header("content-encoding").is_none();
         let next = self.on(Event::Answered(answer));
-        if next == Some(Next::AskRemaining) {
-            self.on(Event::Remains(Remaining {
-                tokens: host::answer_header("x-ratelimit-remaining-tokens"),
-                requests: host::answer_header("x-ratelimit-remaining-requests"),
-                token_limit: host::answer_header("x-ratelimit-limit-tokens"),
-                request_limit: host::answer_header("x-ratelimit-limit-requests"),
-            }));
+        self.answer = match (next, self.ticket) {
+            (Some(Next::HoldAnswer), _) => State::Held(0),
+            (Some(Next::HoldOpening), _) => State::Opens,
+            (Some(Next::HoldStream(time)), Some(ticket)) => {
+                State::Streams { hold: Hold::start(self.context, ticket, time), read: 0 }
+            }
+            _ if end_of_stream => State::Ended,
+            _ => State::Passes,
+        };
+        match self.answer {
+            State::Held(_) | State::Opens | State::Streams { .. } => Action::Pause,
+            _ => Action::Continue,
         }
-        self.holds_answer = next == Some(Next::HoldAnswer);
-        if self.holds_answer { Action::Pause } else { Action::Continue }
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.holds_answer {
-            self.body = size;
-            if !end_of_stream && size < MOST_ERROR_BYTES {
+        match &mut self.answer {
+            State::Streams { .. } => return self.stream_part(size, end_of_stream),
+            State::Opens => return self.opening(size, end_of_stream),
+            State::Held(there) if !end_of_stream && size < MOST_ERROR_BYTES => {
+                *there = size;
                 return Action::Pause;
             }
-            self.body_is_there();
+            State::Held(_) => self.body_is_there(size, end_of_stream),
+            _ if end_of_stream => self.answer = State::Ended,
+            _ => {}
         }
         Action::Continue
     }
 
+    /// A body that trailers follow never says that it has ended.
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        if self.holds_answer {
-            self.body_is_there();
+        match self.answer {
+            State::Held(there) => self.body_is_there(there, true),
+            State::Streams { ref hold, .. } => {
+                hold.release();
+                self.answer = State::Ended;
+                self.on(Event::StreamPart { bytes: &[], end: true });
+            }
+            State::Opens => {
+                self.answer = State::Ended;
+                self.on(Event::Opening { bytes: &[], end: true, readable: true });
+            }
+            _ => self.answer = State::Ended,
         }
         Action::Continue
     }
@@ -104,3 +199,6 @@ impl HttpContext for Backend {
 
 /// No error that has to be read is longer.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
+
+/// What is looked at of an answer's beginning: more than the space before it.
+const OPENING_BYTES: usize = 1024;

@@ -1,28 +1,38 @@
 //! Carrying out what an exchange wants done.
 
-use super::exchanges::Ticket;
+use super::exchanges::{self, Ticket};
 use super::host;
 use crate::affinity;
 use crate::config::SecureCookie;
-use crate::exchange::Effect;
 use crate::exchange::effect::{Note, RETRY};
 use crate::exchange::redirect::FOLLOWED;
+use crate::exchange::{Effect, Event};
+use crate::pool::headroom::Remaining;
+use crate::time::Millis;
 
 /// What the callback does after the effects: most go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     /// Let the request or the answer go on.
     GoOn,
     /// The exchange wants to know what the head says about the body.
     AskBody,
-    /// The exchange wants to know what is left of the backend's limits.
-    AskRemaining,
     /// Hold the request until its body is there.
     AwaitBody,
     /// Hold the request until all of it is there.
     AwaitEnd,
     /// Hold the answer until its body is there.
     HoldAnswer,
+    /// Hold the answer until its first bytes are there.
+    HoldOpening,
+    /// Hold the answer until its first event is there, and read on from then.
+    HoldStream(Millis),
+    /// Hold the answer still.
+    HoldOn,
+    /// Hold the answer's headers until its first part, which follows at once.
+    AwaitPart,
+    /// Let the answer go on with these bytes after what is there.
+    Append(Vec<u8>),
     /// The client has its answer; nothing goes on.
     Replied,
 }
@@ -36,6 +46,12 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::AwaitBody => next = Next::AwaitBody,
             Effect::AwaitEnd => next = Next::AwaitEnd,
             Effect::HoldAnswer => next = Next::HoldAnswer,
+            Effect::HoldOpening => next = Next::HoldOpening,
+            Effect::HoldStream(time) => next = Next::HoldStream(time),
+            Effect::HoldOn => next = Next::HoldOn,
+            Effect::Append(bytes) => next = Next::Append(bytes),
+            Effect::AwaitPart => next = Next::AwaitPart,
+            Effect::PassEmptyPart => exchanges::resume_answer(ticket),
             Effect::Reply(reply) => {
                 host::put(ATTEMPTS, reply.reason.as_bytes());
                 host::reply(&reply);
@@ -59,7 +75,15 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                     host::record(&record);
                 }
             }
-            Effect::AskRemaining => next = Next::AskRemaining,
+            Effect::AskRemaining => {
+                let remaining = Remaining {
+                    tokens: host::answer_header("x-ratelimit-remaining-tokens"),
+                    requests: host::answer_header("x-ratelimit-remaining-requests"),
+                    token_limit: host::answer_header("x-ratelimit-limit-tokens"),
+                    request_limit: host::answer_header("x-ratelimit-limit-requests"),
+                };
+                exchanges::on(ticket, Event::Remains(remaining));
+            }
             Effect::ReplaceAnswer(reply) => {
                 host::reply(&reply);
                 next = Next::Replied;

@@ -35,10 +35,18 @@ struct Exchanges {
     /// When this VM issued its first ticket, in nanoseconds where the clock has them.
     vm: Option<u64>,
     serial: u32,
-    slots: Vec<Option<(u32, Rc<Desk>, Exchange)>>,
+    slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     /// The request that Envoy is about to bring back.
     redirected: Option<Ticket>,
+}
+
+struct Slot {
+    serial: u32,
+    /// The gateway seat's context.
+    context: u32,
+    desk: Rc<Desk>,
+    exchange: Exchange,
 }
 
 thread_local! {
@@ -53,15 +61,15 @@ impl Desk {
 }
 
 /// Takes a new request in.
-pub(super) fn open(desk: &Rc<Desk>) -> Ticket {
+pub(super) fn open(desk: &Rc<Desk>, context: u32) -> Ticket {
     let exchange = Exchange::new(desk.gateway.clone());
-    EXCHANGES.with_borrow_mut(|all| all.open(desk.clone(), exchange))
+    EXCHANGES.with_borrow_mut(|all| all.open(desk.clone(), exchange, context))
 }
 
 /// Tells a request what happened. `None`: it is not known in this VM.
 pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
     EXCHANGES.with_borrow_mut(|all| {
-        let (desk, exchange) = all.find(ticket)?;
+        let Slot { desk, exchange, .. } = all.find(ticket)?;
         let mut pools = desk.pools.try_borrow_mut().ok()?;
         let shared = Shared { board: &host::board, record: &host::record, draw: &host::draw };
         let mut world = World::new(host::now(), &mut pools, &shared);
@@ -71,23 +79,36 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
 
 /// Lets bytes of a request's body pass.
 pub(super) fn pass(ticket: Ticket, passing: Passing) -> Option<Effect> {
-    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.1.pass(passing))
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.exchange.pass(passing))
+}
+
+/// What is added to an answer that its backend has broken off.
+pub(super) fn last_words(ticket: Ticket) -> Option<Vec<u8>> {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.exchange.last_words())
+}
+
+/// Has the client's answer go on behind the gateway seat.
+pub(super) fn resume_answer(ticket: Ticket) {
+    let context = EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.context));
+    if let Some(context) = context {
+        host::resume_answer_of(context);
+    }
 }
 
 /// The attempts of a request so far, for the access log.
 pub(super) fn attempts_text(ticket: Ticket) -> Option<String> {
-    EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.1.attempts_text()))
+    EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.exchange.attempts_text()))
 }
 
 /// Whether Envoy was asked to bring this request back: then it is not over with its stream.
 pub(super) fn comes_back(ticket: Ticket) -> bool {
-    EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_some_and(|(_, e)| e.comes_back()))
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_some_and(|slot| slot.exchange.comes_back()))
 }
 
 /// Lets go of a request that is over; not of one that Envoy was asked to bring back.
 pub(super) fn close(ticket: Ticket) {
     EXCHANGES.with_borrow_mut(|all| match all.find(ticket) {
-        Some((_, exchange)) if exchange.comes_back() => {
+        Some(slot) if slot.exchange.comes_back() => {
             if let Some(lost) = all.redirected.replace(ticket) {
                 all.close(lost);
             }
@@ -104,17 +125,26 @@ pub(super) fn take_redirected() -> Option<Ticket> {
     EXCHANGES.with_borrow_mut(|all| all.redirected.take())
 }
 
+/// The request has come back, to the gateway seat of this context.
+pub(super) fn take_over(ticket: Ticket, context: u32) {
+    EXCHANGES.with_borrow_mut(|all| {
+        if let Some(slot) = all.find(ticket) {
+            slot.context = context;
+        }
+    });
+}
+
 /// Lets go of a request that was to come back and will not.
 pub(super) fn forget(ticket: Ticket) {
     EXCHANGES.with_borrow_mut(|all| all.close(ticket));
 }
 
 impl Exchanges {
-    fn open(&mut self, desk: Rc<Desk>, exchange: Exchange) -> Ticket {
+    fn open(&mut self, desk: Rc<Desk>, exchange: Exchange, context: u32) -> Ticket {
         let vm = *self.vm.get_or_insert_with(|| host::now().0);
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
-        let entry = Some((serial, desk, exchange));
+        let entry = Some(Slot { serial, context, desk, exchange });
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -128,14 +158,12 @@ impl Exchanges {
         Ticket { vm, slot, serial }
     }
 
-    fn find(&mut self, ticket: Ticket) -> Option<(&Rc<Desk>, &mut Exchange)> {
+    fn find(&mut self, ticket: Ticket) -> Option<&mut Slot> {
         if self.vm != Some(ticket.vm) {
             return None;
         }
-        match self.slots.get_mut(ticket.slot as usize)? {
-            Some((serial, desk, exchange)) if *serial == ticket.serial => Some((desk, exchange)),
-            _ => None,
-        }
+        let slot = self.slots.get_mut(ticket.slot as usize)?.as_mut();
+        slot.filter(|slot| slot.serial == ticket.serial)
     }
 
     fn close(&mut self, ticket: Ticket) {

@@ -15,6 +15,7 @@ use crate::exchange::{Event, Passing};
 #[derive(Debug)]
 pub(super) struct Gateway {
     desk: Rc<Desk>,
+    context: u32,
     ticket: Ticket,
     /// What the request is held for.
     awaits: Awaits,
@@ -36,9 +37,9 @@ enum Awaits {
 }
 
 impl Gateway {
-    pub(super) fn new(desk: Rc<Desk>) -> Self {
-        let ticket = exchanges::open(&desk);
-        Self { desk, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
+    pub(super) fn new(desk: Rc<Desk>, context: u32) -> Self {
+        let ticket = exchanges::open(&desk, context);
+        Self { desk, context, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
     }
 
     /// Whether this is a request that Envoy brings back; then its exchange is taken over.
@@ -48,6 +49,7 @@ impl Gateway {
         let Some(redirected) = exchanges::take_redirected() else { return false };
         if found == Some(redirected) {
             exchanges::close(std::mem::replace(&mut self.ticket, redirected));
+            exchanges::take_over(redirected, self.context);
             return true;
         }
         let effects = exchanges::on(redirected, Event::Ended).unwrap_or_default();
@@ -63,8 +65,8 @@ impl Gateway {
 
     fn act(&mut self, next: Next) -> Action {
         match next {
-            Next::GoOn | Next::HoldAnswer | Next::AskRemaining => Action::Continue,
-            Next::Replied => Action::Pause,
+            // The part follows at once.
+            Next::Replied | Next::AwaitPart => Action::Pause,
             Next::AwaitBody => {
                 self.awaits = Awaits::Body;
                 Action::Pause
@@ -78,6 +80,8 @@ impl Gateway {
                 let next = self.on(Event::BodyAhead { content_type });
                 self.act(next)
             }
+            // The rest is about answers, and the backend seat's.
+            _ => Action::Continue,
         }
     }
 

@@ -6,7 +6,7 @@
 //! without the request failing visibly.
 
 use std::ops::Range;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
@@ -16,7 +16,7 @@ use crate::breaker::board::{Board, Record};
 use crate::breaker::window::{Tally, Window};
 use crate::config::BreakerRule;
 use crate::reply::Reply;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// What the time is.
 pub(super) fn now() -> Timestamp {
@@ -65,9 +65,9 @@ pub(super) fn request_body(length: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::HttpRequestBody, 0, length).ok().flatten().unwrap_or_default()
 }
 
-/// The first `length` bytes of the answer's body that are there.
-pub(super) fn answer_body(length: usize) -> Vec<u8> {
-    hostcalls::get_buffer(BufferType::HttpResponseBody, 0, length)
+/// So many bytes of the answer's body from `start` on, as far as they are there.
+pub(super) fn answer_body(start: usize, length: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpResponseBody, start, length)
         .ok()
         .flatten()
         .unwrap_or_default()
@@ -81,6 +81,28 @@ pub(super) fn replace_request_body(place: Range<usize>, with: &[u8]) {
     let mut front = if place.start == 0 { Vec::new() } else { request_body(place.start) };
     front.extend_from_slice(with);
     let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, place.end, &front);
+}
+
+/// Adds bytes after the `length` bytes of the answer's body that are there.
+pub(super) fn append_to_answer(length: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, length, 0, bytes);
+}
+
+/// Has the answer go on from the seat whose callback runs, once the callback is over.
+pub(super) fn resume_answer() {
+    let _ = hostcalls::resume_http_response();
+}
+
+/// The same from another context, if it still is there.
+pub(super) fn resume_answer_of(context: u32) {
+    if hostcalls::set_effective_context(context).is_ok() {
+        resume_answer();
+    }
+}
+
+/// Has the timer fire after each such span, on this worker; nothing: never.
+pub(super) fn set_timer(period: Millis) {
+    let _ = hostcalls::set_tick_period(Duration::from_millis(period.0));
 }
 
 /// Answers the client; the request goes nowhere.

@@ -10,7 +10,8 @@ use super::backend::Backend;
 use super::effects::LASTING;
 use super::exchanges::Desk;
 use super::gateway::Gateway;
-use super::host;
+use super::writer::Writer;
+use super::{holds, host};
 use crate::config::{Problem, check};
 use crate::failover::Failover;
 use crate::gateway;
@@ -25,6 +26,8 @@ pub(super) enum Root {
     Gateway(Rc<Desk>),
     /// Upstream: knows nothing but what the gateway seat tells.
     Backend,
+    /// Downstream, nearest to the client.
+    Writer,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +40,7 @@ enum Plugin {
         failover: Failover,
     },
     Backend,
+    Writer,
 }
 
 impl Root {
@@ -49,7 +53,11 @@ impl Root {
                 hint,
             )]
         })?;
-        let Plugin::Gateway { config, failover } = plugin else { return Ok(Self::Backend) };
+        let (config, failover) = match plugin {
+            Plugin::Gateway { config, failover } => (config, failover),
+            Plugin::Backend => return Ok(Self::Backend),
+            Plugin::Writer => return Ok(Self::Writer),
+        };
         let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
         host::lay_out(gateway.counted());
         if failover.redirects() {
@@ -77,10 +85,15 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn on_tick(&mut self) {
+        holds::tick();
+    }
+
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         match self {
-            Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone()))),
-            Self::Backend => Some(Box::new(Backend::default())),
+            Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone(), context))),
+            Self::Writer => Some(Box::new(Writer)),
+            Self::Backend => Some(Box::new(Backend::new(context))),
             Self::Unconfigured => None,
         }
     }

@@ -84,8 +84,13 @@ impl Passage {
         now: Timestamp,
     ) -> Next {
         let ending = Ending { status, reason: None, announcement: announcement.clone() };
-        let answer = Answer { status, announcement, readable: false };
-        let told = self.on(Event::Answered(answer), host, now);
+        let answer = Answer { status, announcement, has_body: true, ..Answer::default() };
+        let mut told = self.on(Event::Answered(answer), host, now);
+        if told.holds_opening {
+            // What a region answers well, is JSON.
+            let opening = Event::Opening { bytes: b"{}", end: true, readable: true };
+            told.marked |= self.on(opening, host, now).marked;
+        }
         if told.asks_remaining {
             self.on(Event::Remains(remaining()), host, now);
         }
@@ -126,6 +131,7 @@ impl Passage {
                 Effect::Reply(reply) | Effect::ReplaceAnswer(reply) => told.reply = Some(reply),
                 Effect::MarkRetry => told.marked = true,
                 Effect::AskRemaining => told.asks_remaining = true,
+                Effect::HoldOpening => told.holds_opening = true,
                 // Headers, cookies and notes: they lead nowhere else.
                 _ => {}
             }
@@ -140,6 +146,7 @@ struct Told {
     reply: Option<Reply>,
     marked: bool,
     asks_remaining: bool,
+    holds_opening: bool,
 }
 
 impl Ending {

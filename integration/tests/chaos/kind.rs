@@ -100,7 +100,7 @@ impl Kind {
 }
 
 /// Whether the gateway looks at how a 200 event stream begins before it lets the client see it.
-const STREAMS_THAT_BEGIN_BADLY_FAIL_OVER: bool = false;
+const STREAMS_THAT_BEGIN_BADLY_FAIL_OVER: bool = true;
 
 /// In seconds: what some throttled deployments announce. `max_trip` caps it.
 pub(crate) const A_DAY: u64 = 86_400;

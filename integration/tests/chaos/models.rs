@@ -77,7 +77,7 @@ pub(crate) const CLIENT_KEY_VARIABLE: &str = "CHAOS_CLIENT_KEY";
 /// longer than a healthy backend takes on a machine that does something else besides.
 const RULES: &str = "
 circuit_breaker: { failures: 3, interval: 1s, trip: 100ms, max_trip: 500ms, ramp: 100ms }
-retry: { per_try_timeout: 2s }
+timeouts: { first_byte: 2s }
 clients: [{ name: chaos, key: \"${CHAOS_CLIENT_KEY}\" }]
 ";
 

@@ -107,7 +107,7 @@ async fn behaviour_07_every_failure_that_is_retried_by_default() {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
     let config = format!(
         "circuit_breaker: {{ failures: 1000, trip: 10ms, max_trip: 10ms }}
-retry: {{ per_try_timeout: 300ms }}{PAIR}"
+timeouts: {{ first_byte: 300ms }}{PAIR}"
     );
     let gateway = Gateway::start(&config, [&eastus, &westus]).await;
     let mut faults: Vec<Fault> = [401, 403, 408, 429, 500, 502, 503, 504].map(Fault::status).into();

@@ -13,6 +13,7 @@
 mod admission;
 mod affinity;
 mod breaker;
+mod broken_streams;
 mod command;
 mod failover;
 mod odd_requests;
@@ -24,6 +25,7 @@ mod routing;
 mod secrets;
 mod started;
 mod streaming;
+mod timeouts;
 mod tls;
 mod too_long;
 mod trap;

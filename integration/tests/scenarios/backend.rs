@@ -87,7 +87,19 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
         state.received.lock().expect("the requests").push(received.clone());
         let next = state.script.lock().expect("the script").pop_front();
         match next.unwrap_or_else(|| healthy(&state.name, &received).into()) {
-            Reaction::Answer(answer) => reply(&mut stream, &answer).await?,
+            Reaction::Answer(answer) => reply(&mut stream, &answer, true).await?,
+            Reaction::Breaks(answer) => {
+                reply(&mut stream, &answer, false).await?;
+                return None;
+            }
+            Reaction::Stalls(answer) => {
+                reply(&mut stream, &answer, false).await?;
+                std::future::pending::<()>().await;
+            }
+            Reaction::Late(answer, late) => {
+                tokio::time::sleep(late).await;
+                reply(&mut stream, &answer, true).await?;
+            }
             Reaction::HangUp => return None,
             Reaction::Silence => std::future::pending().await,
         }
@@ -119,7 +131,8 @@ async fn receive(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<Received>
     Some(Received { method, path, headers, body })
 }
 
-async fn reply(stream: &mut TcpStream, answer: &Answer) -> Option<()> {
+/// Answers; not `whole`: as if more were to follow.
+async fn reply(stream: &mut TcpStream, answer: &Answer, whole: bool) -> Option<()> {
     let mut head = format!("HTTP/1.1 {} Told\r\n", answer.status).into_bytes();
     for (name, value) in &answer.headers.0 {
         head.extend(name.as_bytes());
@@ -127,7 +140,7 @@ async fn reply(stream: &mut TcpStream, answer: &Answer) -> Option<()> {
         head.extend(value);
         head.extend(b"\r\n");
     }
-    let length = answer.body.len();
+    let length = answer.body.len() + if whole { 0 } else { 1000 };
     head.extend(format!("content-length: {length}\r\n\r\n").bytes());
     stream.write_all(&head).await.ok()?;
     for part in answer.parts() {

@@ -93,7 +93,8 @@ impl Stage for OnEnvoy {
             }
         }
         let headers = Headers(answer.headers);
-        Answer { status: answer.status, headers, body: answer.body, cuts: Vec::new() }
+        let (status, body, broken) = (answer.status, answer.body, answer.broken);
+        Answer { status, headers, body, cuts: Vec::new(), broken }
     }
 
     fn received(&self, backend: &str) -> Vec<Received> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use spillway::failover::Failover;
 
 use super::backend::with_status;
+use super::patience::Patience;
 use super::router::RETRY;
 use super::{Action, Callback, Envoy, Seat, Seats, Stream};
 use crate::http::{Answer, Headers, Reaction};
@@ -13,6 +14,8 @@ use crate::http::{Answer, Headers, Reaction};
 pub(super) enum End {
     /// With an answer that goes on to the client.
     Answer(Answer),
+    /// With the beginning of one; the backend seat's context has yet to be closed.
+    Broken(Answer, u32),
     /// With an answer that asks for another attempt, if there may be one.
     Retriable(Answer),
     /// Without an answer; the status that Envoy would give the client.
@@ -24,7 +27,7 @@ pub(super) struct Kept {
     pub(super) headers: Headers,
     pub(super) parts: Vec<Vec<u8>>,
     pub(super) has_trailers: bool,
-    pub(super) timeout: Option<Duration>,
+    pub(super) patience: Patience,
 }
 
 impl<S: Seats> Envoy<S> {
@@ -35,7 +38,10 @@ impl<S: Seats> Envoy<S> {
             Some(reply) => End::Answer(Answer { headers: with_status(&reply), ..reply }),
             None => self.come_back(context, at, kept, body, stream),
         };
-        self.workers[self.worker].close(context);
+        if !matches!(end, End::Broken(..)) {
+            self.workers[self.worker].close(context, stream);
+        }
+        stream.answer = None;
         end
     }
 
@@ -91,44 +97,91 @@ impl<S: Seats> Envoy<S> {
         match backend.receive(&kept.headers, body) {
             Reaction::HangUp => End::Silence(503),
             Reaction::Silence => {
-                let timeout = kept.timeout.expect("an attempt without a time limit never ends");
-                self.clock.set(self.clock.get() + timeout);
+                self.pass_time(kept.patience.until_first_byte(self.clock.get()));
                 End::Silence(504)
             }
-            Reaction::Answer(answer) => self.hear(context, &answer, stream),
+            Reaction::Late(answer, late) => {
+                let patience = kept.patience.until_first_byte(self.clock.get());
+                self.pass_time(late.min(patience));
+                if late >= patience {
+                    return End::Silence(504);
+                }
+                self.hear(context, &answer, After::End, kept, stream)
+            }
+            Reaction::Answer(answer) => self.hear(context, &answer, After::End, kept, stream),
+            Reaction::Breaks(answer) => self.hear(context, &answer, After::Break, kept, stream),
+            Reaction::Stalls(answer) => self.hear(context, &answer, After::Silence, kept, stream),
         }
     }
 
+    fn pass_time(&self, span: Duration) {
+        self.clock.set(self.clock.get() + span);
+    }
+
     /// The answer runs through the cluster's filters, back to the router.
-    fn hear(&mut self, context: u32, answer: &Answer, stream: &mut Stream) -> End {
+    fn hear(
+        &mut self,
+        context: u32,
+        answer: &Answer,
+        after: After,
+        kept: &Kept,
+        stream: &mut Stream,
+    ) -> End {
         let failover = self.failover;
         let seats = &mut self.workers[self.worker];
         let parts = answer.parts();
+        let ends = after == After::End;
         stream.answer = Some(with_status(answer));
-        let callback = Callback::AnswerHeaders { end: parts.is_empty() };
+        stream.answer_resumed = false;
+        let callback = Callback::AnswerHeaders { end: parts.is_empty() && ends };
         let mut held = seats.on(context, callback, stream) == Action::Pause;
         let was_held = held;
-        let mut body = Vec::new();
+        let (mut passed, mut there) = (Vec::new(), Vec::new());
         for (number, part) in parts.iter().enumerate() {
             if !held && (is_retriable(stream) || is_followed(failover, stream)) {
                 break;
             }
-            body.extend_from_slice(part);
-            let there = if held { body.clone() } else { part.clone() };
-            let callback =
-                Callback::AnswerBody { size: there.len(), end: number + 1 == parts.len() };
-            stream.answer_body = Some(there);
+            there.extend_from_slice(part);
+            let end = number + 1 == parts.len() && ends;
+            let callback = Callback::AnswerBody { size: there.len(), end };
+            stream.answer_body = Some(std::mem::take(&mut there));
             held = seats.on(context, callback, stream) == Action::Pause;
-            stream.answer_body = None;
+            there = stream.answer_body.take().unwrap_or_default();
+            if !held {
+                passed.append(&mut there);
+            }
         }
-        assert!(!held, "the answer is held for ever");
+        if held && after == After::Silence {
+            let timer = seats.timer().expect("an answer is held without a timer");
+            let patience = kept.patience.until_first_byte(self.clock.get());
+            self.clock.set(self.clock.get() + timer.min(patience));
+            if timer < patience {
+                seats.tick(stream);
+                held = !std::mem::take(&mut stream.answer_resumed);
+                assert!(!held, "the timer fires and lets nothing go");
+                passed.append(&mut there);
+            }
+        }
+        assert!(!held || !ends, "the answer is held for ever");
+        if held {
+            return End::Silence(if after == After::Break { 503 } else { 504 });
+        }
         let survives =
             !was_held || failover.replaces_held_answers() || !is_followed(failover, stream);
         assert!(survives, "Envoy does not survive the redirect of an answer that was held");
         let retriable = is_retriable(stream);
         let headers = stream.answer.take().unwrap_or_default();
-        let heard = Answer { status: answer.status, headers, body, cuts: answer.cuts.clone() };
-        if retriable { End::Retriable(heard) } else { End::Answer(heard) }
+        let cuts = answer.cuts.clone();
+        let heard = Answer { status: answer.status, headers, body: passed, cuts, broken: !ends };
+        match after {
+            _ if retriable => End::Retriable(heard),
+            After::End => End::Answer(heard),
+            After::Break => End::Broken(heard, context),
+            After::Silence => {
+                self.pass_time(kept.patience.until_next_byte(self.clock.get()));
+                End::Broken(heard, context)
+            }
+        }
     }
 }
 
@@ -136,6 +189,14 @@ fn is_followed(failover: Failover, stream: &Stream) -> bool {
     let Some(headers) = &stream.answer else { return false };
     let redirect = headers.text(":status").as_deref() == Some("307");
     failover.redirects() && redirect && headers.get("location").is_some()
+}
+
+/// What follows the bytes that a backend sends.
+#[derive(Clone, Copy, PartialEq)]
+enum After {
+    End,
+    Break,
+    Silence,
 }
 
 fn is_retriable(stream: &Stream) -> bool {

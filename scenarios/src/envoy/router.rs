@@ -1,11 +1,24 @@
 //! A request's way: the gateway seat, the router with its retries, and the way back.
 
-use std::time::Duration;
-
 use super::attempt::{End, Kept};
 use super::backend::with_status;
 use super::{Action, Callback, Envoy, Seat, Seats, Stream};
 use crate::http::{Answer, Headers, Request};
+
+/// What the router has for the client.
+struct Routed {
+    answer: Answer,
+    /// The backend seat's stream whose backend was lost in the middle of the answer.
+    lost: Option<u32>,
+    /// The request's next run, where the router follows the answer.
+    again: Option<Run>,
+}
+
+impl Routed {
+    const fn with(answer: Answer) -> Self {
+        Self { answer, lost: None, again: None }
+    }
+}
 
 impl<S: Seats> Envoy<S> {
     /// Takes a client's request to its answer.
@@ -14,19 +27,23 @@ impl<S: Seats> Envoy<S> {
         let mut run = Run::first(request);
         let most = self.backends.len();
         for _ in 0..most {
+            let writer = self.workers[self.worker].open(Seat::Writer);
             let gateway = self.workers[self.worker].open(Seat::Gateway);
             self.gateway_seat(gateway, &run, &mut stream);
-            let (answer, again) = match stream.reply.take() {
-                Some(reply) => (Answer { headers: with_status(&reply), ..reply }, None),
+            let mut routed = match stream.reply.take() {
+                Some(reply) => Routed::with(Answer { headers: with_status(&reply), ..reply }),
                 None => self.route(&run, &mut stream),
             };
-            let over = again.is_none();
-            let answer = if over { self.leave(gateway, answer, &mut stream) } else { answer };
+            if routed.again.is_none() {
+                let seats = (gateway, writer);
+                routed.answer = self.leave(seats, routed.answer, routed.lost, &mut stream);
+            }
             self.workers[self.worker].on(gateway, Callback::Log, &mut stream);
-            self.workers[self.worker].close(gateway);
-            let Some(again) = again else {
+            self.workers[self.worker].close(gateway, &mut stream);
+            self.workers[self.worker].close(writer, &mut stream);
+            let Some(again) = routed.again else {
                 self.notes = stream.filter_state.into_iter().collect();
-                return answer;
+                return routed.answer;
             };
             run = again;
             stream = stream.redirected();
@@ -69,14 +86,14 @@ impl<S: Seats> Envoy<S> {
     }
 
     /// The last attempt's answer, and the request's next run where the router follows it.
-    fn route(&mut self, run: &Run, stream: &mut Stream) -> (Answer, Option<Run>) {
+    fn route(&mut self, run: &Run, stream: &mut Stream) -> Routed {
         // The first choice of a cluster was made before any filter ran, in an empty state.
         assert!(stream.route_cleared, "the route was not chosen again");
         let mut headers = stream.request.take().unwrap_or_default();
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         let retries: u64 = number(headers.text(MAX_RETRIES)).expect("the retries are limited");
-        let timeout = number(headers.text(PER_TRY_TIMEOUT)).map(Duration::from_millis);
-        for name in [&[MAX_RETRIES, PER_TRY_TIMEOUT][..], &REMOVED].concat() {
+        let patience = self.patience.begin(&mut headers, self.clock.get());
+        for name in [&[MAX_RETRIES][..], &REMOVED].concat() {
             headers.remove(name);
         }
         if self.failover.redirects() {
@@ -88,7 +105,7 @@ impl<S: Seats> Envoy<S> {
             headers,
             parts: run.parts.iter().filter(|part| !part.is_empty()).cloned().collect(),
             has_trailers: run.trailers,
-            timeout,
+            patience,
         };
         let mut left = retries;
         loop {
@@ -96,44 +113,73 @@ impl<S: Seats> Envoy<S> {
             let at = self.backends.iter().position(|backend| backend.name == name);
             let at = at.unwrap_or_else(|| panic!("no cluster is called {name}"));
             match self.attempt(at, &mut kept, stream) {
-                End::Retriable(_) | End::Silence(_) if left > 0 => left -= 1,
+                End::Retriable(_) | End::Silence(_) if left > 0 && !self.is_over(&kept) => {
+                    left -= 1;
+                }
                 End::Answer(answer) | End::Retriable(answer) => {
                     let again = self.follow(&answer, &kept.headers, run);
-                    return (answer, again);
+                    return Routed { again, ..Routed::with(answer) };
                 }
-                End::Silence(status) => return (local_reply(status), None),
+                End::Broken(answer, context) => {
+                    return Routed { lost: Some(context), ..Routed::with(answer) };
+                }
+                End::Silence(status) => return Routed::with(local_reply(status)),
             }
         }
     }
 
-    /// The answer's way through the listener's filters to the client.
-    fn leave(&mut self, gateway: u32, answer: Answer, stream: &mut Stream) -> Answer {
+    /// Whether the deadline of the request has passed.
+    fn is_over(&self, kept: &Kept) -> bool {
+        kept.patience.deadline.is_some_and(|deadline| self.clock.get() >= deadline)
+    }
+
+    /// The answer's way through the listener's filters to the client. `lost`: the backend seat's
+    /// context, whose backend has broken off the answer.
+    fn leave(
+        &mut self,
+        (gateway, writer): (u32, u32),
+        answer: Answer,
+        lost: Option<u32>,
+        stream: &mut Stream,
+    ) -> Answer {
         let seats = &mut self.workers[self.worker];
         stream.request = None;
-        let Answer { mut headers, body, cuts, .. } = answer;
+        let Answer { mut headers, body, cuts, broken, .. } = answer;
         headers.remove(RETRY);
         stream.answer = Some(headers);
-        let end = body.is_empty();
+        let end = body.is_empty() && !broken;
         let action = seats.on(gateway, Callback::AnswerHeaders { end }, stream);
         if let Some(reply) = stream.reply.take() {
             // It goes to the client as it is, past every filter.
             return reply;
         }
-        assert_eq!(action, Action::Continue, "the gateway seat never holds an answer");
+        let paired = action == Action::Pause;
+        assert!(!paired || !body.is_empty(), "the gateway seat holds an answer for ever");
         let mut headers = stream.answer.take().unwrap_or_default();
         let mut passed = Vec::new();
         let answer = Answer { body, cuts, ..Answer::default() };
         let parts = answer.parts();
         for (number, part) in parts.iter().enumerate() {
-            let callback =
-                Callback::AnswerBody { size: part.len(), end: number + 1 == parts.len() };
+            let callback = Callback::AnswerBody {
+                size: part.len(),
+                end: number + 1 == parts.len() && !broken,
+            };
             stream.answer_body = Some(part.clone());
             assert_eq!(seats.on(gateway, callback, stream), Action::Continue);
+            assert_eq!(seats.on(writer, callback, stream), Action::Continue);
             passed.extend(stream.answer_body.take().unwrap_or_default());
+        }
+        if let Some(context) = lost {
+            seats.close(context, stream);
+            if std::mem::take(&mut stream.answer_resumed) && paired {
+                stream.answer_body = Some(Vec::new());
+                seats.on(writer, Callback::AnswerBody { size: 0, end: false }, stream);
+                passed.extend(stream.answer_body.take().unwrap_or_default());
+            }
         }
         let status = headers.text(":status").and_then(|text| text.parse().ok()).expect("a status");
         headers.remove(":status");
-        Answer { status, headers, body: passed, cuts: Vec::new() }
+        Answer { status, headers, body: passed, cuts: Vec::new(), broken }
     }
 }
 
@@ -191,7 +237,6 @@ fn local_reply(status: u16) -> Answer {
 /// The header of an answer that asks for another attempt.
 pub(super) const RETRY: &str = "x-spillway-retry";
 const MAX_RETRIES: &str = "x-envoy-max-retries";
-const PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 /// What the route removes from requests (`request_headers_to_remove`).
 const REMOVED: [&str; 3] = ["x-envoy-original-url", "x-forwarded-for", RETRY];

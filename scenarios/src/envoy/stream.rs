@@ -21,6 +21,8 @@ pub struct Stream {
     pub lasting: BTreeSet<String>,
     /// The route cache was cleared, so that the cluster is chosen again.
     pub route_cleared: bool,
+    /// The filter has resumed the answer.
+    pub answer_resumed: bool,
     /// The answer that the filter gave by itself.
     pub reply: Option<Answer>,
 }
@@ -38,6 +40,14 @@ impl Stream {
         } else {
             return false;
         }
+        true
+    }
+
+    /// Adds to the end of the answer's body, of which `there` bytes are there.
+    pub fn append_to_answer(&mut self, there: usize, bytes: &[u8]) -> bool {
+        let Some(body) = &mut self.answer_body else { return false };
+        assert_eq!(there, body.len(), "only the end can be added to");
+        body.extend_from_slice(bytes);
         true
     }
 

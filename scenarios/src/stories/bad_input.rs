@@ -56,9 +56,10 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
                 stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
             }
 
-            stage.will("eastus", [Answer::json(200, LATIN1).with("x-ms-region", LATIN1)]);
+            let body = [b"{\"text\":\"", LATIN1, b"\"}"].concat();
+            stage.will("eastus", [Answer::json(200, body.clone()).with("x-ms-region", LATIN1)]);
             let answer = stage.chat("gpt-4o");
-            answer.is(200).says(LATIN1).has("x-backend-region", "unknown");
+            answer.is(200).says(&body).has("x-backend-region", "unknown");
             assert_eq!(answer.headers.get("x-ms-region"), Some(LATIN1));
         },
     },

@@ -251,7 +251,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         behaviours: &[5],
         needs: &[AFTER_SILENCE],
         config: "
-retry: { per_try_timeout: 500ms }
+timeouts: { first_byte: 500ms }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
         play: |stage| {
             stage.will("eastus", [Reaction::Silence, Reaction::Silence]);
@@ -271,7 +271,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         behaviours: &[29],
         needs: &[Need::VirtualTime, AFTER_SILENCE],
         config: "
-retry: { per_try_timeout: 500ms }
+timeouts: { first_byte: 500ms }
 models: { gpt-4o: { pool: [eastus, westus] } }",
         play: |stage| {
             stage.will("eastus", [Reaction::Silence]);

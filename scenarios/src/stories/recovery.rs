@@ -129,10 +129,10 @@ models: { gpt-4o: { pool: [eastus] } }",
     Story {
         name: "a backend that comes back meanwhile takes no attempt from one that was there all along",
         behaviours: &[],
-        needs: &[Need::VirtualTime],
+        needs: &[Need::VirtualTime, AFTER_SILENCE],
         config: "
 circuit_breaker: { failures: 10000 }
-retry: { per_try_timeout: 2s }
+timeouts: { first_byte: 2s }
 models:
   gpt-4o:
     pool:

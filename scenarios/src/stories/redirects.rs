@@ -101,7 +101,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         needs: &[ANSWERS_ALONE],
         config: "
 circuit_breaker: { trip: 1s }
-retry: { per_try_timeout: 500ms }
+timeouts: { first_byte: 500ms }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
         play: |stage| {
             stage.will("eastus", [Reaction::HangUp, Reaction::Silence]);

@@ -18,6 +18,7 @@ mod wasi;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use spillway_scenarios::Headers;
 use spillway_scenarios::envoy::{Clock, Shared, Stream};
@@ -43,6 +44,8 @@ pub(crate) struct Host {
     pub(crate) lasting: BTreeSet<String>,
     /// The stream whose callback runs.
     pub(crate) stream: Stream,
+    /// The period of the timer, if it runs.
+    pub(crate) timer: Option<Duration>,
     /// All that the filter has logged.
     pub(crate) log: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! The built filter in the seats: one VM for each worker, both seats in it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use spillway::failover::Failover;
@@ -18,7 +19,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a VM and configures both seats, the clusters' first, as Envoy does.
+    /// Starts a VM and configures its seats, the clusters' first, as Envoy does.
     pub(crate) fn start(
         filter: &Filter,
         config: &Value,
@@ -34,15 +35,17 @@ impl Worker {
             plugin_configuration: Vec::new(),
             stream: Stream::default(),
             lasting: BTreeSet::new(),
+            timer: None,
             log: Vec::new(),
         };
         let mut store = Store::new(&filter.engine, host);
         let instance = filter.linker.instantiate(&mut store, &filter.module);
         let instance =
             instance.unwrap_or_else(|error| panic!("the filter does not start: {error:?}"));
-        let mut worker = Self { store, instance, last: BACKEND_ROOT };
+        let mut worker = Self { store, instance, last: WRITER_ROOT };
         worker.call::<_, ()>("_initialize", ());
         worker.configure(BACKEND_ROOT, &json!({ "seat": "backend" }));
+        worker.configure(WRITER_ROOT, &json!({ "seat": "writer" }));
         let mut plugin = json!({ "seat": "gateway", "config": config });
         if failover.redirects() {
             plugin["failover"] = json!(failover);
@@ -69,18 +72,16 @@ impl Worker {
             panic!("{name} trapped: {error:?}\nthe filter's log: {:#?}", self.store.data().log)
         })
     }
-}
 
-impl Seats for Worker {
-    fn open(&mut self, seat: Seat) -> u32 {
-        self.last += 1;
-        let root = if seat == Seat::Gateway { GATEWAY_ROOT } else { BACKEND_ROOT };
-        self.call::<_, ()>("proxy_on_context_create", (self.last, root));
-        self.last
+    /// Does something with this stream in the host's hands.
+    fn with<T>(&mut self, stream: &mut Stream, act: impl FnOnce(&mut Self) -> T) -> T {
+        std::mem::swap(&mut self.store.data_mut().stream, stream);
+        let result = act(self);
+        std::mem::swap(&mut self.store.data_mut().stream, stream);
+        result
     }
 
-    fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
-        std::mem::swap(&mut self.store.data_mut().stream, stream);
+    fn call_back(&mut self, context: u32, callback: Callback) -> Action {
         let count = |headers: &Option<_>| match headers {
             Some(spillway_scenarios::Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
             None => 0,
@@ -106,22 +107,49 @@ impl Seats for Worker {
                 CONTINUE
             }
         };
-        std::mem::swap(&mut self.store.data_mut().stream, stream);
         match action {
             CONTINUE => Action::Continue,
             PAUSE => Action::Pause,
             other => panic!("{callback:?} wants {other}"),
         }
     }
+}
 
-    fn close(&mut self, context: u32) {
-        let done: u32 = self.call("proxy_on_done", context);
-        assert_eq!(done, 1, "the filter holds on to a stream that is over");
-        self.call::<_, ()>("proxy_on_delete", context);
+impl Seats for Worker {
+    fn open(&mut self, seat: Seat) -> u32 {
+        self.last += 1;
+        let root = match seat {
+            Seat::Gateway => GATEWAY_ROOT,
+            Seat::Backend => BACKEND_ROOT,
+            Seat::Writer => WRITER_ROOT,
+        };
+        self.call::<_, ()>("proxy_on_context_create", (self.last, root));
+        self.last
+    }
+
+    fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
+        self.with(stream, |worker| worker.call_back(context, callback))
+    }
+
+    fn close(&mut self, context: u32, stream: &mut Stream) {
+        self.with(stream, |worker| {
+            let done: u32 = worker.call("proxy_on_done", context);
+            assert_eq!(done, 1, "the filter holds on to a stream that is over");
+            worker.call::<_, ()>("proxy_on_delete", context);
+        });
+    }
+
+    fn timer(&self) -> Option<Duration> {
+        self.store.data().timer
+    }
+
+    fn tick(&mut self, stream: &mut Stream) {
+        self.with(stream, |worker| worker.call::<_, ()>("proxy_on_tick", BACKEND_ROOT));
     }
 }
 
 const GATEWAY_ROOT: u32 = 1;
 const BACKEND_ROOT: u32 = 2;
+const WRITER_ROOT: u32 = 3;
 const CONTINUE: u32 = 0;
 const PAUSE: u32 = 1;

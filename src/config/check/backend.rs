@@ -5,11 +5,12 @@ use crate::config::read::{Fields, Node, Reader};
 use crate::config::{Backend, Credential, CredentialHeader, DeploymentNames, name, secret, url};
 use crate::time::Millis;
 
-/// The backend, and what models are called there.
+/// The backend, and what models are called there. `connect`: the file's time-out for connections.
 pub(super) fn read(
     name: &str,
     node: &Node<'_>,
     models: &Ids<'_>,
+    connect: Millis,
     reader: &mut Reader,
 ) -> Option<(Backend, DeploymentNames)> {
     node.accept(reader, name::backend(name));
@@ -17,8 +18,7 @@ pub(super) fn read(
     let deployments = read_deployments(&fields, models, reader);
     let credential = read_credential(&fields, node, reader);
     let connect_timeout = fields.get("connect_timeout");
-    let connect_timeout =
-        connect_timeout.and_then(|node| node.duration(reader)).unwrap_or(CONNECT_TIMEOUT);
+    let connect_timeout = connect_timeout.and_then(|node| node.duration(reader)).unwrap_or(connect);
     let ca_file = fields.get("ca_file");
     let ca_path = ca_file.as_ref().and_then(|node| {
         node.parsed(reader, |text| secret::absolute(text).map(|()| text.to_owned()))
@@ -64,5 +64,3 @@ fn read_deployments(fields: &Fields<'_>, models: &Ids<'_>, reader: &mut Reader) 
     }
     deployments
 }
-
-const CONNECT_TIMEOUT: Millis = Millis::from_secs(5);

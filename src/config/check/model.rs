@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Ids, resolve, rule};
+use super::{Ids, patience, resolve, rule};
 use crate::config::read::{Fields, Node, Reader};
 use crate::config::{
-    Affinity, BackendId, BreakerRule, DeploymentNames, Member, Model, RetryRule, SecureCookie, name,
+    Affinity, BackendId, BreakerRule, DeploymentNames, FirstEvent, Member, Model, RetryRule,
+    SecureCookie, Timeouts, name,
 };
 
 /// What models refer to.
@@ -20,6 +21,10 @@ pub(super) struct Context<'a> {
     pub(super) breaker: BreakerRule,
     /// The file's rule.
     pub(super) retry: RetryRule,
+    /// The file's time-outs.
+    pub(super) timeouts: Timeouts,
+    /// The file's rule.
+    pub(super) first_event: FirstEvent,
 }
 
 /// The model.
@@ -45,6 +50,16 @@ pub(super) fn read(
         ),
         retry: rule::read_retry(fields.get("retry").as_ref(), &context.retry, reader),
         headroom: fields.get("headroom").and_then(|node| node.flag(reader)).unwrap_or(false),
+        timeouts: patience::read_timeouts(
+            fields.get("timeouts").as_ref(),
+            &context.timeouts,
+            reader,
+        ),
+        first_event: patience::read_first_event(
+            fields.get("first_event").as_ref(),
+            &context.first_event,
+            reader,
+        ),
     })
 }
 

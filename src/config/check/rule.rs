@@ -68,8 +68,6 @@ pub(super) fn read_retry(
     rule.failover_on_refusal =
         read_flag(&fields, "failover_on_refusal", reader).unwrap_or(rule.failover_on_refusal);
     rule.budget = fields.get("budget").and_then(|node| node.percent(reader)).unwrap_or(rule.budget);
-    rule.per_try_timeout =
-        read_duration(&fields, "per_try_timeout", reader).or(rule.per_try_timeout);
     rule
 }
 

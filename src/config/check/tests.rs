@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::check;
 use crate::config::{
-    Affinity, BreakerScope, Config, CredentialHeader, Member, NamePattern, Secret, SecureCookie,
-    StatusSet, WhenExhausted, missing_secrets, parse_json,
+    Affinity, BreakerScope, Config, CredentialHeader, FirstEvent, Member, NamePattern, Secret,
+    SecureCookie, StatusSet, WhenExhausted, missing_secrets, parse_json,
 };
 use crate::time::Millis;
 
@@ -69,7 +69,11 @@ fn a_deployment_is_called_what_its_backend_calls_it() {
 #[test]
 fn a_model_s_rules_replace_the_file_s_field_by_field() {
     let mut file = with("/circuit_breaker", json!({"failures": 7, "scope": "backend"}));
-    file["retry"] = json!({"attempts": 3, "per_try_timeout": "9s"});
+    file["retry"] = json!({"attempts": 3, "statuses": [503]});
+    file["timeouts"] = json!({"first_byte": "9s", "connect": "1s"});
+    file["first_event"] = json!({"time": "1s", "size": "1KiB"});
+    file["models"]["gpt-4o"]["timeouts"] = json!({"request": "1m"});
+    file["models"]["gpt-4o"]["first_event"] = json!({"size": "2KiB"});
     file["models"]["gpt-4o"]["circuit_breaker"] =
         json!({"failures": 1, "statuses": ["500-599", 429]});
     file["models"]["gpt-4o"]["retry"] = json!({"attempts": 2});
@@ -77,7 +81,12 @@ fn a_model_s_rules_replace_the_file_s_field_by_field() {
     let model = &config.models[0];
     assert_eq!((model.breaker.failures, model.breaker.scope), (1, BreakerScope::Backend));
     assert_eq!(model.breaker.statuses, StatusSet(vec![(429, 429), (500, 599)]));
-    assert_eq!((model.retry.attempts, model.retry.per_try_timeout), (Some(2), Some(Millis(9000))));
+    let one = StatusSet(vec![(503, 503)]);
+    assert_eq!((model.retry.attempts, &model.retry.statuses), (Some(2), &one));
+    let times = (model.timeouts.first_byte, model.timeouts.request);
+    assert_eq!(times, (Millis(9000), Some(Millis(60_000))));
+    assert_eq!(model.first_event, FirstEvent { time: Millis(1000), size: 2048 });
+    assert_eq!(config.backends[0].connect_timeout, Millis(1000));
 }
 
 #[test]
@@ -151,8 +160,12 @@ fn wrong_kinds_are_named() {
          hint: write `false`, without quotes"
     );
     assert_eq!(
-        said("/retry", json!({"per_try_timeout": 60})),
-        "retry.per_try_timeout: expected a duration such as `60s`, found 60\n  \
+        said("/retry", json!({"per_try_timeout": "60s"})),
+        "retry.per_try_timeout: unknown field\n  hint: it is now `first_byte`, one of `timeouts`"
+    );
+    assert_eq!(
+        said("/timeouts", json!({"first_byte": 60})),
+        "timeouts.first_byte: expected a duration such as `60s`, found 60\n  \
          hint: write `60s` for seconds"
     );
 }

@@ -35,7 +35,7 @@ pub static BACKEND: Object = Object {
         Field {
             name: "connect_timeout",
             kind: Kind::Duration,
-            default: Default::Is("5s"),
+            default: Default::Means("the file's `timeouts.connect`"),
             doc: "How long a connection to it may take before another backend is tried.",
             example: "2s",
         },

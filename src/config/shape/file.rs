@@ -1,6 +1,8 @@
 //! The fields of the file itself.
 
-use super::{BACKEND, CIRCUIT_BREAKER, Default, Field, Kind, MODEL, Object, RETRY};
+use super::{
+    BACKEND, CIRCUIT_BREAKER, Default, FIRST_EVENT, Field, Kind, MODEL, Object, RETRY, TIMEOUTS,
+};
 
 /// The whole file.
 pub static FILE: Object = Object {
@@ -58,7 +60,21 @@ pub static FILE: Object = Object {
             kind: Kind::Object(&RETRY),
             default: Default::Is("{}"),
             doc: "What is tried again on another backend, and how often.",
-            example: "{ attempts: 3, per_try_timeout: 60s }",
+            example: "{ attempts: 3 }",
+        },
+        Field {
+            name: "timeouts",
+            kind: Kind::Object(&TIMEOUTS),
+            default: Default::Is("{}"),
+            doc: "How long a request and its attempts may take.",
+            example: "{ first_byte: 60s, request: 15m }",
+        },
+        Field {
+            name: "first_event",
+            kind: Kind::Object(&FIRST_EVENT),
+            default: Default::Is("{}"),
+            doc: "How far an event stream is held back until its first event can be judged.",
+            example: "{ time: 30s }",
         },
         Field {
             name: "when_exhausted",

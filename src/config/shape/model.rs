@@ -1,6 +1,6 @@
 //! The fields of a model and of its pool.
 
-use super::{CIRCUIT_BREAKER, Default, Field, Kind, Object, RETRY};
+use super::{CIRCUIT_BREAKER, Default, FIRST_EVENT, Field, Kind, MODEL_TIMEOUTS, Object, RETRY};
 
 /// A model that clients may ask for.
 pub static MODEL: Object = Object {
@@ -46,6 +46,20 @@ pub static MODEL: Object = Object {
                   their limits, in `x-ratelimit-remaining-tokens` and `-requests`. A backend near \
                   its limit then gets less before it says 429.",
             example: "true",
+        },
+        Field {
+            name: "timeouts",
+            kind: Kind::Object(&MODEL_TIMEOUTS),
+            default: Default::Means("the file's `timeouts`"),
+            doc: "Replaces the file's `timeouts` for this model, field by field.",
+            example: "{ first_byte: 2m }",
+        },
+        Field {
+            name: "first_event",
+            kind: Kind::Object(&FIRST_EVENT),
+            default: Default::Means("the file's `first_event`"),
+            doc: "Replaces the file's `first_event` for this model, field by field.",
+            example: "{ time: 1m }",
         },
     ],
 };

@@ -131,12 +131,5 @@ pub static RETRY: Object = Object {
                   twice.",
             example: "20%",
         },
-        Field {
-            name: "per_try_timeout",
-            kind: Kind::Duration,
-            default: Default::Means("as long as the backend likes"),
-            doc: "How long one backend may take until its answer begins.",
-            example: "60s",
-        },
     ],
 };

@@ -78,9 +78,12 @@ fn base() -> Value {
         },
         "models": { "gpt-4o": {
             "pool": [{ "backend": "eastus-ptu" }, { "backend": "westus" }],
+            "timeouts": {},
         } },
         "circuit_breaker": {},
         "retry": {},
+        "timeouts": {},
+        "first_event": {},
         "clients": [{ "name": "chat-app", "key": "${A}" }],
     })
 }
@@ -96,6 +99,9 @@ fn places() -> BTreeMap<&'static str, &'static str> {
         ("session_affinity", "/models/gpt-4o/session_affinity"),
         ("circuit_breaker", "/circuit_breaker"),
         ("retry", "/retry"),
+        ("timeouts", "/timeouts"),
+        ("model timeouts", "/models/gpt-4o/timeouts"),
+        ("first_event", "/first_event"),
         ("client", "/clients/0"),
     ])
 }

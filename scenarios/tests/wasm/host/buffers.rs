@@ -31,12 +31,14 @@ fn get(mut vm: Vm<'_>, buffer: u32, start: u32, length: u32, place: u32, size: u
 }
 
 fn set(mut vm: Vm<'_>, buffer: u32, start: u32, length: u32, place: u32, size: u32) -> Result<u32> {
-    if buffer != REQUEST_BODY {
-        return Err(fail(format!("the filter writes the buffer {buffer}")));
-    }
     let with = read(&mut vm, place, size)?;
     let stream = &mut vm.data_mut().stream;
-    let done = stream.replace_request_body(start as usize, length as usize, &with);
+    let (start, length) = (start as usize, length as usize);
+    let done = match (buffer, length) {
+        (REQUEST_BODY, _) => stream.replace_request_body(start, length, &with),
+        (ANSWER_BODY, 0) => stream.append_to_answer(start, &with),
+        (other, _) => return Err(fail(format!("the filter writes the buffer {other}"))),
+    };
     Ok(if done { OK } else { BAD_ARGUMENT })
 }
 

@@ -31,7 +31,7 @@ fn send(
     if stream.reply.is_some() {
         return Err(fail("the filter replies twice, which leaves Envoy's stream stuck"));
     }
-    stream.reply = Some(Answer { status, headers, body, cuts: Vec::new() });
+    stream.reply = Some(Answer { status, headers, body, ..Answer::default() });
     Ok(OK)
 }
 

@@ -1,6 +1,6 @@
 //! What is known besides headers and bodies: properties, shared data, the route, the time.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use wasmtime::{Linker, Result};
 
@@ -15,6 +15,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
         .func_wrap("env", "proxy_set_shared_data", set_shared)?
         .func_wrap("env", "proxy_call_foreign_function", call_foreign)?
         .func_wrap("env", "proxy_get_current_time_nanoseconds", now)?
+        .func_wrap("env", "proxy_set_tick_period_milliseconds", set_timer)?
+        .func_wrap("env", "proxy_continue_stream", resume)?
         // Every callback here has its context already.
         .func_wrap("env", "proxy_set_effective_context", |_: u32| OK)?;
     Ok(())
@@ -108,9 +110,24 @@ fn lasting(arguments: &[u8]) -> Option<String> {
     (rest == [0x28, 1]).then(|| String::from_utf8(name.to_vec()).ok())?
 }
 
+fn set_timer(mut vm: Vm<'_>, period: u32) -> u32 {
+    vm.data_mut().timer = (period > 0).then(|| Duration::from_millis(period.into()));
+    OK
+}
+
+fn resume(mut vm: Vm<'_>, what: u32) -> Result<u32> {
+    if what != ANSWER {
+        return Err(fail(format!("the filter resumes the stream {what}")));
+    }
+    vm.data_mut().stream.answer_resumed = true;
+    Ok(OK)
+}
+
 fn now(mut vm: Vm<'_>, at: u32) -> Result<u32> {
     let since = vm.data().clock.get().duration_since(UNIX_EPOCH)?;
     let nanos = u64::try_from(since.as_nanos())?;
     write(&mut vm, at, &nanos.to_le_bytes())?;
     Ok(OK)
 }
+
+const ANSWER: u32 = 1;

@@ -1,0 +1,47 @@
+//! How long things may take: the time-outs, and how long a stream's first event is waited for.
+
+use crate::time::Millis;
+
+/// The time-outs of a request and of its attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeouts {
+    /// How long a connection to a backend may take, where the backend has no own.
+    pub connect: Millis,
+    /// How long an attempt may take until its answer begins.
+    pub first_byte: Millis,
+    /// How long a whole attempt may take, its answer's body included. `None`: as long as it likes.
+    pub per_try: Option<Millis>,
+    /// How long nothing may come of an attempt.
+    pub stream_idle: Millis,
+    /// How long all attempts may take together. `None`: as long as they like.
+    pub request: Option<Millis>,
+}
+
+impl Default for Timeouts {
+    /// What holds where the file says nothing.
+    fn default() -> Self {
+        Self {
+            connect: Millis::from_secs(5),
+            first_byte: Millis::from_secs(600),
+            per_try: None,
+            stream_idle: Millis::from_secs(600),
+            request: None,
+        }
+    }
+}
+
+/// How far a stream is held back until its first event can be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstEvent {
+    /// For how long.
+    pub time: Millis,
+    /// For how many bytes.
+    pub size: u64,
+}
+
+impl Default for FirstEvent {
+    /// What holds where the file says nothing.
+    fn default() -> Self {
+        Self { time: Millis::from_secs(10), size: 64 << 10 }
+    }
+}

@@ -1,0 +1,90 @@
+//! The fields of time-outs and of the wait for a stream's first event.
+
+use super::{Default, Field, Kind, Object};
+
+/// How long things may take.
+pub static TIMEOUTS: Object = Object {
+    name: "timeouts",
+    doc: "How long a request and its attempts may take. What ends before its answer began is tried \
+          on another backend, and counts as a failure of the slow one; each time-out has its own \
+          error code. What ends later ends its stream with an error event.",
+    fields: &[
+        Field {
+            name: "connect",
+            kind: Kind::Duration,
+            default: Default::Is("5s"),
+            doc: "How long a connection to a backend may take. A backend's own `connect_timeout` \
+                  replaces it.",
+            example: "2s",
+        },
+        FIRST_BYTE,
+        PER_TRY,
+        Field {
+            name: "stream_idle",
+            kind: Kind::Duration,
+            default: Default::Is("10m"),
+            doc: "How long a backend may be silent, in the middle of its answer. The wait for its \
+                  beginning is silence too: the shorter of this and `first_byte` ends it.",
+            example: "15m",
+        },
+        REQUEST,
+    ],
+};
+
+/// How long a model's requests may take.
+pub static MODEL_TIMEOUTS: Object = Object {
+    name: "model timeouts",
+    doc: "How long a model's requests may take. Each field replaces the one of the file's \
+          `timeouts`; the others hold for the whole file.",
+    fields: &[FIRST_BYTE, PER_TRY, REQUEST],
+};
+
+/// How far a stream is held back.
+pub static FIRST_EVENT: Object = Object {
+    name: "first_event",
+    doc: "How long an event stream is held back so that its first event can be judged: an error \
+          there, or a stream that ends before it, is tried on another backend. When a bound is \
+          reached, the stream goes to the client as it is.",
+    fields: &[
+        Field {
+            name: "time",
+            kind: Kind::Duration,
+            default: Default::Is("10s"),
+            doc: "How long the first event is waited for once the answer has begun.",
+            example: "30s",
+        },
+        Field {
+            name: "size",
+            kind: Kind::Size,
+            default: Default::Is("64KiB"),
+            doc: "How many bytes it is waited for.",
+            example: "256KiB",
+        },
+    ],
+};
+
+const FIRST_BYTE: Field = Field {
+    name: "first_byte",
+    kind: Kind::Duration,
+    default: Default::Is("10m"),
+    doc: "How long one backend may take, from the end of the request on, until its answer begins; \
+          of a stream, until its first event.",
+    example: "60s",
+};
+
+const PER_TRY: Field = Field {
+    name: "per_try",
+    kind: Kind::Duration,
+    default: Default::Means("as long as the backend likes"),
+    doc: "How long one whole attempt may take, from the connection on, its answer's body included.",
+    example: "5m",
+};
+
+const REQUEST: Field = Field {
+    name: "request",
+    kind: Kind::Duration,
+    default: Default::Means("as long as the attempts take"),
+    doc: "How long the request may take over all its attempts, from its end on until the end of \
+          the answer.",
+    example: "15m",
+};

@@ -1,0 +1,170 @@
+//! Backend seat, answer: a stream whose first event is judged, and whose end is watched.
+//!
+//! Until its first event has been judged, nobody has seen anything of a stream: an error there, or
+//! no event at all, is tried elsewhere like a status that says so. From then on every part passes
+//! as it comes; it is only read, to know whether the stream reached its end. Where it did not, the
+//! client is told by an error event, because there is no other way left to tell it.
+
+use super::effect::Note;
+use super::event::Answer;
+use super::trail::Fate;
+use super::{Effect, Exchange, World};
+use crate::outcome::Verdict;
+use crate::stream::{Api, Ending, Fault};
+
+/// A stream that is read as it passes.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    ending: Ending,
+    /// Nobody has seen anything of it yet.
+    held: bool,
+    /// Bytes so far, while it is held.
+    length: usize,
+    /// As many are held at most.
+    most: usize,
+}
+
+impl Exchange {
+    /// An answer whose status is good: of a stream, more must be seen before it is.
+    pub(super) fn good_so_far(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
+        let arrival = self.arrival.as_ref().filter(|_| answer.status == 200);
+        let api = arrival.and_then(|arrival| Api::of(&arrival.path));
+        let generates = api.is_some() && arrival.is_some_and(|arrival| arrival.has_body);
+        if generates && !answer.has_body {
+            self.trail.ended_badly(Fate::Error);
+            return self.follow(Verdict::on_stream_start(Fault::Failed), world);
+        }
+        if generates && !answer.streams {
+            return vec![Effect::HoldOpening];
+        }
+        if !(answer.streams && answer.has_body && answer.readable && answer.status == 200) {
+            return self.follow(Verdict::GOOD, world);
+        }
+        let Some(route) = self.route() else { return Vec::new() };
+        let rule = &route.model.first_event;
+        let (time, most) = (rule.time, usize::try_from(rule.size).unwrap_or(usize::MAX));
+        let ending = Ending::new(api, most);
+        self.streaming = Some(Streaming { ending, held: true, length: 0, most });
+        // An error event may make it longer than its backend has announced.
+        vec![Effect::RemoveAnswerHeader("content-length"), Effect::HoldStream(time)]
+    }
+
+    /// What is no stream, although it may have been asked for, is at least JSON.
+    pub(super) fn opening(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        readable: bool,
+        world: &mut World<'_>,
+    ) -> Vec<Effect> {
+        match bytes.trim_ascii_start().first() {
+            None if !end && bytes.len() < MOST_SPACE => vec![Effect::HoldOn],
+            Some(b'{') => self.follow(Verdict::GOOD, world),
+            _ if !readable => self.follow(Verdict::GOOD, world),
+            _ => self.begins_badly(Fault::Failed, world),
+        }
+    }
+
+    pub(super) fn stream_part(
+        &mut self,
+        bytes: &[u8],
+        end: bool,
+        world: &mut World<'_>,
+    ) -> Vec<Effect> {
+        let Some(stream) = &mut self.streaming else { return Vec::new() };
+        let mut fault = stream.ending.push(bytes);
+        if end {
+            fault = fault.or_else(|| stream.ending.finish());
+        }
+        let mut effects = Vec::new();
+        if stream.held {
+            stream.length = stream.length.saturating_add(bytes.len());
+            if !stream.ending.has_begun() && !end && stream.length < stream.most {
+                return vec![Effect::HoldOn];
+            }
+            stream.held = false;
+            let broken = end && stream.ending.is_missing();
+            effects = match fault.or(broken.then_some(Fault::Failed)) {
+                Some(fault) => self.begins_badly(fault, world),
+                None => self.follow(Verdict::GOOD, world),
+            };
+            if self.trail.last_was_dropped() {
+                return effects;
+            }
+        } else if let Some(fault) = fault {
+            self.trail.ended_badly(Fate::Error);
+            effects = self.follow(Verdict::on_stream_end(fault), world);
+            effects.push(self.note_attempts());
+        }
+        if end {
+            let words = self.streaming.as_ref().and_then(|stream| stream.ending.error_event());
+            if let Some(words) = words {
+                effects.extend(self.breaks(world));
+                effects.push(Effect::Append(words));
+            }
+        }
+        effects
+    }
+
+    /// What is still to come is not waited for: it is good as far as anybody knows.
+    pub(super) fn held_long_enough(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        if let Some(stream) = &mut self.streaming {
+            stream.held = false;
+        }
+        self.follow(Verdict::GOOD, world)
+    }
+
+    /// The connection to the backend was lost, or a time-out ended the attempt. Of attempts
+    /// without any answer the next attempt tells; of answers that were dropped there is nothing to
+    /// tell.
+    pub(super) fn broken_off(&mut self, held: bool, world: &mut World<'_>) -> Vec<Effect> {
+        if !self.trail.has_answer() || self.trail.last_was_dropped() {
+            return Vec::new();
+        }
+        if held {
+            // What nobody has seen is no answer; Envoy tries again by itself.
+            self.trail.lose_answer();
+            return self.follow(Verdict::on_stream_end(Fault::Failed), world);
+        }
+        let mut effects = self.breaks(world);
+        self.last_words = self.streaming.as_ref().and_then(|stream| stream.ending.error_event());
+        effects.extend(self.last_words.as_ref().map(|_| Effect::PassEmptyPart));
+        effects
+    }
+
+    /// Whether the answer that leaves is a stream, of which something is there.
+    pub(super) fn has_first_part(&self) -> bool {
+        self.streaming.as_ref().is_some_and(|stream| !stream.held && stream.length > 0)
+    }
+
+    /// What the writer seat adds to an answer that its backend has broken off.
+    pub fn last_words(&mut self) -> Option<Vec<u8>> {
+        self.last_words.take()
+    }
+
+    /// Nobody has seen anything yet of an answer that was held, and turns out to be none.
+    fn begins_badly(&mut self, fault: Fault, world: &mut World<'_>) -> Vec<Effect> {
+        self.trail.ended_badly(Fate::Error);
+        let mut verdict = Verdict::on_stream_start(fault);
+        verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
+        self.follow(verdict, world)
+    }
+
+    fn breaks(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        // What was an error already, by its status or its events, does not fail twice.
+        if !self.trail.ended_badly(Fate::Broken) {
+            return Vec::new();
+        }
+        let mut effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
+        effects.push(self.note_attempts());
+        effects
+    }
+
+    /// The access log's line is written when all is over, so the end is in it too.
+    fn note_attempts(&self) -> Effect {
+        Effect::Note(Note::Attempts, self.attempts_text())
+    }
+}
+
+/// No answer begins with as much space.
+const MOST_SPACE: usize = 1024;

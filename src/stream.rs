@@ -1,0 +1,25 @@
+//! Answers that stream: their events, the first one judged, and whether they reached their end.
+//!
+//! A status of 200 says little about a stream: the error may stand in its first event, and it may
+//! stop in the middle as if it were complete. Both can be told from the events alone, so this
+//! module reads them, byte by byte as they come, and never holds more than is bounded.
+//!
+//! | question | file |
+//! |---|---|
+//! | where does an event begin and end? | `events.rs` |
+//! | is this event an error, and whose fault? | `fault.rs` |
+//! | did the stream end as its API ends, and what if not? | `ending.rs` |
+
+mod ending;
+mod events;
+mod fault;
+
+pub use ending::{Api, Ending};
+pub use events::{Event, Events};
+pub use fault::Fault;
+
+/// Whether this is the content type of an event stream.
+pub fn is_event_stream(content_type: &[u8]) -> bool {
+    let kind = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}

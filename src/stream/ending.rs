@@ -1,0 +1,265 @@
+//! Whether a stream ended as its API ends, and what is said where it did not.
+//!
+//! A stream that stops in the middle looks complete to whoever only reads to its end. The APIs
+//! have a last event for that: `data: [DONE]`, or `response.completed` and its like. Where it is
+//! missing, the client gets an error event instead, in the form that OpenAI's SDKs raise: they look
+//! for `error` in an event's data, in the Responses API too, and the oldest only in events
+//! without a name.
+//!
+//! Some servers leave `[DONE]` out. A chat stream whose last choice gave its `finish_reason` has
+//! said all there was, and is left alone.
+
+use memchr::memmem;
+use serde_json::json;
+
+use super::{Event, Events, Fault};
+
+/// An API whose streams have a last event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// Chat completions and completions: ends with `[DONE]`.
+    Completions,
+    /// The Responses API: ends with an event of its own.
+    Responses,
+}
+
+/// How far a stream has come.
+#[derive(Debug)]
+pub struct Ending {
+    api: Option<Api>,
+    events: Events,
+    /// It ended inside of an event.
+    cut: bool,
+    /// Events so far.
+    count: usize,
+    /// The last event has been seen.
+    complete: bool,
+    /// The last choice has given its reason to finish.
+    finished: bool,
+    /// The first fault that an event showed.
+    fault: Option<Fault>,
+    /// The number of the last event, in the Responses API.
+    sequence: Option<u64>,
+}
+
+impl Api {
+    /// The API that this path, with or without a query, belongs to.
+    pub fn of(path: &[u8]) -> Option<Self> {
+        let path = path.split(|byte| *byte == b'?').next()?;
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        match path.rsplit(|byte| *byte == b'/').next()? {
+            b"completions" => Some(Self::Completions),
+            b"responses" => Some(Self::Responses),
+            _ => None,
+        }
+    }
+}
+
+impl Ending {
+    /// Nothing read yet. `most`: what is kept of an event, in bytes.
+    pub const fn new(api: Option<Api>, most: usize) -> Self {
+        Self {
+            api,
+            events: Events::new(most),
+            cut: false,
+            count: 0,
+            complete: false,
+            finished: false,
+            fault: None,
+            sequence: None,
+        }
+    }
+
+    /// Reads on. Tells the fault that an event shows, if it is the first of this stream.
+    pub fn push(&mut self, bytes: &[u8]) -> Option<Fault> {
+        self.read(|events, each| events.push(bytes, each))
+    }
+
+    /// Nothing follows. Tells what [`push`](Self::push) tells.
+    pub fn finish(&mut self) -> Option<Fault> {
+        self.cut = !self.events.is_between();
+        self.read(|events, each| events.finish(each))
+    }
+
+    /// Whether an event has come.
+    pub const fn has_begun(&self) -> bool {
+        self.count > 0
+    }
+
+    /// Whether it is of a known API, and lacks its end or has not even begun.
+    pub const fn is_missing(&self) -> bool {
+        self.api.is_some() && !self.complete && !self.finished
+    }
+
+    /// The error event that ends a stream that lacks its end. `None`: it needs none.
+    pub fn error_event(&self) -> Option<Vec<u8>> {
+        if !self.is_missing() || !self.has_begun() || self.fault.is_some() {
+            return None;
+        }
+        let error = json!({ "message": MESSAGE, "type": TYPE, "param": null, "code": CODE });
+        let event = match self.api? {
+            Api::Completions => format!("data: {}\n\n", json!({ "error": error })),
+            Api::Responses => {
+                let number = self.sequence.map_or(0, |last| last.saturating_add(1));
+                let data = json!({
+                    "type": "error",
+                    "sequence_number": number,
+                    "code": CODE,
+                    "message": MESSAGE,
+                    "param": null,
+                    "error": error,
+                });
+                format!("event: error\ndata: {data}\n\n")
+            }
+        };
+        // What was broken off must not run into it.
+        let cut = self.cut || !self.events.is_between();
+        let close = if cut { "\n\n" } else { "" };
+        Some([close, &event].concat().into_bytes())
+    }
+
+    fn read(&mut self, read: impl FnOnce(&mut Events, &mut dyn FnMut(Event<'_>))) -> Option<Fault> {
+        let before = self.fault;
+        let mut events = std::mem::replace(&mut self.events, Events::new(0));
+        read(&mut events, &mut |event| self.take(event));
+        self.events = events;
+        if before.is_some() { None } else { self.fault }
+    }
+
+    fn take(&mut self, event: Event<'_>) {
+        self.count = self.count.saturating_add(1);
+        // What another API may begin with is not known.
+        let first = self.count == 1 && self.api.is_some();
+        if self.fault.is_none() {
+            self.fault = if first { Fault::of_first(event) } else { Fault::of(event) };
+        }
+        match self.api {
+            Some(Api::Completions) => self.chunk(event),
+            Some(Api::Responses) => self.step(event),
+            None => {}
+        }
+    }
+
+    fn chunk(&mut self, event: Event<'_>) {
+        self.complete |= event.data.starts_with(b"[DONE]");
+        if has(event.data, b"\"finish_reason\":\"") || has(event.data, b"\"finish_reason\": \"") {
+            self.finished = true;
+        } else if !has(event.data, b"\"choices\":[]") && !has(event.data, b"\"choices\": []") {
+            self.finished = false;
+        }
+    }
+
+    fn step(&mut self, event: Event<'_>) {
+        self.sequence = number_after(event.data, b"\"sequence_number\":").or(self.sequence);
+        let is = |kind: &[u8]| {
+            let typed =
+                |space: &[u8]| has(event.data, &[b"\"type\":", space, b"\"", kind, b"\""].concat());
+            event.name == kind || (event.name.is_empty() && (typed(b"") || typed(b" ")))
+        };
+        self.complete |= LAST.iter().any(|kind| is(kind)) || event.data.starts_with(b"[DONE]");
+    }
+}
+
+fn has(data: &[u8], part: &[u8]) -> bool {
+    memmem::find(data, part).is_some()
+}
+
+fn number_after(data: &[u8], name: &[u8]) -> Option<u64> {
+    let at = memmem::rfind(data, name)?.checked_add(name.len())?;
+    let rest = data.get(at..)?.trim_ascii_start();
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+}
+
+const LAST: [&[u8]; 5] = [
+    b"response.completed",
+    b"response.incomplete",
+    b"response.failed",
+    b"response.cancelled",
+    b"error",
+];
+const MESSAGE: &str =
+    "The backend's answer broke off before its end; what came so far is not complete.";
+const TYPE: &str = "server_error";
+const CODE: &str = "stream_interrupted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    const CHUNK: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":null}]}\n\n";
+    const FINISH: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\": \"stop\"}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"total_tokens\":3}}\n\n";
+    const CREATED: &str = "event: response.created\ndata: {\"type\":\"response.created\",\
+                           \"sequence_number\": 41,\"response\":{\"error\":null}}\n\n";
+
+    fn read(api: Option<Api>, parts: &[&str]) -> (Ending, Option<Fault>) {
+        let mut ending = Ending::new(api, 1000);
+        let faults: Vec<_> = parts.iter().map(|part| ending.push(part.as_bytes())).collect();
+        let fault = faults.into_iter().flatten().next();
+        let fault = fault.or_else(|| ending.finish());
+        (ending, fault)
+    }
+
+    fn words(api: Api, parts: &[&str]) -> Option<String> {
+        let (ending, _) = read(Some(api), parts);
+        ending.error_event().map(|words| String::from_utf8_lossy(&words).into_owned())
+    }
+
+    #[test]
+    fn paths_tell_the_api() {
+        let completions = Some(Api::Completions);
+        assert_eq!(Api::of(b"/openai/deployments/m/chat/completions?api-version=1"), completions);
+        assert_eq!(Api::of(b"/v1/completions/"), completions);
+        assert_eq!(Api::of(b"/openai/v1/responses"), Some(Api::Responses));
+        for other in ["/openai/v1/responses/resp_1", "/v1/audio/speech", "/", ""] {
+            assert_eq!(Api::of(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_came_to_its_end_needs_no_words() {
+        for parts in [[CHUNK, "data: [DONE]\n\n"], [CHUNK, FINISH], [FINISH, USAGE]] {
+            assert_eq!(words(Api::Completions, &parts), None, "{parts:?}");
+        }
+        for last in ["completed", "incomplete", "failed", "cancelled"] {
+            let last = format!("data: {{\"type\": \"response.{last}\"}}\n\n");
+            assert_eq!(words(Api::Responses, &[CREATED, &last]), None, "{last}");
+        }
+        assert_eq!(read(None, &[CHUNK]).0.error_event(), None, "an API that nobody knows");
+    }
+
+    #[test]
+    fn a_stream_that_did_not_is_told_in_its_own_form() {
+        let chat = words(Api::Completions, &[FINISH, CHUNK]).unwrap();
+        assert!(chat.starts_with("data: {\"error\":{") && chat.ends_with("}\n\n"), "{chat}");
+        let responses = words(Api::Responses, &[CREATED]).unwrap();
+        assert!(responses.starts_with("event: error\ndata: {"), "{responses}");
+        assert!(responses.contains("\"sequence_number\":42"), "{responses}");
+        let cut = words(Api::Completions, &[CHUNK, "data: {\"id"]).unwrap();
+        assert!(cut.starts_with("\n\ndata: {\"error\""), "{cut}");
+    }
+
+    #[test]
+    fn what_never_began_or_ended_with_an_error_needs_no_words() {
+        let error = "data: {\"error\":{\"code\":\"server_error\"}}\n\n";
+        let (ending, fault) = read(Some(Api::Completions), &[CHUNK, error]);
+        assert_eq!((ending.error_event(), fault), (None, Some(Fault::Failed)));
+        let (ending, fault) = read(Some(Api::Completions), &[": ping\n\n"]);
+        assert!(!ending.has_begun() && ending.is_missing());
+        assert_eq!((ending.error_event(), fault), (None, None));
+    }
+
+    #[test]
+    fn it_does_not_matter_where_a_stream_is_cut() {
+        let whole = [CREATED, CHUNK, FINISH, USAGE].concat();
+        for api in [Api::Completions, Api::Responses] {
+            let wanted = words(api, &[&whole]);
+            for at in 0..=whole.len() {
+                let (first, second) = whole.split_at(at);
+                assert_eq!(words(api, &[first, second]), wanted, "cut at {at}");
+            }
+        }
+    }
+}

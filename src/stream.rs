@@ -9,10 +9,12 @@
 //! | where does an event begin and end? | `events.rs` |
 //! | is this event an error, and whose fault? | `fault.rs` |
 //! | did the stream end as its API ends, and what if not? | `ending.rs` |
+//! | what if it was cut inside of an event? | `mend.rs` |
 
 mod ending;
 mod events;
 mod fault;
+mod mend;
 
 pub use ending::{Api, Ending};
 pub use events::{Event, Events};

@@ -12,6 +12,7 @@
 use memchr::memmem;
 use serde_json::json;
 
+use super::mend::mend;
 use super::{Event, Events, Fault};
 
 /// An API whose streams have a last event.
@@ -28,8 +29,8 @@ pub enum Api {
 pub struct Ending {
     api: Option<Api>,
     events: Events,
-    /// It ended inside of an event.
-    cut: bool,
+    /// What stands between its last byte and a new event, where it ended inside of one.
+    cut: Option<Join>,
     /// Events so far.
     count: usize,
     /// The last event has been seen.
@@ -40,6 +41,19 @@ pub struct Ending {
     fault: Option<Fault>,
     /// The number of the last event, in the Responses API.
     sequence: Option<u64>,
+}
+
+/// How an error event joins what came before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Join {
+    /// The last event has ended.
+    Between,
+    /// An event has begun and has no data yet: it becomes the error.
+    Named,
+    /// Its data is whole, or cannot be made so: it is ended.
+    Whole,
+    /// Its data is cut: what must come before one more member.
+    Mended(Vec<u8>),
 }
 
 impl Api {
@@ -61,7 +75,7 @@ impl Ending {
         Self {
             api,
             events: Events::new(most),
-            cut: false,
+            cut: None,
             count: 0,
             complete: false,
             finished: false,
@@ -77,7 +91,7 @@ impl Ending {
 
     /// Nothing follows. Tells what [`push`](Self::push) tells.
     pub fn finish(&mut self) -> Option<Fault> {
-        self.cut = !self.events.is_between();
+        self.cut = Some(self.join());
         self.read(|events, each| events.finish(each))
     }
 
@@ -97,8 +111,13 @@ impl Ending {
             return None;
         }
         let error = json!({ "message": MESSAGE, "type": TYPE, "param": null, "code": CODE });
-        let event = match self.api? {
-            Api::Completions => format!("data: {}\n\n", json!({ "error": error })),
+        let join = self.cut.clone().unwrap_or_else(|| self.join());
+        if let Join::Mended(mut rest) = join {
+            rest.extend(format!("\"error\":{error}}}\n\n").bytes());
+            return Some(rest);
+        }
+        let (name, data) = match self.api? {
+            Api::Completions => ("", json!({ "error": error })),
             Api::Responses => {
                 let number = self.sequence.map_or(0, |last| last.saturating_add(1));
                 let data = json!({
@@ -109,13 +128,25 @@ impl Ending {
                     "param": null,
                     "error": error,
                 });
-                format!("event: error\ndata: {data}\n\n")
+                ("event: error\n", data)
             }
         };
-        // What was broken off must not run into it.
-        let cut = self.cut || !self.events.is_between();
-        let close = if cut { "\n\n" } else { "" };
-        Some([close, &event].concat().into_bytes())
+        let join = match join {
+            Join::Between | Join::Mended(_) => "",
+            Join::Named => "\n",
+            Join::Whole => "\n\n",
+        };
+        Some(format!("{join}{name}data: {data}\n\n").into_bytes())
+    }
+
+    fn join(&self) -> Join {
+        if self.events.is_between() {
+            Join::Between
+        } else if self.events.begun_data().map_or(!self.events.has_data(), <[u8]>::is_empty) {
+            Join::Named
+        } else {
+            self.events.begun_data().and_then(mend).map_or(Join::Whole, Join::Mended)
+        }
     }
 
     fn read(&mut self, read: impl FnOnce(&mut Events, &mut dyn FnMut(Event<'_>))) -> Option<Fault> {
@@ -237,8 +268,24 @@ mod tests {
         let responses = words(Api::Responses, &[CREATED]).unwrap();
         assert!(responses.starts_with("event: error\ndata: {"), "{responses}");
         assert!(responses.contains("\"sequence_number\":42"), "{responses}");
-        let cut = words(Api::Completions, &[CHUNK, "data: {\"id"]).unwrap();
-        assert!(cut.starts_with("\n\ndata: {\"error\""), "{cut}");
+    }
+
+    #[test]
+    fn an_event_that_was_cut_becomes_the_error() {
+        let whole = CHUNK.trim_end();
+        for at in 1..=whole.len() {
+            let cut = &whole[..at];
+            let words = words(Api::Completions, &[CHUNK, cut]).unwrap();
+            let mut last = None;
+            let mut events = Events::new(1000);
+            let all = format!("{CHUNK}{cut}{words}");
+            let mut each = |event: Event<'_>| {
+                let data: serde_json::Value = serde_json::from_slice(event.data).unwrap();
+                last = data["error"]["code"].as_str().map(str::to_owned);
+            };
+            events.push(all.as_bytes(), &mut each);
+            assert_eq!(last.as_deref(), Some(CODE), "cut at {at}: {all}");
+        }
     }
 
     #[test]

@@ -94,6 +94,18 @@ impl Events {
         self.line.is_empty() && !self.in_event
     }
 
+    /// The data of the event that has begun, if its only line of data has begun and not ended.
+    pub fn begun_data(&self) -> Option<&[u8]> {
+        let begun = self.data.is_none() && !self.line_cut;
+        let data = self.line.strip_prefix(b"data:").filter(|_| begun)?;
+        Some(data.strip_prefix(b" ").unwrap_or(data))
+    }
+
+    /// Whether the event that has begun has data, or is about to.
+    pub fn has_data(&self) -> bool {
+        self.data.is_some() || self.line.starts_with(b"data:")
+    }
+
     fn extend_line(&mut self, part: &[u8]) {
         let room = self.most.saturating_sub(self.line.len());
         self.line_cut |= part.len() > room;

@@ -1,0 +1,182 @@
+//! Makes an event that was cut inside of its JSON whole, with room for an error in it.
+//!
+//! What a client has of an event cannot be taken back, and half an object ends its parser before
+//! it reaches the next event. So the object is closed where it stands: strings, numbers and words
+//! are ended, missing values are `null`, and the outermost object stays open for one more member.
+
+/// What must follow these bytes so that one more member can stand in the object that they begin;
+/// `None` where they begin no object, or a whole one.
+pub(super) fn mend(json: &[u8]) -> Option<Vec<u8>> {
+    let mut cut = Cut::default();
+    json.iter().for_each(|byte| cut.read(*byte));
+    if cut.open.first() != Some(&b'{') {
+        return None;
+    }
+    let mut end = cut.finish(json);
+    for open in cut.open.iter().skip(1).rev() {
+        end.push(if *open == b'{' { b'}' } else { b']' });
+    }
+    let is_empty = json.trim_ascii() == b"{";
+    end.extend(if is_empty { &b""[..] } else { b"," });
+    Some(end)
+}
+
+/// Where in a JSON text its end stands.
+#[derive(Default)]
+struct Cut {
+    /// The objects and lists that are open.
+    open: Vec<u8>,
+    awaits: Awaits,
+    /// Inside of a string: how far in an escape.
+    string: Option<Escape>,
+    /// The number or word that has begun.
+    word: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Awaits {
+    #[default]
+    Value,
+    /// A value, or the end of a list that is empty so far.
+    First,
+    /// A name, or the end of an object that is empty so far.
+    FirstName,
+    Name,
+    Colon,
+    Comma,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Escape {
+    No,
+    Begun,
+    /// So many digits of four are missing.
+    Digits(usize),
+}
+
+impl Cut {
+    fn read(&mut self, byte: u8) {
+        if let Some(escape) = self.string {
+            self.string = match (escape, byte) {
+                (Escape::No, b'"') => {
+                    self.value_or_name();
+                    None
+                }
+                (Escape::No, b'\\') => Some(Escape::Begun),
+                (Escape::Begun, b'u') => Some(Escape::Digits(4)),
+                (Escape::Digits(left), _) if left > 1 => Some(Escape::Digits(left - 1)),
+                _ => Some(Escape::No),
+            };
+            return;
+        }
+        if !self.word.is_empty() && matches!(byte, b',' | b'}' | b']' | b' ' | b'\t') {
+            self.word.clear();
+            self.awaits = Awaits::Comma;
+        }
+        match byte {
+            b'"' => self.string = Some(Escape::No),
+            b'{' | b'[' => {
+                self.open.push(byte);
+                self.awaits = if byte == b'{' { Awaits::FirstName } else { Awaits::First };
+            }
+            b'}' | b']' => {
+                self.open.pop();
+                self.awaits = Awaits::Comma;
+            }
+            b':' => self.awaits = Awaits::Value,
+            b',' if self.open.last() == Some(&b'{') => self.awaits = Awaits::Name,
+            b',' => self.awaits = Awaits::Value,
+            b' ' | b'\t' => {}
+            _ => self.word.push(byte),
+        }
+    }
+
+    fn value_or_name(&mut self) {
+        let is_name = matches!(self.awaits, Awaits::FirstName | Awaits::Name);
+        self.awaits = if is_name { Awaits::Colon } else { Awaits::Comma };
+    }
+
+    /// Ends the innermost value, which may be half a string, half a number or missing.
+    fn finish(&mut self, json: &[u8]) -> Vec<u8> {
+        let mut end = Vec::new();
+        if let Some(escape) = self.string.take() {
+            match escape {
+                Escape::No => end.extend(rest_of_character(json)),
+                Escape::Begun => end.push(b'\\'),
+                Escape::Digits(left) => end.extend(std::iter::repeat_n(b'0', left)),
+            }
+            end.push(b'"');
+            self.value_or_name();
+        } else if !self.word.is_empty() {
+            end.extend(rest_of_word(&self.word));
+            self.awaits = Awaits::Comma;
+        }
+        end.extend_from_slice(match self.awaits {
+            Awaits::Value => b"null",
+            Awaits::Colon => b":null",
+            Awaits::Name => b"\"\":null",
+            Awaits::First | Awaits::FirstName | Awaits::Comma => b"",
+        });
+        end
+    }
+}
+
+fn rest_of_word(word: &[u8]) -> &'static [u8] {
+    let whole = [&b"true"[..], b"false", b"null"].into_iter().find(|whole| whole.starts_with(word));
+    match whole {
+        Some(whole) => whole.get(word.len()..).unwrap_or_default(),
+        None if word.last().is_some_and(u8::is_ascii_digit) => b"",
+        None => b"0",
+    }
+}
+
+/// The bytes that complete a character of UTF-8 that is cut; which one it becomes does not matter.
+fn rest_of_character(bytes: &[u8]) -> Vec<u8> {
+    let tail = bytes.get(bytes.len().saturating_sub(3)..).unwrap_or_default();
+    let Some(at) = tail.iter().rposition(|byte| *byte >= 0xc0) else { return Vec::new() };
+    let begun = tail.get(at..).unwrap_or_default();
+    let length = match begun.first() {
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        _ => 4,
+    };
+    let missing = usize::saturating_sub(length, begun.len());
+    let mut rest = vec![0x80; missing];
+    // The second byte has limits of its own (RFC 3629, 4).
+    if let ([first], Some(second)) = (begun, rest.first_mut()) {
+        *second = if matches!(first, 0xed | 0xf4) { 0x80 } else { 0xbf };
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    const WHOLE: &str = r#" {"id":"é€😀 \"q\" \u00e9\\","n": -12.5e+3,"t":true, "f":false,"z":null,
+        "a":[],"o":{},"l":[1,"x",{"k":[null,2]}],"d":{"e":{"f":"g"}} }"#;
+
+    #[test]
+    fn an_object_cut_at_any_byte_is_made_whole() {
+        let whole = WHOLE.replace('\n', " ");
+        let whole = whole.as_bytes();
+        assert!(serde_json::from_slice::<serde_json::Value>(whole).is_ok());
+        for at in 2..whole.len() {
+            let cut = &whole[..at];
+            let mut mended = cut.to_vec();
+            mended.extend(mend(cut).unwrap());
+            mended.extend(b"\"error\":1}");
+            let read = serde_json::from_slice::<serde_json::Value>(&mended);
+            let read = read.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&mended)));
+            assert_eq!(read["error"], 1, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_whole_or_no_object_is_left_alone() {
+        for json in [WHOLE.as_bytes(), b"", b"[1", b"\"x", b"tru", b"{}", b"[DONE]"] {
+            assert_eq!(mend(json), None);
+        }
+    }
+}

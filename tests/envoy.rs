@@ -138,7 +138,7 @@ fn an_older_envoy_is_told_what_it_knows() {
             "allow_cross_scheme_redirect": true,
         });
         assert_eq!(route["internal_redirect_policy"], policy);
-        let plugin = &manager["http_filters"][0]["typed_config"]["config"]["configuration"];
+        let plugin = &manager["http_filters"][1]["typed_config"]["config"]["configuration"];
         let plugin = plugin["value"].as_str().unwrap();
         assert!(plugin.ends_with(&format!(r#""failover":"{way}"}}"#)), "{plugin}");
         assert!(manager["access_log"][0]["filter"].to_string().contains("internal_redirect"));

@@ -71,13 +71,8 @@ backends:
   uksouth: {{ url: \"{}\", api_key: \"${{KEY_UKSOUTH}}\" }}
   open: {{ url: \"{}\" }}
 models:
-  gpt-4o-mini:
-    session_affinity: {{ cookie: Ours }}
-    pool:
-      - {{ backend: eastus, priority: 1 }}
-      - {{ backend: westus, priority: 2 }}
-      - {{ backend: uksouth, priority: 3 }}
-      - {{ backend: open, priority: 4 }}
+  gpt-4o-mini: {POOL}
+  gpt-4o: {POOL}
 ",
         eastus.url(),
         westus.url(),
@@ -86,7 +81,8 @@ models:
     );
     let all = [&eastus, &westus, &uksouth, &open];
     let gateway = Gateway::setup(&config, all).env("CLIENT", "the-client-s").start().await;
-    for call in [Call::chat("gpt-4o-mini"), Call::response("gpt-4o-mini")] {
+    // Each with a model of its own: what the first learned of the backends is not the second's.
+    for call in [Call::chat("gpt-4o-mini"), Call::response("gpt-4o")] {
         all.iter().for_each(|region| region.clear());
         let call = call
             .header("api-key", "the-client-s")
@@ -160,3 +156,6 @@ models: {{ gpt-4o-mini: {{ pool: [westus] }} }}
     Client::at(gateway.at).send(&call).await;
     assert_eq!(westus.only().path, format!("/base{}", call.path()));
 }
+
+const POOL: &str = "{ session_affinity: { cookie: Ours }, pool: [{ backend: eastus, priority: 1 }, \
+    { backend: westus, priority: 2 }, { backend: uksouth, priority: 3 }, { backend: open, priority: 4 }] }";

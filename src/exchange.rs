@@ -25,7 +25,7 @@ mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
-mod patience;
+pub mod patience;
 pub mod redirect;
 mod streaming;
 mod trail;

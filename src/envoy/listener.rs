@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::cluster::CONNECTION_BUFFER;
 use super::{Options, access_log, duration, extension, local_reply, route, socket_address, wasm};
 use crate::config::Config;
+use crate::exchange::patience::PER_TRY;
 
 /// The listener, plain HTTP: TLS ends in front of it, or is added to what `render` prints.
 pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value {
@@ -61,6 +62,12 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         "internal_address_config": {
             "cidr_ranges": [{ "address_prefix": "255.255.255.255", "prefix_len": 32 }],
         },
+        // Envoy 1.36 takes this time-out from any client; the filter sets it afterwards.
+        "early_header_mutation_extensions": [extension(
+            "envoy.http.early_header_mutation.header_mutation",
+            "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            json!({ "mutations": [{ "remove": PER_TRY }] }),
+        )],
         "generate_request_id": true,
         // A client that sends an id wants to find it in our log. Nothing trusts it.
         "preserve_external_request_id": true,

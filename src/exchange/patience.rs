@@ -28,7 +28,7 @@ impl Exchange {
 const FIRST_BYTE: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 /// Gives up an attempt that takes longer as a whole.
-const PER_TRY: &str = "x-envoy-upstream-stream-duration-ms";
+pub const PER_TRY: &str = "x-envoy-upstream-stream-duration-ms";
 
 /// Gives up a request that takes longer over all its attempts.
 const REQUEST: &str = "x-envoy-upstream-rq-timeout-ms";

@@ -152,7 +152,8 @@ impl<S: Seats> Envoy<S> {
             }
         }
         if held && after == After::Silence {
-            let timer = seats.timer().expect("an answer is held without a timer");
+            // What is held without a timer of the filter's is held until the router gives it up.
+            let timer = seats.timer().unwrap_or(Duration::MAX);
             let patience = kept.patience.until_first_byte(self.clock.get());
             self.clock.set(self.clock.get() + timer.min(patience));
             if timer < patience {

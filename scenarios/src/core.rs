@@ -4,31 +4,28 @@
 //! order; the second stage, with the built filter, shows that the two agree.
 
 mod answer;
+mod effects;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
-use spillway::affinity::set_cookie;
 use spillway::breaker::board::{Board, Record};
 use spillway::breaker::window::{Tally, Window};
-use spillway::config::{SecureCookie, check};
-use spillway::exchange::effect::{Note, RETRY};
+use spillway::config::check;
 use spillway::exchange::event::Head;
-use spillway::exchange::redirect::FOLLOWED;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
-use spillway::reply::Reply;
 use spillway::time::Timestamp;
 
 use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
-use crate::http::{Answer, Headers};
 use crate::story::{Story, environment};
 use answer::Answers;
+use effects::{carry_out, reply_as_answer, request, status};
 
 /// A stage of the pure core with this story's configuration, that fails over in this way.
 pub fn stage(story: &Story, failover: Failover) -> Envoy<Core> {
@@ -143,7 +140,7 @@ impl Core {
                 Effect::HoldOn | Effect::AwaitPart => action = Action::Pause,
                 Effect::Reply(reply) => {
                     stream.filter_state.insert("spillway.attempts".into(), reply.reason.into());
-                    stream.reply = Some(answer(&reply));
+                    stream.reply = Some(reply_as_answer(&reply));
                     action = Action::Pause;
                 }
                 Effect::SendTo { backend, retries } => {
@@ -158,7 +155,7 @@ impl Core {
                 }
                 Effect::Count { tally, record } => self.count(tally, &record),
                 Effect::AskRemaining => drop(self.remains(context, stream)),
-                Effect::ReplaceAnswer(reply) => stream.reply = Some(answer(&reply)),
+                Effect::ReplaceAnswer(reply) => stream.reply = Some(reply_as_answer(&reply)),
                 other => carry_out(other, stream),
             }
         }
@@ -343,44 +340,6 @@ impl Seats for Core {
     }
 }
 
-fn carry_out(effect: Effect, stream: &mut Stream) {
-    match effect {
-        Effect::FailOverTo(backend) => {
-            stream.filter_state.insert(CLUSTER.into(), backend.into());
-        }
-        Effect::SetRequestHeader(name, value) => request(stream).set(name, value),
-        Effect::RemoveRequestHeader(name) => request(stream).remove(name),
-        Effect::ReplaceBody { place, with } => {
-            stream.request_body.as_mut().expect("a body passes").splice(place, with);
-        }
-        Effect::Append(bytes) => {
-            let there = stream.answer_body.as_ref().map_or(0, Vec::len);
-            stream.append_to_answer(there, &bytes);
-        }
-        Effect::PassEmptyPart => stream.answer_resumed = true,
-        Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
-        Effect::Redirect { to } => {
-            leaving(stream).set(":status", FOLLOWED.to_string());
-            leaving(stream).set("location", to);
-        }
-        Effect::SetAnswerHeader(name, value) => leaving(stream).set(name, value),
-        Effect::RemoveAnswerHeader(name) => leaving(stream).remove(name),
-        Effect::IssueCookie { affinity, value } => {
-            let cookie = set_cookie(&affinity, &value, affinity.secure == SecureCookie::Always);
-            leaving(stream).add("set-cookie", cookie);
-        }
-        Effect::Note(note, text) => {
-            let name = match note {
-                Note::Model => "spillway.model",
-                Note::Client => "spillway.client",
-                Note::Attempts => "spillway.attempts",
-            };
-            stream.filter_state.insert(name.into(), text.into());
-        }
-        other => panic!("nothing carries out {other:?}"),
-    }
-}
-
 /// Puts a record on the board; tells whether that changed it.
 fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
     let (bytes, cas) = shared.borrow().get(BOARD).cloned().unwrap_or_default();
@@ -395,26 +354,6 @@ fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
 fn ticket(stream: &Stream) -> Option<u32> {
     let id = stream.filter_state.get(TICKET)?.as_slice().try_into().ok()?;
     Some(u32::from_be_bytes(id))
-}
-
-fn request(stream: &mut Stream) -> &mut Headers {
-    stream.request.as_mut().expect("the request passes")
-}
-
-fn leaving(stream: &mut Stream) -> &mut Headers {
-    stream.answer.as_mut().expect("the answer passes")
-}
-
-fn status(stream: &Stream) -> u16 {
-    let status = stream.answer.as_ref().and_then(|headers| headers.text(":status"));
-    status.and_then(|text| text.parse().ok()).expect("a status")
-}
-
-fn answer(reply: &Reply) -> Answer {
-    let headers = reply.headers.iter();
-    let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes()));
-    let headers = Headers(headers.collect());
-    Answer { status: reply.status, headers, body: reply.body.clone(), ..Answer::default() }
 }
 
 const BOARD: &str = "spillway.board";

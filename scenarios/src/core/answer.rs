@@ -4,7 +4,8 @@ use spillway::announced::Announcement;
 use spillway::exchange::{Event, event};
 use spillway::stream::is_event_stream;
 
-use super::{Awaits, Core, status};
+use super::effects::status;
+use super::{Awaits, Core};
 use crate::envoy::{Action, Stream};
 
 /// Where the answer of an attempt stands.

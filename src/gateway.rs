@@ -12,6 +12,7 @@ use crate::client_key::Keyring;
 use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
 use crate::failover::Failover;
 use crate::pool::Local;
+use crate::time::Millis;
 
 /// A configuration made ready.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Gateway {
 struct Readied {
     circuits: Vec<CircuitId>,
     tags: Tags,
+    lease: Millis,
 }
 
 /// What a request's model is known by.
@@ -42,6 +44,8 @@ pub struct Route<'a> {
     pub circuits: &'a [CircuitId],
     /// The affinity tags of the pool's members.
     pub tags: &'a Tags,
+    /// How long an attempt may live without a sign: when a probe has ended, whatever became of it.
+    pub lease: Millis,
 }
 
 impl Gateway {
@@ -100,7 +104,12 @@ impl Gateway {
     /// All that is known of a model.
     pub fn route(&self, id: ModelId) -> Option<Route<'_>> {
         let (model, readied) = (self.config.models.get(id)?, self.readied.get(id)?);
-        Some(Route { model, circuits: &readied.circuits, tags: &readied.tags })
+        Some(Route {
+            model,
+            circuits: &readied.circuits,
+            tags: &readied.tags,
+            lease: readied.lease,
+        })
     }
 
     /// The model whose pool issued the newest tag in this `Cookie` header, for requests that name
@@ -148,7 +157,11 @@ impl Readied {
             Some(CircuitId::new(backend, &member.deployment, model.breaker.scope))
         };
         let circuits = model.pool.iter().map(|m| circuit(m).unwrap_or(CircuitId(0))).collect();
-        Self { circuits, tags: Tags::new(config, model, cookie_key) }
+        let backends = model.pool.iter().filter_map(|member| config.backends.get(member.backend));
+        let connect = backends.map(|backend| backend.connect_timeout).max().unwrap_or_default();
+        // Envoy counts the silence from when it has a connection on.
+        let lease = Millis(model.longest_silence().0.saturating_add(connect.0));
+        Self { circuits, tags: Tags::new(config, model, cookie_key), lease }
     }
 }
 

@@ -116,7 +116,7 @@ impl<'a> World<'a> {
 
     /// Claims the probe of a half-open circuit.
     pub(super) fn claim(&mut self, route: &Route<'_>, member: usize) -> bool {
-        let change = Change::Claimed(route.model.longest_silence());
+        let change = Change::Claimed(route.lease);
         let Some(record) = route.record(member, change) else { return false };
         let claimed = (self.shared.record)(&record);
         self.board = None;

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, all. Everything goes into .tools/, except that rustup
-# adds the wasm targets to the toolchain. A part that is there already is left alone: its stamp
-# file is named after what it was made from, so a changed pin makes it again.
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, all; and fuzz, which `make test` has
+# no use for. Everything goes into .tools/, except that rustup adds the wasm targets to the
+# toolchain. A part that is there already is left alone: its stamp file is named after what it was
+# made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # rust: the toolchain with clippy, rustfmt and both wasm targets, and a linker.
@@ -75,6 +76,19 @@ setup_clients() {
     venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt -r integration/python/requirements-new.txt
 }
 
+# fuzz: cargo-fuzz, and a C++ compiler for libFuzzer.
+setup_fuzz() {
+    setup_rust
+    command -v c++ >/dev/null || apt_install "a C++ compiler" build-essential
+    local version=0.13.2 stamp
+    stamp=$tools/.cargo-fuzz-$version
+    [ -e "$stamp" ] && return
+    say "cargo-fuzz $version: building into .tools/bin (a minute or two, once)"
+    quietly cargo-fuzz "cargo-fuzz $version does not install: is there a way to crates.io?" \
+        cargo install cargo-fuzz --version "$version" --locked --root "$tools" --force
+    touch "$stamp"
+}
+
 setup_all() {
     setup_rust
     setup_envoy
@@ -134,10 +148,10 @@ apt_install() {
         env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$2"
 }
 
-[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|all …"
+[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|fuzz|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | all) "setup_$part" ;;
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | fuzz | all) "setup_$part" ;;
         *) fail "tools/setup.sh knows no part $part" ;;
     esac
 done

@@ -15,9 +15,10 @@ stage_check() {
         cargo clippy --quiet -p spillway --lib --target wasm32-wasip1 -- -D warnings
 }
 
-# core: unit tests, properties, transcripts, scenarios on the core and on the built filter.
+# core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
+# what fuzzing has found worth keeping.
 stage_core() {
-    cargo test -p spillway -p spillway-scenarios
+    cargo test -p spillway -p spillway-scenarios -p spillway-fuzz
 }
 
 stage_simulator() {

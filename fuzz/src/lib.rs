@@ -1,0 +1,35 @@
+//! What must hold for any bytes and any order of events.
+//!
+//! Each target is a function of bytes that panics where something does not hold. `make fuzz` has
+//! libFuzzer look for such bytes, a minute for each target; `tests/corpus.rs` replays what was
+//! found worth keeping (`fuzz/corpus/`) with every other test, without a fuzzer.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a target fails by panicking; nothing here runs in the filter"
+)]
+
+pub mod announced;
+pub mod body;
+pub mod config;
+pub mod cookie;
+pub mod exchange;
+pub mod gateway;
+pub mod stream;
+
+/// A target's name and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
+    ("announced", announced::run),
+    ("body", body::run),
+    ("config", config::run),
+    ("cookie", cookie::run),
+    ("exchange", exchange::run),
+    ("gateway", gateway::run),
+    ("stream", stream::run),
+];

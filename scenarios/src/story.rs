@@ -159,10 +159,9 @@ pub fn key_of(name: &str) -> String {
 /// Tells the stories on a stage that has the means for them, and says at the end which failed.
 ///
 /// `STORY=words` in the environment tells only those whose name holds the words, and `SHOWS=5,7`
-/// those that show one of these behaviours. `AGAIN=1` tells those that failed once more, alone: a
-/// real Envoy on a busy machine can miss a time by more than a story allows. `STORIES_TOLD`
-/// names a file for what was told: a line with their number and the way to fail over, and one for
-/// each story that this way does not allow, with the reason and the name.
+/// those that show one of these behaviours. `STORIES_TOLD` names a file for what was told: a line
+/// with their number and the way to fail over, and one for each story that this way does not allow,
+/// with the reason and the name.
 pub fn tell_all(means: &Means<'_>, set: impl Fn(&Story) -> Box<dyn Stage> + Sync) {
     let wanted = std::env::var("STORY").unwrap_or_default();
     let shown = std::env::var("SHOWS").unwrap_or_default();
@@ -191,11 +190,6 @@ pub fn tell_all(means: &Means<'_>, set: impl Fn(&Story) -> Box<dyn Stage> + Sync
         let tellers: Vec<_> = (0..means.at_once).map(|_| scope.spawn(some)).collect();
         tellers.into_iter().flat_map(|teller| teller.join().unwrap_or_default()).collect()
     });
-    let again = std::env::var_os("AGAIN").is_some();
-    let failed: Vec<&str> = failed
-        .into_iter()
-        .filter(|name| !again || stories.iter().any(|story| story.name == *name && fails(story)))
-        .collect();
     let (few, many) = (failed.len(), stories.len());
     assert!(failed.is_empty(), "{few} of {many} stories failed:\n  {}", failed.join("\n  "));
 

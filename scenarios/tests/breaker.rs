@@ -56,7 +56,7 @@ impl Oracle {
                 Standing::Probed(*lease)
             }
             (Some(_), _) => Standing::HalfOpen,
-            (None, Some(at)) if now < at + rule().ramp => {
+            (None, Some(at)) if now + Millis(1) < at + rule().ramp => {
                 let share = now.since(at).0 * 1000 / rule().ramp.0;
                 Standing::Returning(u32::try_from(share).expect("small").max(50))
             }

@@ -60,7 +60,9 @@ impl Circuit {
             return if out { Standing::Probed(self.probe_until) } else { Standing::HalfOpen };
         }
         let since = now.since(self.closed_at);
-        if self.closed_at == Timestamp(0) || since >= rule.ramp || self.closed_at > now {
+        // The millisecond that it closed in is part of it, so that a ramp of `1ms` is none.
+        let is_over = since.0.saturating_add(1) >= rule.ramp.0;
+        if self.closed_at == Timestamp(0) || is_over || self.closed_at > now {
             return Standing::Closed;
         }
         let share = since.0.saturating_mul(1000) / rule.ramp.0.max(1);

@@ -53,7 +53,7 @@ pub static CIRCUIT_BREAKER: Object = Object {
             kind: Kind::Duration,
             default: Default::Is("10s"),
             doc: "How long it takes, once the request that tried was answered, until the backend \
-                  has all of its traffic back. After a 429 it has it back at once.",
+                  has all of its traffic back; with `1ms` it has it at once, as after a 429.",
             example: "30s",
         },
         Field {

@@ -41,8 +41,9 @@ impl Abilities {
         }
         if !self.failover.replaces_held_answers() {
             notes.push(
-                "before Envoy 1.37, a 404 `DeploymentNotFound` is the client's; it opens the \
-                 circuit, and the next request goes elsewhere",
+                "before Envoy 1.37, a 404 `DeploymentNotFound` and a stream that begins with an \
+                 error are the client's; they count, and once the circuit is open, requests go \
+                 elsewhere",
             );
         }
         notes

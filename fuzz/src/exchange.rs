@@ -95,10 +95,8 @@ pub fn run(bytes: &[u8]) {
                 Effect::Record(record) => {
                     board.borrow_mut().apply(&record, now);
                 }
-                Effect::Count { tally, record } => {
-                    if window.add(tally, &record.rule, now) {
-                        board.borrow_mut().apply(&record, now);
-                    }
+                Effect::Count { tally, record } if window.add(tally, &record.rule, now) => {
+                    board.borrow_mut().apply(&record, now);
                 }
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! The fuzzer on the target that `TARGET` names: one program for all, because each would be linked
 //! and optimised as a whole.
 #![no_main]
+#![allow(clippy::panic, reason = "a fuzzer that is told nothing cannot start")]
 
 use std::sync::LazyLock;
 

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod docs;
 pub mod file;
+pub mod import;
 pub mod render;
 pub mod simulate;
 pub mod up;
@@ -29,6 +30,7 @@ enum Command {
     Up(up::Args),
     Check(check::Args),
     Render(render::Args),
+    Import(import::Args),
     Simulate(simulate::Args),
     Docs(docs::Args),
 }
@@ -72,6 +74,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Up(args) => up::run(&args, output),
         Command::Check(args) => check::run(&args, output),
         Command::Render(args) => render::run(&args, output),
+        Command::Import(args) => import::run(&args, output),
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),
     }

@@ -4,7 +4,7 @@
 //! and bytes are its arguments, and it compiles for every target. `filter` (wasm32-wasip1 only)
 //! turns Envoy's callbacks into events and the core's effects into host calls. `envoy` and `cli`
 //! (native only) render Envoy's configuration and run it. `simulate` (native only) plays the core in
-//! virtual time.
+//! virtual time; `import` (native only) reads other gateways' configurations.
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
@@ -31,6 +31,8 @@ pub mod cli;
 pub mod envoy;
 #[cfg(target_os = "wasi")]
 mod filter;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod import;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod simulate;
 

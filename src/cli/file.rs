@@ -77,7 +77,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Problem> {
     if looks_like_json(text) { json::read(bytes) } else { parse_yaml(text) }
 }
 
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// What stands in this file; `-` is stdin.
+pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     if !is_stdin(path) {
         return std::fs::read(path);
     }

@@ -1,0 +1,1 @@
+resource eastus 'Microsoft.ApiManagement/service/backends@2024-05-01' = {}

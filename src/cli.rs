@@ -6,6 +6,8 @@
 pub mod check;
 pub mod docs;
 pub mod file;
+pub mod findings;
+pub mod places;
 pub mod render;
 pub mod simulate;
 pub mod up;

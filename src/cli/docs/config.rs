@@ -79,8 +79,9 @@ const INTRODUCTION: &str = "# The configuration
 <!-- Printed by `spillway docs` from `src/config/shape`. -->
 
 One file says everything, in YAML or JSON; `examples/spillway.yaml` is a whole one. `spillway check
-FILE` says every problem in it at once. The filter reads the same configuration with the
-same code when Envoy starts, and refuses the same things. An unknown field is a problem.
+FILE` says every problem in it at once, and warns of what will do nothing. The filter reads the same
+configuration with the same code when Envoy starts, and refuses the same things. An unknown field is
+a problem.
 
 A **duration** is a whole number and `ms`, `s`, `m` or `h`: `500ms`, `60s`. A **size** is a whole
 number of bytes, or of `KiB`, `MiB`, `GiB`, `KB`, `MB` or `GB`: `32MiB`. A **range** of statuses is

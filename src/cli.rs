@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod docs;
+pub mod explain;
 pub mod file;
 pub mod findings;
 pub mod places;
@@ -30,6 +31,7 @@ pub struct Cli {
 enum Command {
     Up(up::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Render(render::Args),
     Simulate(simulate::Args),
     Docs(docs::Args),
@@ -73,6 +75,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     match cli.command {
         Command::Up(args) => up::run(&args, output),
         Command::Check(args) => check::run(&args, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Render(args) => render::run(&args, output),
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),

@@ -114,7 +114,7 @@ fn place(line: usize, column: usize) -> Place {
     Place { line: number(line), column: number(column) }
 }
 
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     if !is_stdin(path) {
         return std::fs::read(path);
     }

@@ -4,6 +4,14 @@ use super::Lints;
 use crate::failover::Failover;
 
 pub(super) fn look(lints: &mut Lints<'_>, failover: Failover) {
+    if failover.redirects() {
+        for (place, models) in lints.places("timeouts", "request") {
+            if models.iter().any(|model| model.pool.len() > 1) {
+                let message = "before Envoy 1.39, it starts afresh with each backend that is asked";
+                lints.warn(&place, message, "use Envoy 1.39 or newer, or set `retry.attempts` too");
+            }
+        }
+    }
     if failover.replaces_held_answers() {
         return;
     }

@@ -149,6 +149,9 @@ fn what_an_older_envoy_cannot_do() {
     let expected = ["warning first_event.time", "warning retry.failover_on_refusal"];
     assert_eq!(found_by(&text, Failover::RedirectUnheld), expected);
     assert_eq!(found_by(&text, Failover::Redirect), [""; 0]);
+    let text = QUIET.replace("models:", "timeouts: { first_byte: 10s, request: 60s }\nmodels:");
+    assert_eq!(found_by(&text, Failover::Redirect), ["warning timeouts.request"]);
+    assert_eq!(found_by(&text, Failover::Retry), [""; 0]);
 }
 
 #[test]

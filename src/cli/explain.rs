@@ -2,6 +2,7 @@
 
 mod question;
 mod report;
+mod teller;
 
 use std::io;
 use std::path::PathBuf;
@@ -68,6 +69,23 @@ pub struct Args {
     #[arg(long, help_heading = "Answers", value_name = "STATUS")]
     #[arg(value_parser = clap::value_parser!(u16).range(200..=599))]
     answer: Option<u16>,
+
+    /// How to say it
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How the story is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs: an object with `path`, `client`, `model`, `decided_by` (`path`, `body`,
+    /// `cookie` or `default`), `pinned`, `members` (each with `backend`, `deployment`, `order`,
+    /// `answer` and `why`; those first that are asked, and the others without `order`) and `answer`
+    /// (`status`, `why`, whether there is an affinity `cookie`, and of the gateway's own answers
+    /// `reason`, `headers` and `body`)
+    Json,
 }
 
 /// Explains what was asked for.
@@ -79,7 +97,11 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     match question::ask(args, config) {
         Ok((gateway, question)) => {
             let story = explain(&gateway, &question);
-            write!(output.data, "{}", report::text(&gateway, &question, &story))?;
+            let tell = match args.format {
+                Format::Text => report::text,
+                Format::Json => report::json,
+            };
+            write!(output.data, "{}", tell(&gateway, &question, &story))?;
             Ok(Exit::Ok)
         }
         Err(problem) => {

@@ -1,30 +1,87 @@
-//! The story as a person reads it.
+//! The story as a person reads it, and as a program does.
 
-use crate::breaker::{Cause, Standing};
-use crate::config::Model;
+use serde_json::{Map, Value, json};
+
+use super::teller::{Teller, Told};
 use crate::explain::Question;
 use crate::explain::story::{DecidedBy, Story};
 use crate::gateway::Gateway;
+use crate::reply::Reply;
 use crate::target::Target;
 
-/// All of it.
+/// All of it, for people.
 pub(super) fn text(gateway: &Gateway, question: &Question, story: &Story) -> String {
     let mut lines = vec![line("path", &path(gateway, question))];
     if let Some(client) = &story.client {
         lines.push(line("client", client));
     }
-    if let Some((id, decided_by)) = story.model
-        && let Some(model) = gateway.config.models.get(id)
-    {
-        let teller = Teller { gateway, model, story };
-        lines.push(line("model", &format!("{}, {}", model.name, by(decided_by))));
+    let teller = teller(gateway, story);
+    if let Some((teller, decided_by)) = &teller {
+        lines.push(line("model", &format!("{}, {}", teller.model.name, by(*decided_by))));
         lines.extend(teller.affinity().map(|said| line("affinity", &said)));
         lines.push(String::new());
-        lines.extend(teller.table());
+        lines.extend(table(teller));
         lines.push(String::new());
     }
-    lines.extend(ending(gateway, story));
+    lines.push(line("answer", &answer(teller.as_ref().map(|(teller, _)| teller), story)));
+    if let Some(Reply { headers, body, .. }) = &story.ending.reply {
+        lines.extend(headers.iter().map(|(name, value)| line("", &format!("{name}: {value}"))));
+        if !body.is_empty() {
+            lines.push(line("", &String::from_utf8_lossy(body)));
+        }
+    }
+    let affinity = teller.as_ref().and_then(|(teller, _)| teller.model.affinity.as_ref());
+    if let Some(affinity) = affinity.filter(|_| story.ending.cookie) {
+        lines.push(line("", &format!("set-cookie: {}=…", affinity.cookie)));
+    }
     lines.join("\n") + "\n"
+}
+
+/// The same, for programs.
+pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> String {
+    let teller = teller(gateway, story);
+    let model = teller.as_ref().map(|(teller, decided_by)| (teller, word(*decided_by)));
+    let members = teller.as_ref().map(|(teller, _)| {
+        let object = |told: Told| {
+            json!({
+                "backend": teller.name(told.member),
+                "deployment": teller.deployment(told.member),
+                "order": told.order,
+                "answer": told.answer,
+                "why": told.why,
+            })
+        };
+        teller.members().into_iter().map(object).collect::<Vec<Value>>()
+    });
+    let reply = story.ending.reply.as_ref();
+    let headers: Map<String, Value> = reply
+        .iter()
+        .flat_map(|reply| &reply.headers)
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    let all = json!({
+        "path": path(gateway, question),
+        "client": story.client,
+        "model": model.map(|(teller, _)| teller.model.name.as_str()),
+        "decided_by": model.map(|(_, word)| word),
+        "pinned": teller.as_ref().and_then(|(teller, _)| Some(teller.name(story.pinned?))),
+        "members": members.unwrap_or_default(),
+        "answer": {
+            "status": story.ending.status,
+            "reason": reply.map(|reply| reply.reason),
+            "headers": headers,
+            "body": reply.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok()),
+            "cookie": story.ending.cookie,
+            "why": answer(teller.as_ref().map(|(teller, _)| teller), story),
+        },
+    });
+    format!("{all:#}\n")
+}
+
+fn teller<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Teller<'a>, DecidedBy)> {
+    let (id, decided_by) = story.model?;
+    let model = gateway.config.models.get(id)?;
+    Some((Teller { gateway, model, story }, decided_by))
 }
 
 fn line(what: &str, said: &str) -> String {
@@ -52,187 +109,43 @@ const fn by(decided_by: DecidedBy) -> &'static str {
     }
 }
 
+const fn word(decided_by: DecidedBy) -> &'static str {
+    match decided_by {
+        DecidedBy::Path => "path",
+        DecidedBy::Body => "body",
+        DecidedBy::Cookie => "cookie",
+        DecidedBy::Default => "default",
+    }
+}
+
 /// What the client gets, and why nobody else is asked.
-fn ending(gateway: &Gateway, story: &Story) -> Vec<String> {
-    let ending = &story.ending;
-    let model = story.model.and_then(|(id, _)| gateway.config.models.get(id));
-    let teller = model.map(|model| Teller { gateway, model, story });
-    let last = teller.as_ref().and_then(|teller| {
-        let attempt = story.attempts.last()?;
-        Some((teller.name(attempt.member), teller.end()))
-    });
-    let said = match (&ending.reply, last) {
-        (None, Some((name, end))) => format!("{}, as {name} answered: {end}", ending.status),
-        (None, None) => ending.status.to_string(),
-        (Some(reply), None) => {
-            format!("{} {}, and no backend is asked", reply.status, reply.reason)
-        }
-        (Some(reply), Some((_, end))) => format!("{} {}: {end}", reply.status, reply.reason),
+fn answer(teller: Option<&Teller<'_>>, story: &Story) -> String {
+    let status = story.ending.status;
+    let last = teller.zip(story.attempts.last());
+    let last = last.map(|(teller, attempt)| (teller.name(attempt.member), teller.end()));
+    match (&story.ending.reply, last) {
+        (None, Some((name, end))) => format!("{status}, as {name} answered: {end}"),
+        (None, None) => status.to_string(),
+        (Some(reply), None) => format!("{status} {}, and no backend is asked", reply.reason),
+        (Some(reply), Some((_, end))) => format!("{status} {}: {end}", reply.reason),
+    }
+}
+
+/// A row for each member.
+fn table(teller: &Teller<'_>) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let head = ["", "backend", "deployment", "answers", "why"].map(str::to_owned);
+    let row = |told: Told| {
+        [
+            told.order.map_or_else(dash, |order| order.to_string()),
+            teller.name(told.member).to_owned(),
+            teller.deployment(told.member).to_owned(),
+            told.answer.map_or_else(dash, |answer| answer.to_string()),
+            told.why,
+        ]
     };
-    let mut lines = vec![line("answer", &said)];
-    if let Some(reply) = &ending.reply {
-        for (name, value) in &reply.headers {
-            lines.push(line("", &format!("{name}: {value}")));
-        }
-        if !reply.body.is_empty() {
-            lines.push(line("", &String::from_utf8_lossy(&reply.body)));
-        }
-    }
-    if ending.cookie
-        && let Some(affinity) = model.and_then(|model| model.affinity.as_ref())
-    {
-        lines.push(line("", &format!("set-cookie: {}=…", affinity.cookie)));
-    }
-    lines
-}
-
-/// Tells of one model's pool.
-struct Teller<'a> {
-    gateway: &'a Gateway,
-    model: &'a Model,
-    story: &'a Story,
-}
-
-impl Teller<'_> {
-    fn name(&self, member: usize) -> &str {
-        let member = self.model.pool.get(member);
-        let backend = member.and_then(|member| self.gateway.backend(member));
-        backend.map_or("?", |backend| backend.name.as_str())
-    }
-
-    fn affinity(&self) -> Option<String> {
-        let affinity = self.model.affinity.as_ref()?;
-        Some(match self.story.pinned {
-            Some(member) if affinity.required => {
-                format!("the cookie requires {}", self.name(member))
-            }
-            Some(member) => format!("the cookie prefers {}", self.name(member)),
-            None => "no cookie of this pool: whoever answers keeps the client".to_owned(),
-        })
-    }
-
-    /// A row for each member: those that are asked, in this order, then the others.
-    fn table(&self) -> Vec<String> {
-        let mut rows = vec![["", "backend", "deployment", "answers", "why"].map(str::to_owned)];
-        let asked = |member: &usize| self.story.attempts.iter().any(|a| a.member == *member);
-        for (at, attempt) in self.story.attempts.iter().enumerate() {
-            rows.push(self.row(
-                (at + 1).to_string(),
-                attempt.member,
-                attempt.status.to_string(),
-                self.why(at, attempt.member),
-            ));
-        }
-        let mut others: Vec<usize> =
-            (0..self.model.pool.len()).filter(|member| !asked(member)).collect();
-        others.sort_by_key(|member| self.model.pool.get(*member).map(|member| member.priority));
-        for member in others {
-            rows.push(self.row("-".to_owned(), member, "-".to_owned(), self.why_not(member)));
-        }
-        aligned(&rows)
-    }
-
-    fn row(&self, number: String, member: usize, answer: String, why: String) -> [String; 5] {
-        let deployment = self.model.pool.get(member).map(|member| member.deployment.clone());
-        [number, self.name(member).to_owned(), deployment.unwrap_or_default(), answer, why]
-    }
-
-    /// Why this member is asked at this point.
-    fn why(&self, at: usize, chosen: usize) -> String {
-        let Some(member) = self.model.pool.get(chosen) else { return String::new() };
-        let mut why = Vec::new();
-        if at == 0 && self.story.pinned == Some(chosen) {
-            why.push("the cookie leads here".to_owned());
-        }
-        let before = self.story.attempts.get(..at).unwrap_or_default();
-        let rivals = self.model.pool.iter().enumerate().filter(|(other, rival)| {
-            let tried = before.iter().any(|attempt| attempt.member == *other);
-            rival.priority == member.priority && !tried && self.flows(*other)
-        });
-        let rivals: Vec<(usize, u32)> =
-            rivals.map(|(other, rival)| (other, rival.weight)).collect();
-        let total: u32 = rivals.iter().map(|(_, weight)| weight).sum();
-        let shares = rivals.len() > 1 && rivals.iter().any(|(other, _)| *other == chosen);
-        why.push(if shares && why.is_empty() {
-            let headroom = if self.model.headroom { ", and by headroom" } else { "" };
-            format!(
-                "priority {}, its turn: {} of {total} by weight{headroom}",
-                member.priority, member.weight
-            )
-        } else {
-            format!("priority {}", member.priority)
-        });
-        match self.story.standings.get(chosen) {
-            Some(Standing::HalfOpen) if at == 0 => {
-                why.push("half-open: this request tries it".to_owned());
-            }
-            Some(Standing::HalfOpen) => why.push("half-open: nobody else is left".to_owned()),
-            Some(Standing::Returning(_)) => why.push("coming back".to_owned()),
-            _ => {}
-        }
-        why.join("; ")
-    }
-
-    /// Why this member was not asked.
-    fn why_not(&self, member: usize) -> String {
-        let priority = self.model.pool.get(member).map_or(0, |member| member.priority);
-        let why = match self.story.standings.get(member) {
-            Some(Standing::Shut(until, cause)) => {
-                let after = match cause {
-                    Cause::Throttled => "a 429",
-                    Cause::Failed => "failures",
-                };
-                format!("circuit open for {}, after {after}", until.since(self.story.now))
-            }
-            Some(Standing::Probed(_)) => "half-open, and another request tries it".to_owned(),
-            _ if self.is_bound() => "the cookie requires another".to_owned(),
-            _ if self.story.attempts.is_empty() => "not asked".to_owned(),
-            _ if self.has_ended_by_itself() => "not needed".to_owned(),
-            _ => self.end(),
-        };
-        format!("priority {priority}; {why}")
-    }
-
-    /// Why nobody else is asked after the last attempt.
-    fn end(&self) -> String {
-        let (model, story) = (self.model, self.story);
-        let Some(last) = story.attempts.last() else { return String::new() };
-        if last.status < 400 {
-            return "it is good".to_owned();
-        }
-        if !last.elsewhere {
-            return format!("{} is not tried again", last.status);
-        }
-        if self.is_bound() {
-            return "the cookie requires this backend".to_owned();
-        }
-        let made = story.attempts.len();
-        let choosable = (0..model.pool.len()).filter(|member| self.may_be_chosen(*member)).count();
-        match model.retry.attempts {
-            Some(attempts) if attempts as usize == made && made < choosable => {
-                format!("`retry.attempts` is {attempts}")
-            }
-            _ if made >= story.allowed => "nobody is left".to_owned(),
-            _ => format!("the retry budget of {}% is spent", model.retry.budget),
-        }
-    }
-
-    fn has_ended_by_itself(&self) -> bool {
-        self.story.attempts.last().is_some_and(|last| !last.elsewhere)
-    }
-
-    fn is_bound(&self) -> bool {
-        self.story.pinned.is_some() && self.model.affinity.as_ref().is_some_and(|a| a.required)
-    }
-
-    fn flows(&self, member: usize) -> bool {
-        let standing = self.story.standings.get(member);
-        matches!(standing, Some(Standing::Closed | Standing::Returning(_)))
-    }
-
-    fn may_be_chosen(&self, member: usize) -> bool {
-        self.flows(member) || self.story.standings.get(member) == Some(&Standing::HalfOpen)
-    }
+    let rows: Vec<_> = std::iter::once(head).chain(teller.members().into_iter().map(row)).collect();
+    aligned(&rows)
 }
 
 /// The rows with their columns below each other; the last is as wide as it likes.

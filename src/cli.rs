@@ -5,8 +5,11 @@
 
 pub mod check;
 pub mod docs;
+pub mod explain;
 pub mod file;
+pub mod findings;
 pub mod import;
+pub mod places;
 pub mod render;
 pub mod simulate;
 pub mod up;
@@ -29,6 +32,7 @@ pub struct Cli {
 enum Command {
     Up(up::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Render(render::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -73,6 +77,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
     match cli.command {
         Command::Up(args) => up::run(&args, output),
         Command::Check(args) => check::run(&args, output),
+        Command::Explain(args) => explain::run(&args, output),
         Command::Render(args) => render::run(&args, output),
         Command::Import(args) => import::run(&args, output),
         Command::Simulate(args) => simulate::run(&args, output),

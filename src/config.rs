@@ -11,6 +11,8 @@
 pub mod check;
 pub mod duration;
 pub mod json;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod lint;
 pub mod name;
 pub mod nearest;
 pub mod path;

@@ -3,8 +3,9 @@
 //! The pure core decides; it is everything that is not `filter`, `envoy` or `cli`. Time, chance
 //! and bytes are its arguments, and it compiles for every target. `filter` (wasm32-wasip1 only)
 //! turns Envoy's callbacks into events and the core's effects into host calls. `envoy` and `cli`
-//! (native only) render Envoy's configuration and run it. `simulate` (native only) plays the core in
-//! virtual time; `import` (native only) reads other gateways' configurations.
+//! (native only) render Envoy's configuration and run it. `simulate` and `explain` (native only) play
+//! the core in virtual time: for many requests, and for one. `import` (native only) reads other
+//! gateways' configurations.
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
@@ -29,6 +30,8 @@ pub mod time;
 pub mod cli;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod envoy;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod explain;
 #[cfg(target_os = "wasi")]
 mod filter;
 #[cfg(not(target_arch = "wasm32"))]

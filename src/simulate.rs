@@ -22,7 +22,7 @@
 mod agenda;
 mod client;
 pub mod figures;
-mod host;
+pub(crate) mod host;
 mod ideal;
 pub mod limit;
 mod passage;

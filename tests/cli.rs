@@ -14,7 +14,7 @@ fn transcripts() {
 
 #[test]
 fn transcripts_show_the_files_they_use() {
-    for command in ["check", "import", "render", "simulate", "up"] {
+    for command in ["check", "explain", "import", "render", "simulate", "up"] {
         for entry in fs::read_dir(format!("tests/cmd/{command}")).unwrap() {
             let folder = entry.unwrap().path();
             if folder.extension().is_none_or(|extension| extension != "in") {

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use spillway::cli::places::Places;
+use spillway::config::lint::lint;
 use spillway::config::{check, parse_json, path};
+use spillway::failover::Failover;
 
 proptest! {
     #[test]
@@ -27,6 +30,38 @@ proptest! {
         prop_assert!(config.is_ok(), "{config:?}");
         let again = parse_json(file.to_string().as_bytes());
         prop_assert_eq!(config, again);
+    }
+
+    #[test]
+    fn what_surprises_in_a_right_file_stands_in_it(file in right()) {
+        let config = check(&file).unwrap();
+        let mut known = BTreeSet::new();
+        paths(&file, "", &mut known);
+        for finding in lint(&config, &file, Failover::RedirectUnheld) {
+            let problem = finding.problem;
+            prop_assert!(known.contains(&problem.path), "{problem}");
+            prop_assert!(!problem.message.ends_with('.') && !problem.hint.ends_with('.'), "{problem}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_found_where_it_is_written(file in right()) {
+        let mut known = BTreeSet::new();
+        paths(&file, "", &mut known);
+        let yaml = serde_saphyr::to_string(&file).unwrap();
+        for text in [file.to_string(), format!("{file:#}"), yaml] {
+            let places = Places::of(&text);
+            for path in known.iter().filter(|path| !path.is_empty() && !path.ends_with(']')) {
+                let place = places.find(path).unwrap();
+                let line = text.lines().nth(place.line as usize - 1).unwrap();
+                let here: String = line.chars().skip(place.column as usize - 1).collect();
+                let key = path.trim_end_matches('"').rsplit(['.', '"']).next().unwrap();
+                let (quote, rest) = here.split_at(usize::from(here.starts_with(['"', '\''])));
+                let (start, after) = rest.split_at(rest.find([':', '"', '\'']).unwrap());
+                let ends = if quote.is_empty() { ":" } else { quote };
+                prop_assert!(start.ends_with(key) && after.starts_with(ends), "{path}: {here}");
+            }
+        }
     }
 
     #[test]

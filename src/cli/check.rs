@@ -3,16 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::file::{self, count};
+use super::file::{self, Loaded, count};
+use super::findings::{Findings, Format};
 use super::{Exit, Output};
+use crate::config::lint::{Finding, Severity, lint};
 use crate::config::path::key;
 use crate::config::{Config, Problem, Secret, missing_secrets};
 use crate::envoy::version::Version;
 
 /// Check a configuration and say everything that is wrong with it
 ///
-/// Prints one line and exits with 0 where the file is right. Exits with 1 where it has problems,
-/// and with 2 where it cannot be read.
+/// Says each problem with its line, and what to do about it. Where the file is right, prints one
+/// line and exits with 0; settings that do nothing, or more than they say, are warned of. Exits
+/// with 1 where it has problems, and with 2 where it cannot be read.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration, YAML or JSON; `-` reads it from stdin
@@ -23,34 +26,71 @@ pub struct Args {
     /// Say what an Envoy of this version, such as 1.36 or 1.38.2, does not cover
     #[arg(long, value_name = "VERSION", value_parser = Version::named)]
     envoy_version: Option<Version>,
+    /// Take warnings for problems; notes stay notes
+    #[arg(long)]
+    strict: bool,
+    /// How to say what was found
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 /// Checks the file.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
-    let checked = file::load(&args.file).and_then(|loaded| {
-        let mut missing = if args.no_env { Vec::new() } else { missing(&loaded.config) };
+    let loaded = match file::load(&args.file) {
+        Ok(loaded) => loaded,
+        Err(failure) => return failure.report_as(args.format, &args.file, output),
+    };
+    let found = args.look(&loaded);
+    let findings = Findings::new(&args.file, &loaded.places, found);
+    findings.write(args.format, output)?;
+    let errors = findings.count(Severity::Error);
+    let warnings = findings.count(Severity::Warning);
+    let wrong = errors > 0 || (args.strict && warnings > 0);
+    if args.format == Format::Text {
+        let name = file::name(&args.file);
+        if wrong {
+            writeln!(output.talk, "{name}: {}", tally(errors, warnings))?;
+        } else {
+            writeln!(output.data, "{name}: ok: {}", summary(&loaded.config))?;
+        }
+    }
+    Ok(if wrong { Exit::Problems } else { Exit::Ok })
+}
+
+impl Args {
+    /// What was found in a file whose configuration is right.
+    fn look(&self, loaded: &Loaded) -> Vec<Finding> {
+        let mut missing = if self.no_env { Vec::new() } else { missing(&loaded.config) };
         if let Some(last) = missing.last_mut() {
             last.hint = "`--no-env` checks the file alone, where Envoy runs elsewhere".to_owned();
         }
-        if missing.is_empty() { Ok(loaded.config) } else { Err(file::Failure::Wrong(missing)) }
-    });
-    let config = match checked {
-        Ok(config) => config,
-        Err(failure) => return failure.report(&args.file, output),
-    };
+        let abilities = self.envoy_version.map(Version::abilities).unwrap_or_default();
+        let notes = abilities.notes().into_iter();
+        let notes = notes.map(|note| Finding::note(Problem::new("", note, "")));
+        let mut found: Vec<Finding> = missing.into_iter().map(Finding::error).collect();
+        found.extend(lint(&loaded.config, &loaded.value, abilities.failover));
+        found.extend(notes);
+        found
+    }
+}
+
+/// What a right file holds, in a few words.
+fn summary(config: &Config) -> String {
     let backends = count(config.backends.len(), "backend");
     let models = count(config.models.len(), "model");
     let clients = config.clients.as_ref().map(|clients| count(clients.len(), "client"));
-    let clients = clients.unwrap_or_else(|| "open".to_owned());
-    let name = file::name(&args.file);
-    writeln!(output.data, "{name}: ok: {backends}, {models}, {clients}")?;
-    for note in notes(&config) {
-        writeln!(output.talk, "note: {note}")?;
+    format!("{backends}, {models}, {}", clients.unwrap_or_else(|| "open".to_owned()))
+}
+
+/// How much is wrong with the file.
+fn tally(errors: usize, warnings: usize) -> String {
+    match (errors, warnings) {
+        (errors, 0) => count(errors, "problem"),
+        (0, warnings) => count(warnings, "warning"),
+        (errors, warnings) => {
+            format!("{}, {}", count(errors, "problem"), count(warnings, "warning"))
+        }
     }
-    for note in args.envoy_version.map(|version| version.abilities().notes()).unwrap_or_default() {
-        writeln!(output.talk, "note: {note}")?;
-    }
-    Ok(Exit::Ok)
 }
 
 /// What the configuration refers to and what is not there.
@@ -78,22 +118,4 @@ fn unreadable(place: &str, file: &str) -> Option<Problem> {
         _ => std::fs::File::open(file).err()?.to_string(),
     };
     Some(Problem::new(place, format!("cannot read `{file}`: {reason}"), ""))
-}
-
-/// What is right and may still surprise.
-fn notes(config: &Config) -> Vec<String> {
-    let mut notes = Vec::new();
-    if config.clients.is_none() {
-        notes.push("no `clients`: anyone who can reach the listener may call".to_owned());
-    }
-    let mut used = vec![false; config.backends.len()];
-    for member in config.models.iter().flat_map(|model| &model.pool) {
-        if let Some(used) = used.get_mut(member.backend) {
-            *used = true;
-        }
-    }
-    for (backend, _) in config.backends.iter().zip(used).filter(|(_, used)| !used) {
-        notes.push(format!("backend `{}` is in no pool", backend.name));
-    }
-    notes
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod schema;
 
 use std::io;
 use std::path::PathBuf;
@@ -44,5 +45,9 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 
 /// Every reference: its file's name and its text.
 pub fn references() -> Vec<(&'static str, String)> {
-    vec![("config.md", config::reference()), ("cli.md", commands::reference())]
+    vec![
+        ("config.md", config::reference()),
+        ("cli.md", commands::reference()),
+        ("spillway.schema.json", schema::reference()),
+    ]
 }

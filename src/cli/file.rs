@@ -7,6 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 use serde_saphyr::{RenderOptions, SnippetMode, UserMessageFormatter};
 
+use super::findings::{Findings, Format};
+use super::places::{Place, Places};
 use super::{Exit, Output};
 use crate::config::json::{self, Unique};
 use crate::config::{self, Config, Problem};
@@ -18,6 +20,8 @@ pub struct Loaded {
     pub value: Value,
     /// What it means.
     pub config: Config,
+    /// Where everything stands in it.
+    pub places: Places,
 }
 
 /// Why there is no configuration.
@@ -25,32 +29,48 @@ pub struct Loaded {
 pub enum Failure {
     /// The file cannot be read.
     Unreadable(io::Error),
-    /// The file was read and is wrong.
-    Wrong(Vec<Problem>),
+    /// The file was read and is wrong: all that is, and where everything stands.
+    Wrong(Vec<Problem>, Places),
 }
 
 /// The configuration in this file; `-` is stdin.
 pub fn load(path: &Path) -> Result<Loaded, Failure> {
     let bytes = read_bytes(path).map_err(Failure::Unreadable)?;
-    let value = parse(&bytes).map_err(|problem| Failure::Wrong(vec![problem]))?;
-    let config = config::check(&value).map_err(Failure::Wrong)?;
-    Ok(Loaded { value, config })
+    let (text, value) = parse(&bytes).map_err(|mistake| {
+        let places = mistake.place.map(Places::only).unwrap_or_default();
+        Failure::Wrong(vec![mistake.problem], places)
+    })?;
+    let places = Places::of(text);
+    match config::check(&value) {
+        Ok(config) => Ok(Loaded { value, config, places }),
+        Err(problems) => Err(Failure::Wrong(problems, places)),
+    }
 }
 
 impl Failure {
     /// Says on stderr why there is no configuration, and how the command ends.
     pub fn report(&self, path: &Path, output: &mut Output<'_>) -> io::Result<Exit> {
+        self.report_as(Format::Text, path, output)
+    }
+
+    /// The same in another format, in which what is wrong goes to stdout.
+    pub fn report_as(
+        &self,
+        format: Format,
+        path: &Path,
+        output: &mut Output<'_>,
+    ) -> io::Result<Exit> {
         match self {
             Self::Unreadable(error) => {
                 writeln!(output.talk, "error: cannot read `{}`: {error}", name(path))?;
                 Ok(Exit::Failed)
             }
-            Self::Wrong(problems) => {
-                for problem in problems {
-                    writeln!(output.talk, "{problem}")?;
+            Self::Wrong(problems, places) => {
+                Findings::wrong(path, places, problems).write(format, output)?;
+                if format == Format::Text {
+                    let found = count(problems.len(), "problem");
+                    writeln!(output.talk, "{}: {found}", name(path))?;
                 }
-                let found = count(problems.len(), "problem");
-                writeln!(output.talk, "{}: {found}", name(path))?;
                 Ok(Exit::Problems)
             }
         }
@@ -67,14 +87,31 @@ pub fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// The value that the bytes say, as JSON where they look like it and as YAML otherwise.
-pub fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+/// Why a text is neither YAML nor JSON, and where.
+#[derive(Debug)]
+struct Mistake {
+    problem: Problem,
+    place: Option<Place>,
+}
+
+/// The text in these bytes and the value that it says, as JSON where it looks like it and as YAML
+/// otherwise.
+fn parse(bytes: &[u8]) -> Result<(&str, Value), Mistake> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.split(|&b| b == b'\n').count();
-        Problem::new("", format!("not UTF-8 at line {line}"), "save the file as UTF-8")
+        let before = std::str::from_utf8(before).unwrap_or_default();
+        let line = before.bytes().filter(|&b| b == b'\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        let problem = Problem::new("", "not UTF-8", "save the file as UTF-8");
+        Mistake { problem, place: Some(place(line + 1, column + 1)) }
     })?;
-    if looks_like_json(text) { json::read(bytes) } else { parse_yaml(text) }
+    let value = if looks_like_json(text) { parse_json(text) } else { parse_yaml(text) };
+    Ok((text, value?))
+}
+
+fn place(line: usize, column: usize) -> Place {
+    let number = |number: usize| u64::try_from(number.max(1)).unwrap_or(u64::MAX);
+    Place { line: number(line), column: number(column) }
 }
 
 /// What stands in this file; `-` is stdin.
@@ -97,28 +134,39 @@ fn looks_like_json(text: &str) -> bool {
     inside.is_some_and(|inside| inside.starts_with('"') || inside.starts_with('}'))
 }
 
-fn parse_yaml(text: &str) -> Result<Value, Problem> {
+fn parse_json(text: &str) -> Result<Value, Mistake> {
+    json::parse(text.as_bytes()).map_err(|mistake| {
+        // `serde_json` counts columns in bytes.
+        let line = text.lines().nth(mistake.line.saturating_sub(1)).unwrap_or_default();
+        let before = line.bytes().take(mistake.column);
+        let column = before.filter(|byte| byte & 0xc0 != 0x80).count();
+        let problem = Problem::new("", format!("not valid JSON: {}", mistake.what), "");
+        Mistake { problem, place: Some(place(mistake.line, column)) }
+    })
+}
+
+fn parse_yaml(text: &str) -> Result<Value, Mistake> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     let error = match serde_saphyr::from_str_with_options::<Unique>(text, options) {
         Ok(unique) => return Ok(unique.0),
         Err(error) => error,
     };
+    let wrong = |what: &str, hint: &str, location: Option<(u64, u64)>| {
+        let problem = Problem::new("", format!("not valid YAML: {what}"), hint);
+        Mistake { problem, place: location.map(|(line, column)| Place { line, column }) }
+    };
     if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), location } = &error {
-        let place = format!("line {}, column {}", location.line(), location.column());
         let what = format!("the key {} stands twice", config::quoted(key));
-        return Err(Problem::new("", format!("not valid YAML at {place}: {what}"), ""));
+        return Err(wrong(&what, "", Some((location.line(), location.column()))));
     }
     // A snippet of the file could show a secret.
     let mut plain = RenderOptions::new(&UserMessageFormatter);
     plain.snippets = SnippetMode::Off;
     let what = error.render_with_options(plain);
-    let Some(location) = error.location() else {
-        return Err(Problem::new("", format!("not valid YAML: {what}"), ""));
-    };
+    let Some(location) = error.location() else { return Err(wrong(&what, "", None)) };
     let (line, column) = (location.line(), location.column());
     let what = what.strip_suffix(&format!(" at line {line}, column {column}")).unwrap_or(&what);
-    let hint = yaml_hint(text, line);
-    Err(Problem::new("", format!("not valid YAML at line {line}, column {column}: {what}"), hint))
+    Err(wrong(what, yaml_hint(text, line), Some((line, column))))
 }
 
 /// The mistake that this file's format invites: `{ key: ${NAME} }` without quotes.
@@ -140,11 +188,13 @@ mod tests {
     use super::*;
 
     fn yaml(text: &str) -> Value {
-        parse(text.as_bytes()).unwrap()
+        parse(text.as_bytes()).unwrap().1
     }
 
     fn said(text: &str) -> String {
-        parse(text.as_bytes()).unwrap_err().to_string()
+        let Mistake { problem, place } = parse(text.as_bytes()).unwrap_err();
+        let Place { line, column } = place.unwrap();
+        format!("{line}:{column}: {problem}")
     }
 
     #[test]
@@ -171,15 +221,16 @@ mod tests {
 
     #[test]
     fn mistakes_have_a_line_and_a_column() {
-        assert!(said("a: 1\nb: [1\n").starts_with("not valid YAML at line"), "{}", said("a: [1"));
-        assert!(said("a: 1\na: 2\n").starts_with("not valid YAML at line 2, column 1: "));
-        assert!(said("{\"a\": 1,}").starts_with("not valid JSON at line 1, column 9"));
-        assert_eq!(
-            said("{\"a\": 1, \"a\": 2}"),
-            "not valid JSON at line 1, column 12: the key `a` stands twice"
-        );
-        let invalid = parse(b"a: 1\nb: \xff").unwrap_err();
-        assert_eq!(invalid.message, "not UTF-8 at line 2");
+        assert!(said("a: 1\nb: [1\n").contains(": not valid YAML: "));
+        assert!(said("a: 1\na: 2\n").starts_with("2:1: not valid YAML: the key `a` "));
+        assert_eq!(said("{\"a\": 1,}"), "1:9: not valid JSON: trailing comma");
+        assert_eq!(said("{\"é\": 1,}"), "1:9: not valid JSON: trailing comma");
+        assert_eq!(said("{\"a\": 1, \"a\": 2}"), "1:12: not valid JSON: the key `a` stands twice");
+        let invalid = parse("a: 1\né: ".bytes().chain([255]).collect::<Vec<_>>().as_slice())
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(invalid.problem.message, "not UTF-8");
+        assert_eq!(invalid.place, Some(place(2, 4)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Failure};
+use super::places::Places;
 use super::{Exit, Output};
 use crate::config::{Problem, name};
 use crate::import::{self, ModelOf, Options};
@@ -61,7 +62,13 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     let options = Options { models: apim.model.clone(), faithful: apim.faithful };
     let imported = match import::apim(&bytes, &options) {
         Ok(imported) => imported,
-        Err(problems) => return Failure::Wrong(problems).report(&apim.file, output),
+        Err(problems) => {
+            // What is wrong with the arguments, or with the text as a whole, says its place itself.
+            let in_file = |problem: &Problem| problem.path.starts_with(|c: char| c.is_alphabetic());
+            let text = std::str::from_utf8(&bytes).ok().filter(|_| problems.iter().all(in_file));
+            let places = text.map(Places::of).unwrap_or_default();
+            return Failure::Wrong(problems, places).report(&apim.file, output);
+        }
     };
     let report = imported.report.to_string();
     // The report first: a configuration without its report is half of an answer.

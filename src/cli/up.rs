@@ -59,7 +59,7 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     }
     let loaded = file::load(&args.config).and_then(|loaded| {
         let missing = check::missing(&loaded.config);
-        if missing.is_empty() { Ok(loaded) } else { Err(Failure::Wrong(missing)) }
+        if missing.is_empty() { Ok(loaded) } else { Err(Failure::Wrong(missing, loaded.places)) }
     });
     match loaded {
         Err(failure) => failure.report(&args.config, output),

@@ -12,16 +12,36 @@ use super::{Problem, quoted};
 
 /// The value that these bytes say.
 pub fn read(bytes: &[u8]) -> Result<Value, Problem> {
-    match serde_json::from_slice::<Unique>(bytes) {
-        Ok(unique) => Ok(unique.0),
-        Err(error) => {
-            let place = format!(" at line {} column {}", error.line(), error.column());
-            let text = error.to_string();
-            let what = text.strip_suffix(&place).unwrap_or(&text);
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Err(Problem::new("", format!("not valid JSON at {place}: {what}"), ""))
-        }
-    }
+    parse(bytes).map_err(|mistake| {
+        let Mistake { line, column, what } = mistake;
+        let message = format!("not valid JSON at line {line}, column {column}: {what}");
+        Problem::new("", message, "")
+    })
+}
+
+/// Where a text stops being JSON, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1; 0 before the first character.
+    pub column: usize,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// The same, for who has a use for the place.
+///
+/// # Errors
+/// The bytes are no JSON.
+pub fn parse(bytes: &[u8]) -> Result<Value, Mistake> {
+    serde_json::from_slice::<Unique>(bytes).map(|unique| unique.0).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let text = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let what = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Mistake { line, column, what }
+    })
 }
 
 /// Any value; an object with two equal keys is an error.

@@ -1,8 +1,8 @@
 //! The shape of the configuration file, as data.
 //!
 //! One table serves everybody: the reader rejects what is not in it and takes its limits and
-//! choices from it, `docs/config.md` is printed from it, and tests hold each stated default and
-//! example against the reader. A field is added here first.
+//! choices from it, `docs/config.md` and the JSON schema are printed from it, and tests hold each
+//! stated default and example against the reader. A field is added here first.
 
 mod backend;
 mod file;

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 
 /// One gateway's state.
 #[derive(Debug)]
-pub(super) struct Host {
+pub(crate) struct Host {
     board: RefCell<Vec<u8>>,
     windows: HashMap<CircuitId, Vec<u8>>,
     workers: Vec<Vec<Local>>,
@@ -26,7 +26,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(gateway: &Gateway, workers: usize, chance: fastrand::Rng) -> Self {
+    pub(crate) fn new(gateway: &Gateway, workers: usize, chance: fastrand::Rng) -> Self {
         Self {
             board: RefCell::default(),
             windows: HashMap::new(),
@@ -37,7 +37,7 @@ impl Host {
 
     /// Tells an exchange on this worker what happened, and keeps what is to be kept. The other
     /// effects are the request's own.
-    pub(super) fn on(
+    pub(crate) fn on(
         &mut self,
         worker: usize,
         exchange: &mut Exchange,
@@ -54,6 +54,16 @@ impl Host {
         let mut effects = exchange.on(event, &mut World::new(now, pools, &shared));
         effects.retain(|effect| !self.keep(effect, now));
         effects
+    }
+
+    /// Lets something have happened to a circuit.
+    pub(crate) fn happened(&mut self, record: &Record, now: Timestamp) {
+        put(&self.board, record, now);
+    }
+
+    /// What all workers know of the circuits.
+    pub(crate) fn board(&self) -> Board {
+        Board::decode(&self.board.borrow())
     }
 
     /// Keeps what all workers share; tells whether the effect was about that.

@@ -110,8 +110,8 @@ async fn a_wrong_update_is_rejected_and_a_right_one_keeps_what_is_known_of_backe
     assert_eq!((answer.status, eastus.count()), (429, before), "what it announced still holds");
 }
 
-/// The one problem that `check` prints, with its hint; of a missing variable the message alone:
-/// that hint is about `check`'s own arguments.
+/// The one problem that `check` prints, with its hint and without its place, as the filter has no
+/// file; of a missing variable the message alone: that hint is about `check`'s own arguments.
 fn problem(config: &str, missing: &str) -> String {
     let folder = folder();
     let file = folder.path().join("spillway.yaml");
@@ -125,6 +125,9 @@ fn problem(config: &str, missing: &str) -> String {
     assert!(lines.pop().is_some_and(|last| last.ends_with(": 1 problem")), "{text}");
     assert!(lines.len() == 2 && lines[1].starts_with("  hint: "), "{text}");
     lines.truncate(if missing.is_empty() { 2 } else { 1 });
+    let (place, problem) = lines[0].split_once(": ").expect("a place");
+    assert!(place.ends_with(|last: char| last.is_ascii_digit()), "{text}");
+    lines[0] = problem;
     lines.join("\n")
 }
 

@@ -79,8 +79,19 @@ const INTRODUCTION: &str = "# The configuration
 <!-- Printed by `spillway docs` from `src/config/shape`. -->
 
 One file says everything, in YAML or JSON; `examples/spillway.yaml` is a whole one. `spillway check
-FILE` says every problem in it at once. The filter reads the same configuration with the
-same code when Envoy starts, and refuses the same things. An unknown field is a problem.
+FILE` says every problem in it at once, and warns of what will do nothing. The filter reads the same
+configuration with the same code when Envoy starts, and refuses the same things. An unknown field is
+a problem.
+
+An editor that knows YAML completes and checks the file while it is written, by
+[its JSON schema](spillway.schema.json); the file's first line says where that is:
+
+```yaml
+# yaml-language-server: $schema=docs/spillway.schema.json
+```
+
+That is a path from the file, or a URL. What looks across the file, such as the names of backends in
+pools, is `spillway check`'s alone.
 
 A **duration** is a whole number and `ms`, `s`, `m` or `h`: `500ms`, `60s`. A **size** is a whole
 number of bytes, or of `KiB`, `MiB`, `GiB`, `KB`, `MB` or `GB`: `32MiB`. A **range** of statuses is

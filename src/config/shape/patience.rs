@@ -67,8 +67,8 @@ const FIRST_BYTE: Field = Field {
     name: "first_byte",
     kind: Kind::Duration,
     default: Default::Is("10m"),
-    doc: "How long one backend may take, from the end of the request on, until its answer begins; \
-          of a stream, until its first event.",
+    doc: "How long one backend may take, once it is connected and has the whole request, until its \
+          answer begins; of a stream, until its first event.",
     example: "60s",
 };
 

@@ -22,13 +22,16 @@ models:
 
     let trapped = gateway.client().send(&throttled.clone().header("x-spillway-trap", "1")).await;
     assert!(trapped.status >= 500, "{}", trapped.status);
-    // The VM is loaded anew with the next request after a short pause.
-    let serves = async || (gateway.client().send(&throttled).await.status == 200).then_some(());
-    eventually("a filter that serves again", serves).await;
+    // The VM is loaded anew with the next request after a short pause, and for each cluster apart.
+    let serves = async |call: &Call| {
+        let answered = async || (gateway.client().send(call).await.status == 200).then_some(());
+        eventually("a filter that serves again", answered).await;
+    };
+    serves(&throttled).await;
 
     assert_eq!(eastus.count(), 2, "what it announced holds");
     eastus.script(Fault::status(500));
-    gateway.send(&failing).await;
+    serves(&failing).await;
     assert_eq!(eastus.count(), 3, "one failure was known");
     gateway.send(&failing).await;
     assert_eq!(eastus.count(), 3, "and with this one they are two");

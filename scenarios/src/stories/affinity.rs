@@ -101,7 +101,7 @@ pub(super) const STORIES: &[Story] = &[
         needs: &[],
         config: "models: { gpt-4o: { pool: [eastus], session_affinity: true } }",
         play: |stage| {
-            stage.will("eastus", [failure(500), throttled("retry-after-ms", "100")]);
+            stage.will("eastus", [failure(500), throttled("retry-after", "30")]);
 
             stage.chat("gpt-4o").is(500).lacks("set-cookie");
             stage.chat("gpt-4o").is(429).lacks("set-cookie");

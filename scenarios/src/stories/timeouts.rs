@@ -15,14 +15,14 @@ models:
   patient: { pool: [eastus, westus] }
   gpt-4o:
     pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }]
-    timeouts: { first_byte: 300ms }",
+    timeouts: { first_byte: 1s }",
         play: |stage| {
             let slow = Reaction::Late(Answer::json(200, "{}"), millis(100));
             stage.will("eastus", [slow]);
             stage.chat("gpt-4o").is(200).says("{}").has("x-spillway-attempts", "1");
 
             for _ in 0..3 {
-                stage.will("eastus", [Reaction::Late(Answer::json(200, "{}"), millis(900))]);
+                stage.will("eastus", [Reaction::Late(Answer::json(200, "{}"), millis(3000))]);
                 stage.chat("gpt-4o").is(200).from("westus");
                 let trail = without_times(&stage.noted("attempts"));
                 assert_eq!(trail, "eastus failed, westus 200");
@@ -44,7 +44,7 @@ timeouts: { per_try: 1m }
 models:
   gpt-4o:
     pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }]
-    timeouts: { per_try: 300ms }",
+    timeouts: { per_try: 1s }",
         play: |stage| {
             stage.will("eastus", [Reaction::Silence]);
             stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
@@ -59,14 +59,14 @@ models:
         behaviours: &[6],
         needs: &[AFTER_SILENCE],
         config: "
-timeouts: { first_byte: 400ms, request: 1m }
+timeouts: { first_byte: 2s, request: 1m }
 models:
   gpt-4o:
     pool:
       - { backend: eastus, priority: 1 }
       - { backend: westus, priority: 2 }
       - { backend: uksouth, priority: 3 }
-    timeouts: { request: 600ms }",
+    timeouts: { request: 3500ms }",
         play: |stage| {
             stage.will("eastus", [Reaction::Silence]);
             stage.will("westus", [Reaction::Silence]);

@@ -38,7 +38,6 @@ pub use event::{Event, Passing};
 use world::Eagerness;
 pub use world::{Shared, World};
 
-use crate::breaker::Standing;
 use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
@@ -204,18 +203,10 @@ impl Exchange {
 
     /// The same, with its probe claimed where it is half-open.
     fn claim_untried(&mut self, world: &mut World<'_>) -> Option<usize> {
-        // Each claim that fails shows a board on which one member less can be claimed.
-        for _ in 0..=self.route()?.model.pool.len() {
-            let member = self.untried(world)?;
-            let route = self.route()?;
-            if world.standing(&route, member) != Standing::HalfOpen {
-                return Some(member);
-            }
-            if world.claim(&route, member) {
-                self.sending.as_mut()?.probes.push(member);
-                return Some(member);
-            }
+        let (member, probe) = world.claim_of(&self.route()?, |world| self.untried(world))?;
+        if probe {
+            self.sending.as_mut()?.probes.push(member);
         }
-        None
+        Some(member)
     }
 }

@@ -59,8 +59,8 @@ fn without_an_envoy_or_a_filter_up_says_where_it_looked() {
     assert!(alone.up(&[]).starts_with("error: Envoy 1.36.2 at "));
     assert!(alone.up(&["--envoy", "../.tools/envoy/bin/envoy"]).starts_with("error: the filter"));
     // A bare name is the file here, not the one on `PATH`.
-    alone.put("work/envoy");
-    assert!(alone.up(&["--envoy", "../work/envoy"]).starts_with("error: the filter"));
+    alone.put("here/envoy");
+    assert!(alone.up(&["--envoy", "../here/envoy"]).starts_with("error: the filter"));
     assert!(alone.up(&["--envoy", "envoy"]).starts_with("error: the filter"));
 }
 
@@ -93,10 +93,10 @@ impl Alone {
         let folder = tempfile::tempdir().unwrap();
         let config =
             "backends: { a: { url: \"http://localhost:9\" } }\nmodels: { m: { pool: [a] } }\n";
-        for name in ["bin", "work"] {
+        for name in ["bin", "here"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        fs::write(folder.path().join("work/spillway.yaml"), config).unwrap();
+        fs::write(folder.path().join("here/spillway.yaml"), config).unwrap();
         let command = folder.path().join("spillway");
         let built = env!("CARGO_BIN_EXE_spillway");
         fs::hard_link(built, &command).or_else(|_| fs::copy(built, &command).map(drop)).unwrap();
@@ -124,7 +124,7 @@ impl Alone {
         let output = Command::new(self.folder.path().join("spillway"))
             .arg("up")
             .args(arguments)
-            .current_dir(self.folder.path().join("work"))
+            .current_dir(self.folder.path().join("here"))
             .env("PATH", self.folder.path().join("bin"))
             .env_remove("SPILLWAY_FILTER")
             .output()

@@ -11,8 +11,8 @@ use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
-use spillway::breaker::board::{Board, Record};
-use spillway::breaker::window::{Tally, Window};
+use spillway::breaker::board::{self, Board, Record};
+use spillway::breaker::window::{self, Tally};
 use spillway::config::check;
 use spillway::exchange::event::Head;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
@@ -94,7 +94,9 @@ impl Core {
         let id = self.contexts[&context].exchange;
         let (now, shared) = (self.now(), self.shared.clone());
         let outside = Outside {
-            board: &|| Board::decode(&shared.borrow().get(BOARD).cloned().unwrap_or_default().0),
+            board: &|| {
+                Board::decode(&shared.borrow().get(board::KEY).cloned().unwrap_or_default().0)
+            },
             record: &|record: &Record| put(&shared, record, now),
             draw: &|| shared.borrow().draw,
         };
@@ -173,11 +175,10 @@ impl Core {
     }
 
     fn count(&self, tally: Tally, record: &Record) {
-        let key = format!("spillway.window.{:016x}", record.circuit.0);
+        let key = window::key(record.circuit);
         let (bytes, cas) = self.shared.borrow().get(&key).cloned().unwrap_or_default();
-        let mut window = Window::decode(&bytes);
-        let too_many = window.add(tally, &record.rule, self.now());
-        self.shared.borrow_mut().set(&key, &window.encode(), cas);
+        let (counted, too_many) = window::with(&bytes, tally, &record.rule, self.now());
+        self.shared.borrow_mut().set(&key, &counted, cas);
         if too_many {
             put(&self.shared, record, self.now());
         }
@@ -342,13 +343,9 @@ impl Seats for Core {
 
 /// Puts a record on the board; tells whether that changed it.
 fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
-    let (bytes, cas) = shared.borrow().get(BOARD).cloned().unwrap_or_default();
-    let mut board = Board::decode(&bytes);
-    let changed = board.apply(record, now);
-    if changed {
-        shared.borrow_mut().set(BOARD, &board.encode(now), cas);
-    }
-    changed
+    let (bytes, cas) = shared.borrow().get(board::KEY).cloned().unwrap_or_default();
+    let changed = board::with(&bytes, record, now);
+    changed.map(|changed| shared.borrow_mut().set(board::KEY, &changed, cas)).is_some()
 }
 
 fn ticket(stream: &Stream) -> Option<u32> {
@@ -356,7 +353,6 @@ fn ticket(stream: &Stream) -> Option<u32> {
     Some(u32::from_be_bytes(id))
 }
 
-const BOARD: &str = "spillway.board";
 const CLUSTER: &str = "spillway.cluster";
 const TICKET: &str = "spillway.exchange";
 const LASTING: [&str; 4] = [TICKET, "spillway.model", "spillway.client", "spillway.attempts"];

@@ -14,6 +14,15 @@ use super::{Blame, Circuit, CircuitId, Standing};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
 
+/// The name of the shared value.
+pub const KEY: &str = "spillway.board";
+
+/// The shared value with this record on it; `None` where that changes nothing.
+pub fn with(bytes: &[u8], record: &Record, now: Timestamp) -> Option<Vec<u8>> {
+    let mut board = Board::decode(bytes);
+    board.apply(record, now).then(|| board.encode(now))
+}
+
 /// The circuits that are open or remember failures, sorted by id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Board {

@@ -9,8 +9,21 @@
 //! The window is kept in as many slices of equal length. It covers the interval up to now, but for
 //! the part of its oldest slice that is already over.
 
+use super::CircuitId;
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
+
+/// The name of a circuit's shared value.
+pub fn key(circuit: CircuitId) -> String {
+    format!("spillway.window.{:016x}", circuit.0)
+}
+
+/// The shared value with this tally in it, and whether too many have failed.
+pub fn with(bytes: &[u8], tally: Tally, rule: &BreakerRule, now: Timestamp) -> (Vec<u8>, bool) {
+    let mut window = Window::decode(bytes);
+    let too_many = window.add(tally, rule, now);
+    (window.encode(), too_many)
+}
 
 /// The answers of one circuit within the interval, over all workers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -24,23 +24,21 @@ impl Exchange {
         if probe.is_none() && verdict.blame.is_none() && !(counts && verdict.good) {
             return None;
         }
-        let tally = |world: &mut World<'_>| {
-            let tally = world.pools.get_mut(id)?.tallies.get_mut(member)?;
-            if verdict.good {
-                tally.good(&route.model.breaker, world.now)
-            } else {
-                Some(tally.failed())
-            }
-        };
+        let draw = world.shared.draw;
         let (change, tally) = match verdict.blame {
-            blame if probe.is_some() => (Change::Probed(blame, (world.shared.draw)()), None),
-            Some(Blame::Failed(announced)) if counts => {
-                let blame = Blame::FailedTooOften(announced);
-                (Change::Blamed(blame, (world.shared.draw)()), Some(tally(world)?))
+            blame if probe.is_some() => (Change::Probed(blame, draw()), None),
+            // Of what is counted, the record is what follows should it be too much.
+            None => {
+                let tally = world.pools.get_mut(id)?.tallies.get_mut(member)?;
+                let due = tally.good(&route.model.breaker, world.now)?;
+                (Change::Blamed(Blame::FailedTooOften(None), 0), Some(due))
             }
-            Some(blame) => (Change::Blamed(blame, (world.shared.draw)()), None),
-            // Good answers alone open nothing; the record is there for the rule in it.
-            None => (Change::Released, Some(tally(world)?)),
+            Some(Blame::Failed(announced)) if counts => {
+                let tally = world.pools.get_mut(id)?.tallies.get_mut(member)?;
+                let all = tally.failed();
+                (Change::Blamed(Blame::FailedTooOften(announced), draw()), Some(all))
+            }
+            Some(blame) => (Change::Blamed(blame, draw()), None),
         };
         let record = route.record(member, change)?;
         match tally {

@@ -71,17 +71,26 @@ impl<'a> World<'a> {
             .or_else(|| self.turn(id, route, &may, at_last))
     }
 
-    /// Chooses the member whose turn it is, and claims its probe where its circuit is half-open. The flag says whether
-    /// it is one.
+    /// Chooses the member whose turn it is, and claims its probe where its circuit is half-open. The
+    /// flag says whether it is one.
     pub(super) fn choose(
         &mut self,
         id: ModelId,
         route: &Route<'_>,
         may: impl Fn(usize) -> bool,
     ) -> Option<(usize, bool)> {
+        self.claim_of(route, |world| world.peek(id, route, Eagerness::InTurn, &may))
+    }
+
+    /// The same of whom `next` names, which is asked again where another worker claims faster.
+    pub(super) fn claim_of(
+        &mut self,
+        route: &Route<'_>,
+        next: impl Fn(&mut Self) -> Option<usize>,
+    ) -> Option<(usize, bool)> {
         // Each claim that fails shows a board on which one member less can be claimed.
         for _ in 0..=route.model.pool.len() {
-            let member = self.peek(id, route, Eagerness::InTurn, &may)?;
+            let member = next(self)?;
             if self.standing(route, member) != Standing::HalfOpen {
                 return Some((member, false));
             }

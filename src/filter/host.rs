@@ -12,8 +12,8 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
 use crate::breaker::CircuitId;
-use crate::breaker::board::{Board, Record};
-use crate::breaker::window::{Tally, Window};
+use crate::breaker::board::{self, Board, Record};
+use crate::breaker::window::{self, Tally};
 use crate::config::BreakerRule;
 use crate::reply::Reply;
 use crate::time::{Millis, Timestamp};
@@ -153,7 +153,7 @@ pub(super) fn plugin_configuration() -> Vec<u8> {
 
 /// The board that all workers share.
 pub(super) fn board() -> Board {
-    let (bytes, _) = hostcalls::get_shared_data(BOARD).unwrap_or_default();
+    let (bytes, _) = hostcalls::get_shared_data(board::KEY).unwrap_or_default();
     Board::decode(&bytes.unwrap_or_default())
 }
 
@@ -167,29 +167,26 @@ pub(super) fn lay_out(counted: impl Iterator<Item = CircuitId>) {
             let _ = hostcalls::set_shared_data(key, Some(value), None);
         }
     };
-    lay(BOARD, &Board::default().encode(now()));
+    lay(board::KEY, &Board::default().encode(now()));
     for circuit in counted {
-        lay(&window_key(circuit), &[]);
+        lay(&window::key(circuit), &[]);
     }
 }
 
 /// Puts a record on the board. Tells whether that changed it.
 pub(super) fn record(record: &Record) -> bool {
     let now = now();
-    change(BOARD, |bytes| {
-        let mut board = Board::decode(bytes);
-        board.apply(record, now).then(|| board.encode(now))
-    })
+    change(board::KEY, |bytes| board::with(bytes, record, now))
 }
 
 /// Counts answers. Tells whether too many of them have failed.
 pub(super) fn count(circuit: CircuitId, tally: Tally, rule: &BreakerRule) -> bool {
     let now = now();
     let mut too_many = false;
-    let counted = change(&window_key(circuit), |bytes| {
-        let mut window = Window::decode(bytes);
-        too_many = window.add(tally, rule, now);
-        Some(window.encode())
+    let counted = change(&window::key(circuit), |bytes| {
+        let (changed, over) = window::with(bytes, tally, rule, now);
+        too_many = over;
+        Some(changed)
     });
     counted && too_many
 }
@@ -213,12 +210,6 @@ fn change(key: &str, mut to: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
     log::warn!("`{key}` was busy {MOST_TRIES} times; an observation was dropped");
     false
 }
-
-fn window_key(circuit: CircuitId) -> String {
-    format!("spillway.window.{:016x}", circuit.0)
-}
-
-const BOARD: &str = "spillway.board";
 
 /// Each time it fails, another worker has written: as many in a row do not happen by contention.
 const MOST_TRIES: u32 = 1000;

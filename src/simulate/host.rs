@@ -1,7 +1,7 @@
 //! One gateway: what Envoy is to the filter. It keeps the shared data for all of its workers, and
 //! what each worker knows for itself.
 //!
-//! The decisions are the filter's own: [`Exchange`], [`World`], [`Board`] and [`Window`]. As in
+//! The decisions are the filter's own: [`Exchange`], [`World`], [`Board`] and [`window`]. As in
 //! Envoy, board and windows pass through bytes, so that nothing is kept here that would not be kept
 //! there.
 
@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::breaker::CircuitId;
-use crate::breaker::board::{Board, Record};
-use crate::breaker::window::Window;
+use crate::breaker::board::{self, Board, Record};
+use crate::breaker::window;
 use crate::exchange::{Effect, Event, Exchange, Shared, World};
 use crate::gateway::Gateway;
 use crate::pool::Local;
@@ -74,9 +74,8 @@ impl Host {
             }
             Effect::Count { tally, record } => {
                 let bytes = self.windows.entry(record.circuit).or_default();
-                let mut window = Window::decode(bytes);
-                let too_many = window.add(*tally, &record.rule, now);
-                *bytes = window.encode();
+                let (counted, too_many) = window::with(bytes, *tally, &record.rule, now);
+                *bytes = counted;
                 if too_many {
                     put(&self.board, record, now);
                 }
@@ -89,10 +88,6 @@ impl Host {
 
 /// Puts a record on the board; tells whether that changed it.
 fn put(bytes: &RefCell<Vec<u8>>, record: &Record, now: Timestamp) -> bool {
-    let mut board = Board::decode(&bytes.borrow());
-    let changed = board.apply(record, now);
-    if changed {
-        *bytes.borrow_mut() = board.encode(now);
-    }
-    changed
+    let changed = board::with(&bytes.borrow(), record, now);
+    changed.map(|changed| bytes.replace(changed)).is_some()
 }

@@ -13,14 +13,13 @@ pub(super) fn look(lints: &mut Lints<'_>) {
             lints.warn(&place, too_many(), hint);
         }
     }
+    let unset = BreakerRule::default().minimum_requests;
     for (place, models) in lints.places("circuit_breaker", "interval") {
-        let written = |rule: &BreakerRule| {
-            rule.failure_ratio.is_some() && rule.minimum_requests == DEFAULT_MINIMUM
-        };
+        let written =
+            |rule: &BreakerRule| rule.failure_ratio.is_some() && rule.minimum_requests == unset;
         let late = |rule| written(rule) && counts_ratio_too_late(rule);
         if models.iter().all(|model| late(&model.breaker)) {
-            let hint =
-                format!("make it longer, or lower `minimum_requests`, which is {DEFAULT_MINIMUM}");
+            let hint = format!("make it longer, or lower `minimum_requests`, which is {unset}");
             lints.warn(&place, too_many(), hint);
         }
     }
@@ -51,5 +50,3 @@ fn too_many() -> String {
 
 /// What no deployment of a model answers, from one gateway.
 const A_SECOND: u64 = 100;
-
-const DEFAULT_MINIMUM: u32 = 20;

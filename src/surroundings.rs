@@ -128,11 +128,7 @@ fn finding(
     Finding { severity, problem: Problem::new(path, message, hint) }
 }
 
-fn error(
-    path: impl Into<String>,
-    message: impl Into<String>,
-    hint: impl Into<String>,
-) -> Finding {
+fn error(path: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Finding {
     finding(Severity::Error, path, message, hint)
 }
 

@@ -101,7 +101,10 @@ impl Envoy {
         pieces.retain(|(piece, _)| wanted(*piece));
         if self.pieces {
             writeln!(output.data, "# Pieces for an Envoy in place; {}.", needs(options))?;
-            writeln!(output.data, "# Where each goes, step by step: docs/attach/envoy-in-place.md")?;
+            writeln!(
+                output.data,
+                "# Where each goes, step by step: docs/attach/envoy-in-place.md"
+            )?;
         }
         for (piece, value) in pieces {
             if self.pieces {
@@ -111,7 +114,7 @@ impl Envoy {
                 let name = if i == 0 { format!("{}: ", piece.name()) } else { "  ".to_owned() };
                 writeln!(output.data, "# {name}{line}")?;
             }
-            if piece == Piece::Secrets || piece == Piece::Clusters {
+            if piece == Piece::Clusters {
                 tell_of_files(loaded, options, output)?;
             }
             write!(output.data, "{}", yaml(&value)?)?;

@@ -147,7 +147,8 @@ fn route(manager: &Value, config: &Config) -> Option<Value> {
     let prefix = if config.path_prefix.is_empty() { "/openai" } else { &config.path_prefix };
     let mut route = json!({ "match": { "path_separated_prefix": prefix } });
     let fields = host.as_object()?.iter();
-    let fields = fields.filter(|(field, _)| !["name", "domains", "routes"].contains(&field.as_str()));
+    let fields =
+        fields.filter(|(field, _)| !["name", "domains", "routes"].contains(&field.as_str()));
     merge(&mut route, Value::Object(fields.map(|(k, v)| (k.clone(), v.clone())).collect()));
     let action = host.pointer("/routes/0/route")?;
     merge(&mut route, json!({ "typed_per_filter_config": on.collect::<Map<_, _>>() }));

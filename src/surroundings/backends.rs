@@ -26,7 +26,8 @@ pub(super) fn look(
         }
     }
     if !unseen.is_empty() {
-        let message = format!("not in this file, and not looked at: the clusters {}", unseen.join(", "));
+        let message =
+            format!("not in this file, and not looked at: the clusters {}", unseen.join(", "));
         found.push(finding(Severity::Note, "", message, ""));
     }
     found.extend(secrets(seen, read));
@@ -52,7 +53,8 @@ fn one(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     found.extend(part(Part::Tls, wanted.tls(), cluster.tls()));
     found.extend(part(Part::Protocol, wanted.protocol.clone(), cluster.protocol.clone()));
     found.extend(filters(cluster, wanted));
-    let generic = |at: &At<'_>| at.below("credential.typed_config").is_some_and(|own| own.is("Generic"));
+    let generic =
+        |at: &At<'_>| at.below("credential.typed_config").is_some_and(|own| own.is("Generic"));
     found.extend(part(Part::Injector, wanted.injector(), cluster.injector().filter(generic)));
     found
 }
@@ -65,7 +67,9 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let seat = cluster.seat();
     match (seat, wanted.seat()) {
-        (Some((_, plugin)), Some((_, rendered))) => found.extend(vm::seat(&rendered.config, plugin)),
+        (Some((_, plugin)), Some((_, rendered))) => {
+            found.extend(vm::seat(&rendered.config, plugin))
+        }
         _ => found.push(error(
             &all,
             "the backend seat is missing",

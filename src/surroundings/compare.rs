@@ -66,9 +66,10 @@ fn wrong(rule: Rule, wanted: Option<&Value>, is: Option<&Value>) -> Option<Strin
         }),
         Rule::AtLeast => than(" or more", has >= least),
         Rule::AtMost => than(" or less", has.is_some() && has <= least),
-        Rule::NoSooner => {
-            than(" or more, or `0s` for no limit", has == Some(0.0) || (least != Some(0.0) && has >= least))
-        }
+        Rule::NoSooner => than(
+            " or more, or `0s` for no limit",
+            has == Some(0.0) || (least != Some(0.0) && has >= least),
+        ),
         Rule::NoLess(least) => {
             (has < Some(f64::from(least))).then(|| format!("; expected `{least}` or more"))
         }
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn no_limit_is_no_sooner_than_any() {
-        let wrong = |wanted: &str, is: &str| wrong(Rule::NoSooner, Some(&json!(wanted)), Some(&json!(is)));
+        let wrong =
+            |wanted: &str, is: &str| wrong(Rule::NoSooner, Some(&json!(wanted)), Some(&json!(is)));
         assert_eq!(wrong("600s", "0s"), None);
         assert_eq!(wrong("600s", "601s"), None);
         assert!(wrong("600s", "300s").is_some());

@@ -49,12 +49,17 @@ pub(super) fn look(door: &Door<'_>, wanted: &Door<'_>, config: &Config) -> Vec<F
     match door.seat("writer") {
         None => found.push(warning(filters, "the writer seat is missing", WRITER)),
         Some((writer, plugin)) if writer > gateway => {
-            found.push(warning(&plugin.config.path, "the writer seat is behind the gateway seat", WRITER));
+            found.push(warning(
+                &plugin.config.path,
+                "the writer seat is behind the gateway seat",
+                WRITER,
+            ));
         }
         Some(_) => {}
     }
     let disabled = |seat: &str| {
-        let filter = door.filters.iter().find(|f| f.plugin.as_ref().is_some_and(|p| p.seat == seat));
+        let filter =
+            door.filters.iter().find(|f| f.plugin.as_ref().is_some_and(|p| p.seat == seat));
         filter.and_then(|filter| filter.at.field("disabled")).is_some_and(|at| at.value == true)
     };
     if door.other_routes > 0 && !disabled("gateway") {

@@ -12,7 +12,9 @@ pub(super) fn look(seen: &Seen<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for secret in &seen.secrets {
         for field in ["inline_string", "inline_bytes"] {
-            found.extend(secret.below(&format!("generic_secret.secret.{field}")).map(|at| clear(&at)));
+            found.extend(
+                secret.below(&format!("generic_secret.secret.{field}")).map(|at| clear(&at)),
+            );
         }
     }
     for cluster in &seen.clusters {

@@ -31,7 +31,8 @@ fn none(seen: &Seen<'_>, door: &Door<'_>) -> Finding {
             "",
         );
     }
-    let inside = door.manager.below("route_config").map_or_else(|| seen.root.path.clone(), |at| at.path);
+    let inside =
+        door.manager.below("route_config").map_or_else(|| seen.root.path.clone(), |at| at.path);
     error(
         inside,
         "no route takes its cluster from the filter",

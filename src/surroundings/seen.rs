@@ -6,7 +6,9 @@
 use serde_json::Value;
 
 use super::at::At;
+#[cfg(test)]
 use crate::envoy::reasons::Part;
+use crate::envoy::route::CLUSTER_KEY;
 
 /// What was found.
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl<'a> Seen<'a> {
     }
 
     /// Everything that a table of reasons speaks about.
+    #[cfg(test)]
     pub(super) fn parts(&self) -> Vec<(Part, At<'a>)> {
         let mut parts = vec![(Part::Bootstrap, self.root.clone())];
         for door in &self.doors {
@@ -208,7 +211,15 @@ fn door<'a>(
         }
     }
     let listener = listener.clone();
-    Some(Door { listener, chain, manager, filters, routes, routes_elsewhere: elsewhere, other_routes })
+    Some(Door {
+        listener,
+        chain,
+        manager,
+        filters,
+        routes,
+        routes_elsewhere: elsewhere,
+        other_routes,
+    })
 }
 
 fn route<'a>(table: &At<'a>, host: &At<'a>, entry: At<'a>) -> Option<Route<'a>> {
@@ -250,6 +261,4 @@ fn plugin<'a>(filter: &At<'a>) -> Option<Plugin<'a>> {
     Some(Plugin { config, path: given.path, seat, said })
 }
 
-/// The filter-state key with the name of the backend.
-const CLUSTER_KEY: &str = "wasm.spillway.cluster";
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

@@ -35,7 +35,10 @@ pub(super) const MANAGER: &[Row] = &[
         "a client of HTTP/1.0 may leave out the host; the backend seat sets the real one anyway",
     ),
     yours("http_protocol_options.enable_trailers", "trailers pass like everything else"),
-    yours("http2_protocol_options.max_concurrent_streams", "bounds what one connection may ask for"),
+    yours(
+        "http2_protocol_options.max_concurrent_streams",
+        "bounds what one connection may ask for",
+    ),
     yours("http2_protocol_options.initial_stream_window_size", "bounds what one stream may hold"),
     yours(
         "http2_protocol_options.initial_connection_window_size",
@@ -177,7 +180,9 @@ pub(super) const SEAT: &[Row] = &[
     ),
 ];
 
-pub(super) const ROUTER: &[Row] = &[
-    warning("suppress_envoy_headers", Same, "no `x-envoy-*` headers towards backends and clients")
-        .by_default("false"),
-];
+pub(super) const ROUTER: &[Row] = &[warning(
+    "suppress_envoy_headers",
+    Same,
+    "no `x-envoy-*` headers towards backends and clients",
+)
+.by_default("false")];

@@ -28,7 +28,6 @@ use serde_json::Value;
 use crate::config::lint::{Finding, Severity};
 use crate::config::{Config, Problem};
 use crate::envoy::{Abilities, AccessLog, Options, bootstrap, reasons::Part};
-use at::At;
 use seen::{Door, Seen};
 
 /// Whether this is a bootstrap of Envoy's, or a file of resources that its discovery reads.
@@ -72,11 +71,7 @@ pub fn look(value: &Value, envoy: Option<Abilities>) -> Surroundings {
                 // Clusters are asked once, though several doors may lead to them.
                 if i == 0 {
                     all.found.extend(vm::rows(reference, wanted));
-                    all.found.extend(compare::part(
-                        Part::Bootstrap,
-                        &[rendered.root.clone()],
-                        &[seen.root.clone()],
-                    ));
+                    all.found.extend(compare::one(Part::Bootstrap, &rendered.root, &seen.root));
                     all.found.extend(backends::look(&seen, &rendered, door, &read));
                 }
             }
@@ -93,13 +88,10 @@ fn door_against(
     wanted: &Door<'_>,
     config: &Config,
 ) -> Vec<Finding> {
-    let one = |part, rendered: &At<'_>, actual: &At<'_>| {
-        compare::part(part, &[rendered.clone()], &[actual.clone()])
-    };
-    let mut found = one(Part::Listener, &wanted.listener, &door.listener);
-    found.extend(one(Part::Manager, &wanted.manager, &door.manager));
+    let mut found = compare::one(Part::Listener, &wanted.listener, &door.listener);
+    found.extend(compare::one(Part::Manager, &wanted.manager, &door.manager));
     if let (Some(rendered), Some(router)) = (wanted.router(), door.router()) {
-        found.extend(one(Part::Router, &rendered, &router));
+        found.extend(compare::one(Part::Router, &rendered, &router));
     }
     found.extend(doors::look(door, wanted, config));
     found.extend(routes::look(seen, door, wanted));

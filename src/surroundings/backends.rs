@@ -46,7 +46,7 @@ fn missing(seen: &Seen<'_>, door: &Door<'_>, name: &str) -> Finding {
 
 fn one(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     let part = |part, rendered: Option<At<'_>>, actual: Option<At<'_>>| match (rendered, actual) {
-        (Some(rendered), Some(actual)) => compare::part(part, &[rendered], &[actual]),
+        (Some(rendered), Some(actual)) => compare::one(part, &rendered, &actual),
         _ => Vec::new(),
     };
     let mut found = part(Part::Cluster, Some(wanted.at.clone()), Some(cluster.at.clone()));

@@ -13,6 +13,11 @@ use crate::envoy::reasons::{Part, Row, Rule};
 /// of which the first that says something holds.
 pub(super) type Places<'a> = [At<'a>];
 
+/// The same for a part that is one message.
+pub(super) fn one(name: Part, rendered: &At<'_>, actual: &At<'_>) -> Vec<Finding> {
+    part(name, std::slice::from_ref(rendered), std::slice::from_ref(actual))
+}
+
 /// What differs, for the worse, from what would be rendered.
 pub(super) fn part(part: Part, rendered: &Places<'_>, actual: &Places<'_>) -> Vec<Finding> {
     part.rows().iter().filter_map(|row| look(row, rendered, actual)).collect()

@@ -39,13 +39,13 @@ pub(super) fn look(seen: &Seen<'_>, common: Option<&Plugin<'_>>) -> Vec<Finding>
 pub(super) fn rows(common: Option<&Plugin<'_>>, wanted: &Door<'_>) -> Vec<Finding> {
     let rendered = wanted.seat("gateway").map(|(_, plugin)| plugin.config.clone());
     let (Some(common), Some(rendered)) = (common, rendered) else { return Vec::new() };
-    let found = compare::part(Part::Seat, &[rendered], &[common.config.clone()]);
+    let found = compare::one(Part::Seat, &rendered, &common.config);
     found.into_iter().filter(|one| one.problem.path.contains("vm_config")).collect()
 }
 
 /// What the table says about this seat alone.
 pub(super) fn seat(rendered: &At<'_>, plugin: &Plugin<'_>) -> Vec<Finding> {
-    let found = compare::part(Part::Seat, &[rendered.clone()], &[plugin.config.clone()]);
+    let found = compare::one(Part::Seat, rendered, &plugin.config);
     found.into_iter().filter(|one| !one.problem.path.contains("vm_config")).collect()
 }
 

@@ -124,7 +124,7 @@ pub(super) const PROTOCOL: &[Row] = &[
     warning(
         "common_http_protocol_options.max_headers_count",
         AtLeast,
-        "Azure answers with many rate-limit and tracing headers; above the limit, its answer is 502",
+        "Azure answers with many rate-limit and tracing headers",
     )
     .by_default("100"),
     note(

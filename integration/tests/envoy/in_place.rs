@@ -10,7 +10,8 @@ use spillway_integration::page::{Step, prints, steps};
 use spillway_integration::{Call, Client, Journal, Plain, eventually, find, key_of, region};
 use spillway_simulator::{Fault, Region, RetryAfter};
 
-#[tokio::test]
+// The page's commands are waited for while the regions answer them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_about_an_envoy_in_place_is_true() {
     let regions = [region("eastus").await, region("westus").await];
     let reader = Reader::at(&regions);

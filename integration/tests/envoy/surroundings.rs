@@ -3,17 +3,18 @@
 use std::fs;
 use std::process::Command;
 
-use spillway_integration::{Call, Plain, find, key_of, region};
+use spillway_integration::{Call, Client, Plain, find, key_of, region, story};
 use spillway_simulator::{Fault, Region, RetryAfter};
 
 #[tokio::test]
 async fn without_the_retrys_header_or_its_new_cluster_nothing_fails_over() {
     let regions = [region("eastus").await, region("westus").await];
     let right = rendered(&regions);
-    for (taken, path, status, backend) in [
-        ("", "", 200, "westus"),
-        ("refresh_cluster_on_retry: true", "retry_policy.refresh_cluster_on_retry", 429, "eastus"),
-        ("- name: x-spillway-retry", "retry_policy.retriable_headers", 429, "eastus"),
+    // What each region is asked: the retry goes elsewhere, to the same again, or nowhere.
+    for (taken, path, status, asked) in [
+        ("", "", 200, [1, 1]),
+        ("refresh_cluster_on_retry: true", "retry_policy.refresh_cluster_on_retry", 429, [2, 0]),
+        ("- name: x-spillway-retry", "retry_policy.retriable_headers", 429, [1, 0]),
     ] {
         let wrong = without(&right, taken);
         let said = check(&wrong);
@@ -25,11 +26,12 @@ async fn without_the_retrys_header_or_its_new_cluster_nothing_fails_over() {
         let keys = ["eastus", "westus"].map(|name| (variable(name), key_of(name)));
         let id = ["--use-dynamic-base-id"];
         let envoy = Plain::start(folder.path(), "envoy.yaml", &id, &keys).await;
-        regions[0].clear();
+        regions.iter().for_each(Region::clear);
         regions[0].script(Fault::too_many_requests(RetryAfter::Seconds(60)).forever());
-        let client = spillway_integration::Client::at(envoy.at);
+        let client = Client::at(envoy.at);
         let answer = client.send(&Call::chat("gpt-4o")).await;
-        assert_eq!((answer.status, answer.backend()), (status, backend), "without `{taken}`");
+        let told = story([&regions[0], &regions[1]]);
+        assert_eq!((answer.status, told), (status, asked), "without `{taken}`");
     }
 }
 
@@ -50,7 +52,7 @@ async fn without_the_codec_envoy_refuses_the_cluster() {
     let output = envoy.args(["--mode", "validate", "-c"]).arg(file).envs(keys).output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{log}");
-    assert!(log.contains("is the last filter"), "{log}");
+    assert!(log.contains("codec filter"), "{log}");
 }
 
 /// What `render` prints for two regions, the second as a reserve.

@@ -67,11 +67,13 @@ impl<'a> At<'a> {
     fn step(&self, step: &str) -> Option<Self> {
         let Some((name, selector)) = step.split_once('[') else { return self.field(step) };
         let (key, wanted) = selector.trim_end_matches(']').split_once('=')?;
-        self.list(name).into_iter().find(|item| match item.field(key).map(|field| field.value) {
-            Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == wanted,
+        self.list(name).into_iter().find(|item| {
+            let says = item.field(key).map(|field| match field.value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
             // What protobuf takes for an enumeration or a number that is not set.
-            None => matches!(wanted, "DEFAULT" | "0"),
+            says.map_or_else(|| matches!(wanted, "DEFAULT" | "0"), |says| says == wanted)
         })
     }
 

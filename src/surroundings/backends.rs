@@ -68,7 +68,7 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     let seat = cluster.seat();
     match (seat, wanted.seat()) {
         (Some((_, plugin)), Some((_, rendered))) => {
-            found.extend(vm::seat(&rendered.config, plugin))
+            found.extend(vm::seat(&rendered.config, plugin));
         }
         _ => found.push(error(
             &all,

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
-use std::collections::BTreeSet;
+mod complete;
+mod rows;
 
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::cli::places::Places;
 use crate::config::check;
 use crate::envoy::pieces::{Piece, pieces};
-use crate::envoy::reasons::{Row, Rule};
 use crate::envoy::version::Version;
 
 const VERSIONS: [&str; 5] = ["1.36.4", "1.37.0", "1.38.2", "1.39.3", "1.40.0"];
@@ -122,146 +121,6 @@ fn pasted(version: &str) -> Value {
         }}),
         piece(Piece::Process),
     )
-}
-
-// === every row of the table ===
-
-#[test]
-fn whatever_is_changed_or_taken_away_is_the_one_thing_that_is_found() {
-    let mut proven = BTreeSet::new();
-    // Between them, everything that is ever rendered.
-    for version in ["1.36.4", "1.40.0"] {
-        let right = rendered(&everything(), version);
-        for (part, at) in Seen::of(&right).parts() {
-            for row in part.rows() {
-                for wrong in mutations(&right, &at, row) {
-                    let found = around_for(&wrong.bootstrap, Some(version));
-                    let case = format!("{version} {part:?} {} {}", row.field, wrong.what);
-                    assert_eq!(found.len(), 1, "{case}\n{}", said(&found));
-                    assert_eq!(found[0].severity, row.severity, "{case}");
-                    stands_at(&wrong.bootstrap, &found[0].problem.path, &wrong.path, &case);
-                    proven.insert((part, row.field));
-                }
-            }
-        }
-    }
-    let all = Part::ALL.into_iter().flat_map(|part| part.rows().iter().map(move |row| (part, row)));
-    for (part, row) in all.filter(|(_, row)| row.rule != Rule::Yours) {
-        assert!(proven.contains(&(part, row.field)), "no mutation of {part:?} {}", row.field);
-    }
-}
-
-/// The finding leads to the field, or where that is missing, to the nearest thing around it.
-fn stands_at(bootstrap: &Value, path: &str, wanted: &str, case: &str) {
-    assert_eq!(path, wanted, "{case}");
-    let text = serde_saphyr::to_string(bootstrap).unwrap();
-    let place = Places::of(&text).find(path).unwrap();
-    let mut steps = steps(path);
-    while bootstrap.pointer(&pointer(&steps)).is_none() {
-        steps.pop();
-    }
-    let line = text.lines().nth(place.line as usize - 1).unwrap_or_default();
-    let here: String = line.chars().skip(place.column as usize - 1).collect();
-    match steps.last() {
-        Some(key) if key.parse::<usize>().is_err() => {
-            let here = here.trim_start_matches('"');
-            assert!(here.starts_with(key.as_str()), "{case}: {path} is not at {line}");
-        }
-        _ => {}
-    }
-}
-
-struct Wrong {
-    what: &'static str,
-    bootstrap: Value,
-    path: String,
-}
-
-fn mutations(right: &Value, part: &At<'_>, row: &Row) -> Vec<Wrong> {
-    let field = part.below(row.field);
-    let path = field.as_ref().map_or_else(|| part.path_of(row.field), |at| at.path.clone());
-    let change = |what, value: Option<Value>| {
-        let mut bootstrap = right.clone();
-        set(&mut bootstrap, &steps(&path), value);
-        // What is missing is missing where the field would be looked for first.
-        let seen = Seen::of(&bootstrap);
-        let missing = || {
-            let host = seen.doors[0].routes.iter().find(|route| route.host.path == part.path);
-            let first = host.map_or_else(
-                || At {
-                    path: part.path.clone(),
-                    value: bootstrap.pointer(&pointer(&steps(&part.path))).unwrap(),
-                },
-                |route| route.entry.clone(),
-            );
-            first.path_of(row.field)
-        };
-        let found = bootstrap.pointer(&pointer(&steps(&path))).is_some();
-        let (vm, path) = (path.contains("vm_config"), if found { path.clone() } else { missing() });
-        // One seat with another VM is the odd one.
-        let vm = vm.then(|| format!("{}.vm_config", part.path));
-        Wrong { what, path: vm.unwrap_or(path), bootstrap }
-    };
-    if row.rule == Rule::Absent {
-        return vec![change("added", Some(json!({ "x": 1 })))];
-    }
-    // What is not rendered here, for this version or backend, is not asked for.
-    let (Some(field), false) = (field, row.rule == Rule::Yours) else { return Vec::new() };
-    let default: Option<Value> = serde_json::from_str(row.default).ok();
-    let mut all = Vec::new();
-    if default.as_ref() != Some(field.value)
-        && !satisfied_by_default(row, field.value, default.as_ref())
-    {
-        all.push(change("taken away", None));
-    }
-    let seconds = |change: fn(f64) -> f64| {
-        let text = field.value.as_str().map(|text| text.trim_end_matches('s').parse().unwrap());
-        match text {
-            Some(seconds) => json!(format!("{}s", change(seconds))),
-            None => json!(change(field.value.as_f64().unwrap()) as u64),
-        }
-    };
-    let wrong = match row.rule {
-        Rule::Same => Some(match field.value {
-            Value::Bool(is) => json!(!is),
-            Value::String(text) if text.ends_with('s') && text.starts_with(char::is_numeric) => {
-                json!("7777s")
-            }
-            Value::String(_) => json!("OTHER"),
-            _ => json!({}),
-        }),
-        Rule::SameSet => Some(match field.value {
-            Value::String(text) => json!(format!("{text},5xx")),
-            _ => json!([302]),
-        }),
-        Rule::Holds => {
-            let mut items = field.value.as_array().unwrap().clone();
-            items.pop();
-            Some(json!(items))
-        }
-        Rule::AtLeast => {
-            Some(seconds(|number| (number / 2.0).floor())).filter(|wrong| wrong != field.value)
-        }
-        Rule::NoSooner => Some(seconds(|number| number / 2.0)),
-        Rule::AtMost => Some(seconds(|number| number * 2.0)),
-        Rule::NoLess(least) => Some(json!(least - 1)),
-        Rule::There | Rule::Absent | Rule::Yours => None,
-    };
-    all.extend(wrong.map(|wrong| change("changed", Some(wrong))));
-    all
-}
-
-fn satisfied_by_default(row: &Row, is: &Value, default: Option<&Value>) -> bool {
-    let number = |value: &Value| match value {
-        Value::String(text) => text.trim_end_matches('s').parse().unwrap_or_default(),
-        other => other.as_f64().unwrap_or_default(),
-    };
-    default.is_some_and(|default| match row.rule {
-        Rule::AtLeast | Rule::NoSooner => number(default) >= number(is),
-        Rule::AtMost => number(default) <= number(is),
-        Rule::Same => number(default) == number(is) && number(is) > 0.0,
-        _ => false,
-    })
 }
 
 // === what no row says ===
@@ -425,93 +284,6 @@ fn envoys_files_are_told_from_spillways() {
     assert!(is_envoys(&json!({ "staticResources": {} })));
     assert!(!is_envoys(&example()));
     assert!(!is_envoys(&json!({})));
-}
-
-// === the table is complete ===
-
-#[test]
-fn every_rendered_field_has_a_reason_and_every_reason_a_field() {
-    let mut bootstraps: Vec<Value> =
-        VERSIONS.iter().map(|version| rendered(&everything(), version)).collect();
-    bootstraps.push(pasted("1.40.0"));
-    let mut used = BTreeSet::new();
-    let mut without = BTreeSet::new();
-    for bootstrap in &bootstraps {
-        let seen = Seen::of(bootstrap);
-        let mut parts = seen.parts();
-        parts.sort_by_key(|(_, at)| std::cmp::Reverse(at.path.len()));
-        let mut leaves = Vec::new();
-        leaves_of("", bootstrap, &mut leaves);
-        for leaf in leaves {
-            let inside = |path: &str| {
-                leaf.strip_prefix(path).filter(|rest| path.is_empty() || rest.starts_with('.'))
-            };
-            let Some((part, rest)) =
-                parts.iter().find_map(|(part, at)| Some((*part, inside(&at.path)?)))
-            else {
-                continue;
-            };
-            // The pieces' route says itself what the rendered virtual host says.
-            let field = general(rest.trim_start_matches('.'));
-            let at_route = field.strip_prefix("routes[].").filter(|own| !own.starts_with("route."));
-            let at_route =
-                at_route.filter(|own| own.starts_with("request") || own.starts_with("response"));
-            let field = at_route.map_or_else(|| field.clone(), str::to_owned);
-            let covers = |row: &&Row| {
-                let own = general(row.field);
-                field == own
-                    || field.strip_prefix(own.as_str()).is_some_and(|r| r.starts_with(['.', '[']))
-            };
-            match part.rows().iter().filter(covers).max_by_key(|row| row.field.len()) {
-                Some(row) => drop(used.insert((part, general(row.field)))),
-                None => drop(without.insert(format!("{}: {field}", part.title()))),
-            }
-        }
-    }
-    // The reader's own route.
-    without.remove("The virtual host: routes[].route.cluster");
-    assert!(
-        without.is_empty(),
-        "these fields are rendered without a reason; give each a row in src/envoy/reasons/:\n{}",
-        without.into_iter().collect::<Vec<_>>().join("\n")
-    );
-    for part in Part::ALL {
-        for row in part.rows().iter().filter(|row| row.rule != Rule::Absent) {
-            let has = bootstraps.iter().any(|bootstrap| {
-                let parts = Seen::of(bootstrap).parts();
-                parts.iter().any(|(own, at)| *own == part && at.below(row.field).is_some())
-            });
-            let has = has || used.contains(&(part, row.field.to_owned()));
-            assert!(has, "no field for the reason of {part:?} {}: remove the row", row.field);
-        }
-    }
-}
-
-/// The paths of everything that is no list and no object; what only names a type is left out.
-fn leaves_of(path: &str, value: &Value, leaves: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            let extension = fields.contains_key("typed_config");
-            for (key, value) in fields {
-                if key != "@type" && !(extension && key == "name") {
-                    leaves_of(&crate::config::path::key(path, key), value, leaves);
-                }
-            }
-        }
-        Value::Array(items) if !items.is_empty() => {
-            for (i, item) in items.iter().enumerate() {
-                leaves_of(&crate::config::path::index(path, i), item, leaves);
-            }
-        }
-        _ => leaves.push(path.to_owned()),
-    }
-}
-
-/// A field whichever item of a list it stands in.
-fn general(field: &str) -> String {
-    let mut parts = field.split('[');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |all, part| format!("{all}[]{}", part.split_once(']').unwrap().1))
 }
 
 // === paths ===

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::reasons::{Part, Rule};
 use super::{Options, any, bootstrap, merge};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 
 /// A piece of a bootstrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -84,7 +84,7 @@ impl Piece {
             ],
             Self::Clusters => &["items for `static_resources.clusters`"],
             Self::Secrets => &["items for `static_resources.secrets`"],
-            Self::Process => &["into the bootstrap itself, unless it limits connections already"],
+            Self::Process => &["into the bootstrap itself, but for what it has already"],
         }
     }
 }
@@ -111,8 +111,20 @@ fn cut(piece: Piece, whole: &Value, config: &Config) -> Option<Value> {
         Piece::Route => Some(json!([route(manager, config)?])),
         Piece::Clusters => whole.pointer("/static_resources/clusters").cloned(),
         Piece::Secrets => whole.pointer("/static_resources/secrets").cloned(),
-        Piece::Process => Some(json!({ "overload_manager": whole.get("overload_manager")? })),
+        Piece::Process => {
+            let mut fields = json!({ "overload_manager": whole.get("overload_manager")? });
+            // Without a name of its own, Envoy follows no file with a key.
+            if has_keys_in_files(config) {
+                merge(&mut fields, json!({ "node": whole.get("node")? }));
+            }
+            Some(fields)
+        }
     }
+}
+
+fn has_keys_in_files(config: &Config) -> bool {
+    let mut keys = config.backends.iter().filter_map(|backend| backend.credential.as_ref());
+    keys.any(|key| matches!(key.secret, Secret::File(_)))
 }
 
 /// The fields of a part that are more than a matter of taste.

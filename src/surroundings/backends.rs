@@ -3,7 +3,7 @@
 use super::at::At;
 use super::plugin::Read;
 use super::seen::{Cluster, Door, Seen};
-use super::{Finding, Severity, compare, error, finding, vm};
+use super::{Finding, Severity, compare, error, finding, vm, warning};
 use crate::config::path;
 use crate::envoy::reasons::Part;
 
@@ -31,7 +31,25 @@ pub(super) fn look(
         found.push(finding(Severity::Note, "", message, ""));
     }
     found.extend(secrets(seen, read));
+    found.extend(name(seen));
     found
+}
+
+/// Envoy's own name, without which it follows no file with a key.
+fn name(seen: &Seen<'_>) -> Option<Finding> {
+    let follows = |cluster: &Cluster<'_>| {
+        let injector = cluster.injector();
+        injector.is_some_and(|own| own.below(&format!("{CREDENTIAL}.sds_config")).is_some())
+    };
+    let named = seen.root.field("node").is_some() || seen.root.field("resources").is_some();
+    (!named && seen.clusters.iter().any(follows)).then(|| {
+        warning(
+            "node",
+            "is not set, and a key comes from a file",
+            "Envoy refuses that without `node.id` and `node.cluster`, unless it is started with \
+             `--service-node` and `--service-cluster`",
+        )
+    })
 }
 
 fn missing(seen: &Seen<'_>, door: &Door<'_>, name: &str) -> Finding {
@@ -123,7 +141,7 @@ fn secrets(seen: &Seen<'_>, read: &Read) -> Vec<Finding> {
     let of_backends = read.config.backends.iter().filter_map(|backend| seen.cluster(&backend.name));
     of_backends
         .filter_map(|cluster| {
-            let wanted = cluster.injector()?.below("credential.typed_config.credential")?;
+            let wanted = cluster.injector()?.below(CREDENTIAL)?;
             let name = wanted.field("name")?;
             let found = wanted.field("sds_config").is_some() || known(name.text()?);
             (!found).then(|| {
@@ -137,3 +155,6 @@ fn secrets(seen: &Seen<'_>, read: &Read) -> Vec<Finding> {
         })
         .collect()
 }
+
+/// Where the filter that adds the key names it.
+const CREDENTIAL: &str = "credential.typed_config.credential";

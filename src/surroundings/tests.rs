@@ -217,6 +217,11 @@ fn filters_that_are_off_must_be_on_where_they_are_wanted() {
 }
 
 #[test]
+fn a_key_in_a_file_needs_an_envoy_with_a_name() {
+    finds(&without("node"), Severity::Warning, "node", "a key comes from a file");
+}
+
+#[test]
 fn what_everybody_can_reach_or_read_is_said() {
     use Severity::{Note, Warning};
     let admin = "admin.address.socket_address.address";

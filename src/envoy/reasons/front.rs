@@ -4,7 +4,11 @@ use super::Rule::{AtLeast, AtMost, Holds, NoSooner, Same, There};
 use super::{Row, error, note, warning, yours};
 
 pub(super) const BOOTSTRAP: &[Row] = &[
-    yours("node", "Envoy wants a name for itself where tracing or discovery is used"),
+    yours(
+        "node",
+        "Envoy wants a name for itself where it follows files with keys, here or by \
+         `--service-node` and `--service-cluster`",
+    ),
     yours("admin", "it can stop Envoy, so it listens on loopback"),
     note(
         "overload_manager",

@@ -17,6 +17,7 @@ pub(super) fn look(seen: &Seen<'_>) -> Vec<Finding> {
             );
         }
     }
+    found.extend(variables(seen));
     for cluster in &seen.clusters {
         headers(&cluster.at, &mut found);
     }
@@ -26,6 +27,23 @@ pub(super) fn look(seen: &Seen<'_>) -> Vec<Finding> {
         lists.for_each(|list| headers(&list, &mut found));
     }
     found
+}
+
+/// Variables that spillway.yaml takes keys from, written out for the filter.
+fn variables(seen: &Seen<'_>) -> Vec<Finding> {
+    let files = seen.seats().filter_map(|plugin| plugin.said.get("config"));
+    let files: Vec<String> = files.map(ToString::to_string).collect();
+    let is_key = |name: &str| files.iter().any(|file| file.contains(&format!("${{{name}}}")));
+    let given = seen
+        .seats()
+        .filter_map(|plugin| plugin.config.below("vm_config.environment_variables.key_values"));
+    given
+        .flat_map(|given| {
+            let names = given.value.as_object().into_iter().flat_map(serde_json::Map::keys);
+            let keys = names.filter(|name| is_key(name)).filter_map(|name| given.field(name));
+            keys.map(|key| clear(&key)).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Headers that are set to a fixed value.

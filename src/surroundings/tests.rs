@@ -233,6 +233,19 @@ fn what_everybody_can_reach_or_read_is_said() {
     let shown = with(secret, Some(json!({ "inline_string": "sk-123" })));
     finds(&shown, Warning, &format!("{secret}.inline_string"), "in the clear");
     assert!(!said(&around(&shown)).contains("sk-123"));
+    let mut variables = rendered(&example(), "1.40.0");
+    let own = "vm_config.environment_variables";
+    let paths: Vec<String> =
+        Seen::of(&variables).seats().map(|plugin| plugin.config.path_of(own)).collect();
+    let given = json!({ "key_values": { "CHAT_APP_KEY": "sk-123", "TZ": "UTC" } });
+    for path in &paths {
+        set(&mut variables, &steps(path), Some(given.clone()));
+    }
+    let found = around(&variables);
+    assert_eq!(found.len(), paths.len(), "one for each seat, and nothing else: {}", said(&found));
+    assert!(found.iter().all(|one| one.problem.path.ends_with("key_values.CHAT_APP_KEY")));
+    assert!(!said(&found).contains("sk-123"));
+
     let header = json!([{ "header": { "key": "api-key", "value": "sk-123" } }]);
     let path = format!("{MANAGER}.route_config.virtual_hosts[0].request_headers_to_add");
     let at = format!("{path}[0].header.value");

@@ -84,7 +84,7 @@ pub(super) const MANAGER: &[Row] = &[
         "internal_address_config",
         There,
         "internal callers steer Envoy with `x-envoy-*` request headers (retries, time-outs), and \
-         older Envoys take every private address for internal; rendered so that nobody is",
+         may be every private address; rendered so that nobody is",
     ),
     warning(
         "early_header_mutation_extensions",
@@ -181,7 +181,8 @@ pub(super) const SEAT: &[Row] = &[
         Holds,
         "the filter reads clients' keys and the cookie key from these variables; without one of \
          them it refuses its configuration. Backends' keys are not among them",
-    ),
+    )
+    .unless(&["vm_config.environment_variables.key_values"]),
 ];
 
 pub(super) const ROUTER: &[Row] = &[warning(

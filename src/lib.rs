@@ -5,7 +5,8 @@
 //! turns Envoy's callbacks into events and the core's effects into host calls. `envoy` and `cli`
 //! (native only) render Envoy's configuration and run it. `simulate` and `explain` (native only) play
 //! the core in virtual time: for many requests, and for one. `import` (native only) reads other
-//! gateways' configurations.
+//! gateways' configurations. `surroundings` (native only) looks at what stands around the filter in
+//! an Envoy's configuration.
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
@@ -38,6 +39,8 @@ mod filter;
 pub mod import;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod simulate;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod surroundings;
 
 #[cfg(test)]
 mod testing;

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use spillway::config::{self, Config};
+use spillway::envoy::pieces::{Piece, pieces};
 use spillway::envoy::version::Version;
 use spillway::envoy::{
     Abilities, AccessLog, Options, bootstrap, find, secret_files, transport, version,
@@ -171,12 +172,18 @@ fn accepts(envoy: &Path) {
     for file in secret_files(&config, &options) {
         fs::write(file.path, file.content.to_string()).unwrap();
     }
-    let file = directory.path().join("envoy.json");
-    fs::write(&file, bootstrap(&config, &raw, &options).to_string()).unwrap();
+    let whole = bootstrap(&config, &raw, &options);
+    for bootstrap in [whole, pasted(pieces(&config, &raw, &options))] {
+        let file = directory.path().join("envoy.json");
+        fs::write(&file, bootstrap.to_string()).unwrap();
+        validates(envoy, &file);
+    }
+}
 
+fn validates(envoy: &Path, file: &Path) {
     let output = Command::new(envoy)
         .args(["--mode", "validate", "--log-level", "warning", "-c"])
-        .arg(&file)
+        .arg(file)
         .envs(["KEY", "A", "B"].map(|name| (format!("SPILLWAY_TEST_{name}"), "x")))
         .output()
         .unwrap();
@@ -184,6 +191,46 @@ fn accepts(envoy: &Path) {
     assert!(output.status.success(), "{log}");
     assert!(!log.contains("deprecated"), "{log}");
     assert!(!log.contains("limit to the number of allowed"), "{log}");
+}
+
+/// An Envoy of a reader's own, with the pieces where they go.
+fn pasted(pieces: Vec<(Piece, Value)>) -> Value {
+    let own = "type.googleapis.com/envoy.extensions.filters";
+    let mut bootstrap = json!({ "static_resources": { "listeners": [{
+        "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+        "filter_chains": [{ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": {
+                "@type": format!("{own}.network.http_connection_manager.v3.HttpConnectionManager"),
+                "stat_prefix": "own",
+                "route_config": { "virtual_hosts": [{ "name": "own", "domains": ["*"], "routes": [
+                    { "match": { "prefix": "/" }, "direct_response": { "status": 200 } },
+                ]}]},
+                "http_filters": [{
+                    "name": "envoy.filters.http.router",
+                    "typed_config": { "@type": format!("{own}.http.router.v3.Router") },
+                }],
+            },
+        }]}],
+    }], "clusters": [], "secrets": [] }});
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    for (piece, value) in pieces {
+        let place = match piece {
+            Piece::Process => String::new(),
+            Piece::Listener => "/static_resources/listeners/0".to_owned(),
+            Piece::Manager | Piece::Replies => manager.to_owned(),
+            Piece::Filters => format!("{manager}/http_filters"),
+            Piece::Route => format!("{manager}/route_config/virtual_hosts/0/routes"),
+            Piece::Clusters => "/static_resources/clusters".to_owned(),
+            Piece::Secrets => "/static_resources/secrets".to_owned(),
+        };
+        match (bootstrap.pointer_mut(&place).unwrap(), value) {
+            (Value::Object(own), Value::Object(fields)) => own.extend(fields),
+            (Value::Array(own), Value::Array(items)) => drop(own.splice(0..0, items)),
+            (own, value) => assert_eq!(own, &value, "a piece fits"),
+        }
+    }
+    bootstrap
 }
 
 /// A module that Envoy loads into both seats and that does nothing: an empty function under the

@@ -1,24 +1,30 @@
-//! `spillway check FILE`: is this configuration right?
+//! `spillway check FILE`: is this configuration right, or this Envoy's around it?
 
 use std::io;
 use std::path::PathBuf;
 
-use super::file::{self, Loaded, count};
+use super::file::{self, Failure, Loaded, Text, count};
 use super::findings::{Findings, Format};
+use super::places::Places;
 use super::{Exit, Output};
 use crate::config::lint::{Finding, Severity, lint};
 use crate::config::path::key;
 use crate::config::{Config, Problem, Secret, missing_secrets};
-use crate::envoy::version::Version;
+use crate::envoy::{Abilities, version::Version};
+use crate::surroundings::{self, Surroundings};
 
 /// Check a configuration and say everything that is wrong with it
 ///
 /// Says each problem with its line, and what to do about it. Where the file is right, prints one
 /// line and exits with 0; settings that do nothing, or more than they say, are warned of. Exits
 /// with 1 where it has problems, and with 2 where it cannot be read.
+///
+/// Of an Envoy's bootstrap with the filter in it, rendered or written by hand, it says what is
+/// missing around the filter: where failover would not work, and what is weaker than what
+/// `spillway render envoy` prints.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration, YAML or JSON; `-` reads it from stdin
+    /// The configuration, or an Envoy's bootstrap, YAML or JSON; `-` reads it from stdin
     file: PathBuf,
     /// Do not look for the environment variables and files that the configuration refers to
     #[arg(long)]
@@ -36,28 +42,59 @@ pub struct Args {
 
 /// Checks the file.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
-    let loaded = match file::load(&args.file) {
-        Ok(loaded) => loaded,
-        Err(failure) => return failure.report_as(args.format, &args.file, output),
-    };
-    let found = args.look(&loaded);
-    let findings = Findings::new(&args.file, &loaded.places, found);
-    findings.write(args.format, output)?;
-    let errors = findings.count(Severity::Error);
-    let warnings = findings.count(Severity::Warning);
-    let wrong = errors > 0 || (args.strict && warnings > 0);
-    if args.format == Format::Text {
-        let name = file::name(&args.file);
-        if wrong {
-            writeln!(output.talk, "{name}: {}", tally(errors, warnings))?;
-        } else {
-            writeln!(output.data, "{name}: ok: {}", summary(&loaded.config))?;
-        }
+    match args.checked() {
+        Ok(checked) => args.say(checked, output),
+        Err(failure) => failure.report_as(args.format, &args.file, output),
     }
-    Ok(if wrong { Exit::Problems } else { Exit::Ok })
+}
+
+/// A file that could be checked.
+struct Checked {
+    places: Places,
+    found: Vec<Finding>,
+    /// What a right file holds, in a few words.
+    summary: String,
 }
 
 impl Args {
+    fn checked(&self) -> Result<Checked, Failure> {
+        let text = file::read(&self.file)?;
+        if surroundings::is_envoys(&text.value) {
+            return Ok(self.bootstrap(text));
+        }
+        let loaded = text.configuration()?;
+        let (found, summary) = (self.look(&loaded), summary(&loaded.config));
+        Ok(Checked { places: loaded.places, found, summary })
+    }
+
+    /// What was found in an Envoy's bootstrap.
+    fn bootstrap(&self, text: Text) -> Checked {
+        let Surroundings { mut found, configs } =
+            surroundings::look(&text.value, self.envoy_version.map(Version::abilities));
+        if let Some(version) = self.envoy_version {
+            found.extend(notes(version.abilities()));
+        }
+        let inside = configs.first().map_or_else(|| "nothing of Spillway's".to_owned(), summary);
+        Checked { places: text.places, found, summary: format!("an Envoy with {inside}") }
+    }
+
+    fn say(&self, checked: Checked, output: &mut Output<'_>) -> io::Result<Exit> {
+        let findings = Findings::new(&self.file, &checked.places, checked.found);
+        findings.write(self.format, output)?;
+        let errors = findings.count(Severity::Error);
+        let warnings = findings.count(Severity::Warning);
+        let wrong = errors > 0 || (self.strict && warnings > 0);
+        if self.format == Format::Text {
+            let name = file::name(&self.file);
+            if wrong {
+                writeln!(output.talk, "{name}: {}", tally(errors, warnings))?;
+            } else {
+                writeln!(output.data, "{name}: ok: {}", checked.summary)?;
+            }
+        }
+        Ok(if wrong { Exit::Problems } else { Exit::Ok })
+    }
+
     /// What was found in a file whose configuration is right.
     fn look(&self, loaded: &Loaded) -> Vec<Finding> {
         let mut missing = if self.no_env { Vec::new() } else { missing(&loaded.config) };
@@ -65,13 +102,15 @@ impl Args {
             last.hint = "`--no-env` checks the file alone, where Envoy runs elsewhere".to_owned();
         }
         let abilities = self.envoy_version.map(Version::abilities).unwrap_or_default();
-        let notes = abilities.notes().into_iter();
-        let notes = notes.map(|note| Finding::note(Problem::new("", note, "")));
         let mut found: Vec<Finding> = missing.into_iter().map(Finding::error).collect();
         found.extend(lint(&loaded.config, &loaded.value, abilities.failover));
-        found.extend(notes);
+        found.extend(notes(abilities));
         found
     }
+}
+
+fn notes(abilities: Abilities) -> impl Iterator<Item = Finding> {
+    abilities.notes().into_iter().map(|note| Finding::note(Problem::new("", note, "")))
 }
 
 /// What a right file holds, in a few words.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod rendered;
 mod schema;
 
 use std::io;
@@ -48,6 +49,7 @@ pub fn references() -> Vec<(&'static str, String)> {
     vec![
         ("config.md", config::reference()),
         ("cli.md", commands::reference()),
+        ("rendered/envoy.md", rendered::reference()),
         ("spillway.schema.json", schema::reference()),
     ]
 }

@@ -12,6 +12,7 @@ use super::places::{Place, Places};
 use super::{Exit, Output};
 use crate::config::json::{self, Unique};
 use crate::config::{self, Config, Problem};
+use crate::surroundings;
 
 /// A file that was read and found right.
 #[derive(Debug)]
@@ -33,18 +34,60 @@ pub enum Failure {
     Wrong(Vec<Problem>, Places),
 }
 
-/// The configuration in this file; `-` is stdin.
-pub fn load(path: &Path) -> Result<Loaded, Failure> {
+/// A file that was read, whatever it is about.
+#[derive(Debug)]
+pub struct Text {
+    /// What stands in the file, in its order.
+    pub value: Value,
+    /// Where everything stands in it.
+    pub places: Places,
+}
+
+/// What stands in this file; `-` is stdin.
+pub fn read(path: &Path) -> Result<Text, Failure> {
     let bytes = read_bytes(path).map_err(Failure::Unreadable)?;
     let (text, value) = parse(&bytes).map_err(|mistake| {
         let places = mistake.place.map(Places::only).unwrap_or_default();
         Failure::Wrong(vec![mistake.problem], places)
     })?;
-    let places = Places::of(text);
-    match config::check(&value) {
-        Ok(config) => Ok(Loaded { value, config, places }),
-        Err(problems) => Err(Failure::Wrong(problems, places)),
+    Ok(Text { value, places: Places::of(text) })
+}
+
+/// The configuration in this file; `-` is stdin.
+pub fn load(path: &Path) -> Result<Loaded, Failure> {
+    read(path)?.configuration()
+}
+
+impl Text {
+    /// What it means, as a configuration of Spillway's.
+    pub fn configuration(self) -> Result<Loaded, Failure> {
+        let Self { value, places } = self;
+        let problems = match another_kind(&value) {
+            Some(problem) => vec![problem],
+            None => match config::check(&value) {
+                Ok(config) => return Ok(Loaded { value, config, places }),
+                Err(problems) => problems,
+            },
+        };
+        Err(Failure::Wrong(problems, places))
     }
+}
+
+/// A file that is about something else, of which every line would be a problem.
+fn another_kind(value: &Value) -> Option<Problem> {
+    if surroundings::is_envoys(value) {
+        return Some(Problem::new(
+            "",
+            "this is Envoy's configuration, not Spillway's",
+            "`spillway check` looks at it too; everything else starts from spillway.yaml",
+        ));
+    }
+    let kind = value.get("kind").filter(|_| value.get("apiVersion").is_some())?;
+    Some(Problem::new(
+        "",
+        format!("this is a Kubernetes resource ({}), not Spillway's configuration", kind.as_str()?),
+        "Spillway's is what stands under a key such as `spillway.yaml` of its ConfigMap",
+    ))
 }
 
 impl Failure {

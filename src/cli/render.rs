@@ -1,11 +1,14 @@
 //! `spillway render`: what Spillway would tell Envoy, for whoever runs Envoy themselves.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::file::{self, Loaded};
 use super::{Exit, Output};
+use crate::envoy::pieces::{Piece, pieces};
 use crate::envoy::version::Version;
 use crate::envoy::{AccessLog, Options, bootstrap, secret_files, transport};
 use crate::failover::Failover;
@@ -19,7 +22,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Target {
-    /// A bootstrap for `envoy -c`, as YAML
+    /// A bootstrap for `envoy -c`, as YAML; or the pieces of it for an Envoy in place
     Envoy(Envoy),
 }
 
@@ -48,6 +51,12 @@ struct Envoy {
     /// The Envoy that will run it, such as 1.36 or 1.38.2 [default: 1.39 or newer]
     #[arg(long, value_name = "VERSION", value_parser = Version::named)]
     envoy_version: Option<Version>,
+    /// Print the pieces to paste into an Envoy in place, each with where it goes
+    #[arg(long)]
+    pieces: bool,
+    /// Print this piece alone
+    #[arg(long, value_name = "PIECE", value_enum, conflicts_with = "pieces")]
+    piece: Option<Piece>,
 }
 
 /// Prints what was asked for.
@@ -71,20 +80,66 @@ impl Envoy {
             ca_bundle: ca.unwrap_or_else(|| transport::system_ca().to_owned()),
             envoy: self.envoy_version.map(Version::abilities).unwrap_or_default(),
         };
-        let rendered = bootstrap(&loaded.config, &loaded.value, &options);
-        let yaml = serde_saphyr::to_string(&rendered).map_err(io::Error::other)?;
-
-        let data = &mut output.data;
-        let needs = match options.envoy.failover {
-            Failover::Retry => "needs Envoy 1.39 or newer",
-            Failover::Redirect => "needs Envoy 1.37 or newer; docs/older-envoys.md",
-            Failover::RedirectUnheld => "needs Envoy 1.36.3 or newer; docs/older-envoys.md",
-        };
-        writeln!(data, "# Rendered by `spillway render envoy`; {needs}.")?;
-        for file in secret_files(&loaded.config, &options) {
-            writeln!(data, "# Beside it, {} must hold:\n#   {}", file.path, file.content)?;
+        if self.pieces || self.piece.is_some() {
+            return self.print_pieces(loaded, &options, output);
         }
-        write!(data, "{yaml}")?;
+        let rendered = bootstrap(&loaded.config, &loaded.value, &options);
+        writeln!(output.data, "# Rendered by `spillway render envoy`; {}.", needs(&options))?;
+        tell_of_files(loaded, &options, output)?;
+        write!(output.data, "{}", yaml(&rendered)?)?;
         Ok(Exit::Ok)
     }
+
+    fn print_pieces(
+        &self,
+        loaded: &Loaded,
+        options: &Options,
+        output: &mut Output<'_>,
+    ) -> io::Result<Exit> {
+        let wanted = |piece: Piece| self.piece.is_none_or(|only| only == piece);
+        let mut pieces = pieces(&loaded.config, &loaded.value, options);
+        pieces.retain(|(piece, _)| wanted(*piece));
+        if self.pieces {
+            writeln!(output.data, "# Pieces for an Envoy in place; {}.", needs(options))?;
+            writeln!(
+                output.data,
+                "# Where each goes, step by step: docs/attach/envoy-in-place.md"
+            )?;
+        }
+        for (piece, value) in pieces {
+            if self.pieces {
+                writeln!(output.data, "---")?;
+            }
+            for (i, line) in piece.place().iter().enumerate() {
+                let name = if i == 0 { format!("{}: ", piece.name()) } else { "  ".to_owned() };
+                writeln!(output.data, "# {name}{line}")?;
+            }
+            if piece == Piece::Clusters {
+                tell_of_files(loaded, options, output)?;
+            }
+            write!(output.data, "{}", yaml(&value)?)?;
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+fn yaml(value: &Value) -> io::Result<String> {
+    serde_saphyr::to_string(value).map_err(io::Error::other)
+}
+
+/// Which Envoy it is for.
+fn needs(options: &Options) -> &'static str {
+    match options.envoy.failover {
+        Failover::Retry => "needs Envoy 1.39 or newer",
+        Failover::Redirect => "needs Envoy 1.37 or newer; docs/older-envoys.md",
+        Failover::RedirectUnheld => "needs Envoy 1.36.3 or newer; docs/older-envoys.md",
+    }
+}
+
+/// The files that keys in files need.
+fn tell_of_files(loaded: &Loaded, options: &Options, output: &mut Output<'_>) -> io::Result<()> {
+    for file in secret_files(&loaded.config, options) {
+        writeln!(output.data, "# Beside it, {} must hold:\n#   {}", file.path, file.content)?;
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::failover::Failover;
 use crate::time::Millis;
 
 /// The filter-state key with the name of the backend; `set_property(["spillway.cluster"], …)`.
-const CLUSTER_KEY: &str = "wasm.spillway.cluster";
+pub(crate) const CLUSTER_KEY: &str = "wasm.spillway.cluster";
 
 /// What Envoy or a client may have put on the request and no backend should see.
 const NOT_FOR_BACKENDS: [&str; 6] = [

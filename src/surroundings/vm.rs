@@ -1,0 +1,55 @@
+//! The virtual machine that all seats must share.
+//!
+//! Envoy makes one VM per worker of all plugins whose `vm_config` is the same, and only there do
+//! the seats find each other's requests. A seat with another one works alone: its attempts carry
+//! no key and nobody judges their answers.
+
+use super::at::At;
+use super::seen::{Door, Plugin, Seen};
+use super::{Finding, compare, error};
+use crate::envoy::reasons::Part;
+
+/// The seat whose `vm_config` most seats have; the first of them.
+pub(super) fn common<'s, 'a>(seen: &'s Seen<'a>) -> Option<&'s Plugin<'a>> {
+    let like = |plugin: &Plugin<'_>| seen.seats().filter(|other| alike(plugin, other)).count();
+    // `max_by_key` takes the last of equals.
+    let seats: Vec<&Plugin<'_>> = seen.seats().collect();
+    seats.into_iter().rev().max_by_key(|plugin| like(plugin))
+}
+
+/// Each seat with what only its own plugin says, and those that have another VM.
+pub(super) fn look(seen: &Seen<'_>, common: Option<&Plugin<'_>>) -> Vec<Finding> {
+    let Some(common) = common else { return Vec::new() };
+    let others = seen.seats().filter(|plugin| !alike(plugin, common));
+    others
+        .map(|plugin| {
+            error(
+                plugin.config.path_of("vm_config"),
+                format!(
+                    "differs from that of the other seats, as at `{}`",
+                    common.config.path_of("vm_config")
+                ),
+                "all seats need the same `vm_config`, word for word, to share one VM per worker",
+            )
+        })
+        .collect()
+}
+
+/// What the table says about seats, and once about the VM that they have in common.
+pub(super) fn rows(common: Option<&Plugin<'_>>, wanted: &Door<'_>) -> Vec<Finding> {
+    let rendered = wanted.seat("gateway").map(|(_, plugin)| plugin.config.clone());
+    let (Some(common), Some(rendered)) = (common, rendered) else { return Vec::new() };
+    let found = compare::one(Part::Seat, &rendered, &common.config);
+    found.into_iter().filter(|one| one.problem.path.contains("vm_config")).collect()
+}
+
+/// What the table says about this seat alone.
+pub(super) fn seat(rendered: &At<'_>, plugin: &Plugin<'_>) -> Vec<Finding> {
+    let found = compare::one(Part::Seat, rendered, &plugin.config);
+    found.into_iter().filter(|one| !one.problem.path.contains("vm_config")).collect()
+}
+
+fn alike(one: &Plugin<'_>, other: &Plugin<'_>) -> bool {
+    let vm = |plugin: &Plugin<'_>| plugin.config.field("vm_config").map(|vm| vm.value.clone());
+    vm(one) == vm(other)
+}

@@ -18,6 +18,7 @@ pub mod cookie;
 pub mod exchange;
 pub mod failover;
 pub mod gateway;
+pub mod observation;
 pub mod outcome;
 pub mod pool;
 pub mod prompt;
@@ -25,6 +26,7 @@ pub mod reply;
 pub mod stream;
 pub mod target;
 pub mod time;
+pub mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;

@@ -104,6 +104,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                 let cookie = affinity::set_cookie(&affinity, &value, secure);
                 host::add_answer_header("set-cookie", &cookie);
             }
+            Effect::Tell(_) => {}
             Effect::Note(note, text) => host::put(property(note), text.as_bytes()),
         }
     }

@@ -72,7 +72,7 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
         let Slot { desk, exchange, .. } = all.find(ticket)?;
         let mut pools = desk.pools.try_borrow_mut().ok()?;
         let shared = Shared { board: &host::board, record: &host::record, draw: &host::draw };
-        let mut world = World::new(host::now(), &mut pools, &shared);
+        let mut world = World::at(host::moment(), &mut pools, &shared);
         Some(exchange.on(event, &mut world))
     })
 }

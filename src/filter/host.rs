@@ -16,12 +16,17 @@ use crate::breaker::board::{self, Board, Record};
 use crate::breaker::window::{self, Tally};
 use crate::config::BreakerRule;
 use crate::reply::Reply;
-use crate::time::{Millis, Timestamp};
+use crate::time::{Micros, Millis, Timestamp};
 
 /// What the time is.
 pub(super) fn now() -> Timestamp {
+    Timestamp(moment().0 / 1000)
+}
+
+/// What the time is, in microseconds since the epoch.
+pub(super) fn moment() -> Micros {
     let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    Timestamp(since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default())
+    Micros(since.and_then(|since| u64::try_from(since.as_micros()).ok()).unwrap_or_default())
 }
 
 /// A header of the request.
@@ -176,7 +181,7 @@ pub(super) fn lay_out(counted: impl Iterator<Item = CircuitId>) {
 /// Puts a record on the board. Tells whether that changed it.
 pub(super) fn record(record: &Record) -> bool {
     let now = now();
-    change(board::KEY, |bytes| board::with(bytes, record, now))
+    change(board::KEY, |bytes| Some(board::with(bytes, record, now)?.bytes))
 }
 
 /// Counts answers. Tells whether too many of them have failed.

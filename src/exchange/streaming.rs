@@ -164,11 +164,11 @@ impl Exchange {
     }
 
     fn breaks(&mut self, world: &mut World<'_>) -> Vec<Effect> {
-        self.account.broken = true;
         // What was an error already, by its status or its events, does not fail twice.
         if !self.trail.ended_badly(Fate::Broken) {
             return Vec::new();
         }
+        self.account.broken = true;
         let mut effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
         effects.push(self.note_attempts());
         effects

@@ -71,7 +71,9 @@ impl Gateway {
 
     fn on(&mut self, event: Event<'_>) -> Next {
         let effects = exchanges::on(self.ticket, event).unwrap_or_default();
-        carry_out(self.ticket, effects)
+        let next = carry_out(self.ticket, effects);
+        self.desk.set_timer();
+        next
     }
 
     fn act(&mut self, next: Next) -> Action {

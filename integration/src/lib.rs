@@ -26,6 +26,7 @@ pub mod find;
 mod gateway;
 mod journal;
 mod process;
+pub mod prometheus;
 mod python;
 mod raw;
 mod regions;

@@ -38,7 +38,6 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             let cookie = set_cookie(&affinity, &value, affinity.secure == SecureCookie::Always);
             leaving(stream).add("set-cookie", cookie);
         }
-        Effect::Tell(_) => {}
         Effect::Note(note, text) => {
             let name = match note {
                 Note::Model => "spillway.model",

@@ -30,6 +30,7 @@ pub mod prometheus;
 mod python;
 mod raw;
 mod regions;
+pub mod scraper;
 mod wait;
 
 pub use authority::Authority;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use spillway::metrics::{DEFINITIONS, Kind, Metric};
 use spillway_integration::scraper::Prometheus;
 use spillway_integration::{Call, Gateway, eventually, find, region, time_passes};
-use spillway_simulator::{Fault, RetryAfter, Stall};
+use spillway_simulator::{Fault, RetryAfter};
 
 /// What a dashboard asks: each of these must yield something.
 const QUESTIONS: [&str; 9] = [
@@ -73,9 +73,6 @@ async fn a_real_prometheus_finds_every_metric_and_takes_every_rule() {
     for _ in 0..2 {
         assert_eq!(gateway.send(&chat("gpt-4o-mini")).await.status, 429);
     }
-    let client = gateway.client();
-    uksouth.script(Fault::stall(Stall::BeforeHeaders));
-    drop(client);
 
     let expected = gateway_total(&gateway).await;
     eventually("all requests at Prometheus", async || {

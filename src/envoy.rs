@@ -23,6 +23,7 @@ pub mod reasons;
 pub(crate) mod route;
 mod secret;
 pub mod start_up;
+pub mod stats;
 pub mod transport;
 pub mod version;
 mod wasm;

@@ -16,8 +16,10 @@
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
 //! | gateway seat, all is over | [`Event::Ended`] | `blame.rs` |
 //!
-//! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`.
+//! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`;
+//! what an operator wants to know of it is told in `account.rs`.
 
+mod account;
 mod answer;
 mod arrival;
 mod attempt;
@@ -33,6 +35,7 @@ mod world;
 
 use std::rc::Rc;
 
+use account::Account;
 pub use effect::Effect;
 pub use event::{Event, Passing};
 use world::Eagerness;
@@ -54,6 +57,10 @@ pub struct Exchange {
     arrival: Option<Arrival>,
     sending: Option<Sending>,
     trail: Trail,
+    /// The model that was asked for, where it is served.
+    wanted: Option<ModelId>,
+    /// What is told when it is over.
+    account: Account,
     /// The current attempt's answer, where it is a stream that can be read.
     streaming: Option<Streaming>,
     /// What is added to an answer that was broken off.
@@ -127,6 +134,8 @@ impl Exchange {
             arrival: None,
             sending: None,
             trail: Trail::default(),
+            wanted: None,
+            account: Account::default(),
             streaming: None,
             last_words: None,
             refused: None,
@@ -136,7 +145,8 @@ impl Exchange {
 
     /// Takes an event in and says what is to be done, in this order.
     pub fn on(&mut self, event: Event<'_>, world: &mut World<'_>) -> Vec<Effect> {
-        match event {
+        self.clock(&event, world);
+        let effects = match event {
             Event::Arrived(head) => self.arrived(head, world),
             Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::Body(body) => self.body(body, world),
@@ -150,8 +160,10 @@ impl Exchange {
             Event::HeldLongEnough => self.held_long_enough(world),
             Event::BrokenOff { held } => self.broken_off(held, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
-            Event::Ended => self.ended(world),
-        }
+            Event::Ended { complete } => self.ended(complete, world),
+        };
+        self.clock_off(&effects, world);
+        effects
     }
 
     /// Lets bytes of the request's body pass, and says what is to be done with them.
@@ -174,6 +186,7 @@ impl Exchange {
 
     fn reply(&mut self, reply: Reply) -> Vec<Effect> {
         self.refused = Some(reply.reason);
+        self.account.reason = Some(reply.reason);
         vec![Effect::Reply(reply)]
     }
 

@@ -19,6 +19,8 @@ pub mod cookie;
 pub mod exchange;
 pub mod failover;
 pub mod gateway;
+pub mod metrics;
+pub mod observation;
 pub mod outcome;
 pub mod pool;
 pub mod prompt;
@@ -26,6 +28,7 @@ pub mod reply;
 pub mod stream;
 pub mod target;
 pub mod time;
+pub mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;

@@ -28,9 +28,11 @@ mod journal;
 pub mod page;
 mod plain;
 mod process;
+pub mod prometheus;
 mod python;
 mod raw;
 mod regions;
+pub mod scraper;
 mod wait;
 
 pub use authority::Authority;

@@ -5,6 +5,7 @@ mod affinity;
 mod bad_input;
 mod bodies;
 mod breaker;
+mod counting;
 mod exhausted;
 mod failover;
 mod pools;
@@ -38,6 +39,7 @@ pub fn all() -> &'static [Story] {
             admission::STORIES,
             affinity::STORIES,
             visibility::STORIES,
+            counting::STORIES,
             bad_input::STORIES,
         ];
         by_capability.concat()

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod metrics;
 mod rendered;
 mod schema;
 
@@ -50,6 +51,7 @@ pub fn references() -> Vec<(&'static str, String)> {
         ("config.md", config::reference()),
         ("cli.md", commands::reference()),
         ("rendered/envoy.md", rendered::reference()),
+        ("metrics.md", metrics::reference()),
         ("spillway.schema.json", schema::reference()),
     ]
 }

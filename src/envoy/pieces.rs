@@ -112,7 +112,10 @@ fn cut(piece: Piece, whole: &Value, config: &Config) -> Option<Value> {
         Piece::Clusters => whole.pointer("/static_resources/clusters").cloned(),
         Piece::Secrets => whole.pointer("/static_resources/secrets").cloned(),
         Piece::Process => {
-            let mut fields = json!({ "overload_manager": whole.get("overload_manager")? });
+            let mut fields = json!({
+                "overload_manager": whole.get("overload_manager")?,
+                "stats_config": whole.get("stats_config")?,
+            });
             // Without a name of its own, Envoy follows no file with a key.
             if has_keys_in_files(config) {
                 merge(&mut fields, json!({ "node": whole.get("node")? }));

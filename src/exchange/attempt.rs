@@ -23,11 +23,13 @@ impl Exchange {
         let Some(backend) = gateway.backend(member) else { return effects };
         if !first {
             if let Some(reply) = self.may_not_start(chosen, &route, world) {
+                effects.extend(self.tell_silence(false));
                 effects.extend(self.reply(reply));
                 return effects;
             }
             world.take(id, &route, chosen, |at| !self.trail.has(at));
         }
+        effects.extend(self.tell_silence(true));
         self.trail.begin(chosen, world.now);
         effects.extend(self.address(backend, member, &route.model.name));
         effects.extend(self.credential(backend));

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::breaker::board::Record;
 use crate::breaker::window::Tally;
 use crate::config::Affinity;
+use crate::observation::Observation;
 use crate::reply::Reply;
 use crate::time::Millis;
 
@@ -88,6 +89,8 @@ pub enum Effect {
     },
     /// Note something for the access log.
     Note(Note, String),
+    /// Tell this to whoever watches over the gateway.
+    Tell(Observation),
 }
 
 /// What the access log gets to know from the filter.

@@ -29,7 +29,7 @@ impl Exchange {
     pub(super) fn good_so_far(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
         let arrival = self.arrival.as_ref().filter(|_| answer.status == 200);
         let api = arrival.and_then(|arrival| Api::of(&arrival.path));
-        let generates = api.is_some() && arrival.is_some_and(|arrival| arrival.has_body);
+        let generates = answer.status == 200 && self.generates();
         if generates && !answer.has_body {
             self.trail.ended_badly(Fate::Error);
             return self.follow(Verdict::on_stream_start(Fault::Failed), world);
@@ -44,9 +44,16 @@ impl Exchange {
         let rule = &route.model.first_event;
         let (time, most) = (rule.time, usize::try_from(rule.size).unwrap_or(usize::MAX));
         let ending = Ending::new(api, most);
+        self.account.streamed = true;
         self.streaming = Some(Streaming { ending, held: true, length: 0, most });
         // An error event may make it longer than its backend has announced.
         vec![Effect::RemoveAnswerHeader("content-length"), Effect::HoldStream(time)]
+    }
+
+    /// Whether the request asks a model for an answer, rather than for anything else.
+    pub(super) fn generates(&self) -> bool {
+        let arrival = self.arrival.as_ref().filter(|arrival| arrival.has_body);
+        arrival.is_some_and(|arrival| Api::of(&arrival.path).is_some())
     }
 
     /// What is no stream, although it may have been asked for, is at least JSON.
@@ -92,6 +99,7 @@ impl Exchange {
                 return effects;
             }
         } else if let Some(fault) = fault {
+            self.account.broken |= fault != Fault::Requests;
             self.trail.ended_badly(Fate::Error);
             effects = self.follow(Verdict::on_stream_end(fault), world);
             effects.push(self.note_attempts());
@@ -132,6 +140,11 @@ impl Exchange {
         effects
     }
 
+    /// Whether a stream is held back.
+    pub(super) fn is_held(&self) -> bool {
+        self.streaming.as_ref().is_some_and(|stream| stream.held)
+    }
+
     /// Whether the answer that leaves is a stream, of which something is there.
     pub(super) fn has_first_part(&self) -> bool {
         self.streaming.as_ref().is_some_and(|stream| !stream.held && stream.length > 0)
@@ -155,6 +168,7 @@ impl Exchange {
         if !self.trail.ended_badly(Fate::Broken) {
             return Vec::new();
         }
+        self.account.broken = true;
         let mut effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
         effects.push(self.note_attempts());
         effects

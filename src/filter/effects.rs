@@ -3,6 +3,7 @@
 use super::exchanges::{self, Ticket};
 use super::host;
 use crate::affinity;
+use crate::breaker::board::Record;
 use crate::config::SecureCookie;
 use crate::exchange::effect::{Note, RETRY};
 use crate::exchange::redirect::FOLLOWED;
@@ -68,11 +69,11 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
             Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),
             Effect::Record(record) => {
-                host::record(&record);
+                record_it(ticket, &record);
             }
             Effect::Count { tally, record } => {
                 if host::count(record.circuit, tally, &record.rule) {
-                    host::record(&record);
+                    record_it(ticket, &record);
                 }
             }
             Effect::AskRemaining => {
@@ -82,7 +83,9 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                     token_limit: host::answer_header("x-ratelimit-limit-tokens"),
                     request_limit: host::answer_header("x-ratelimit-limit-requests"),
                 };
-                exchanges::on(ticket, Event::Remains(remaining));
+                if let Some(effects) = exchanges::on(ticket, Event::Remains(remaining)) {
+                    carry_out(ticket, effects);
+                }
             }
             Effect::ReplaceAnswer(reply) => {
                 host::reply(&reply);
@@ -104,10 +107,18 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                 let cookie = affinity::set_cookie(&affinity, &value, secure);
                 host::add_answer_header("set-cookie", &cookie);
             }
+            Effect::Tell(observation) => exchanges::tell(ticket, &observation),
             Effect::Note(note, text) => host::put(property(note), text.as_bytes()),
         }
     }
     next
+}
+
+/// Puts a record on the board, and tells what became of the circuit.
+fn record_it(ticket: Ticket, record: &Record) {
+    if let (_, Some(turn)) = host::record_and_tell(record) {
+        exchanges::circuit_turned(ticket, record.circuit, turn);
+    }
 }
 
 const fn property(note: Note) -> &'static str {

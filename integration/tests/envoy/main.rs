@@ -17,6 +17,7 @@ mod broken_streams;
 mod command;
 mod failover;
 mod in_place;
+mod metrics;
 mod odd_requests;
 mod pools;
 mod readme;

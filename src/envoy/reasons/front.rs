@@ -16,6 +16,12 @@ pub(super) const BOOTSTRAP: &[Row] = &[
         "Envoy warns where nothing limits the connections of clients: a flood of them ends in a \
          process without file descriptors",
     ),
+    note(
+        "stats_config",
+        There,
+        "Envoy keeps a metric's labels in its name; these rules make labels of them again, and give \
+         its histograms buckets that fit",
+    ),
 ];
 
 pub(super) const LISTENER: &[Row] = &[

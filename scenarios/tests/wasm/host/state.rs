@@ -111,7 +111,13 @@ fn lasting(arguments: &[u8]) -> Option<String> {
 }
 
 fn set_timer(mut vm: Vm<'_>, period: u32) -> u32 {
-    vm.data_mut().timer = (period > 0).then(|| Duration::from_millis(period.into()));
+    let Host { clock, timers, root, .. } = vm.data_mut();
+    let period = Duration::from_millis(period.into());
+    if period.is_zero() {
+        timers.remove(root);
+    } else {
+        timers.insert(*root, (period, clock.get() + period));
+    }
     OK
 }
 

@@ -17,6 +17,7 @@ pub mod find;
 mod listener;
 mod local_reply;
 mod log;
+pub mod metrics_listener;
 pub mod process;
 mod route;
 mod secret;
@@ -41,6 +42,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where Envoy's admin interface listens. It can stop Envoy: keep it off public addresses.
     pub admin: SocketAddr,
+    /// Where Prometheus finds Envoy's metrics, if anywhere; needs the port of `admin`.
+    pub metrics: Option<SocketAddr>,
     /// The path of `spillway.wasm`.
     pub filter: String,
     /// Where the line for each request goes.

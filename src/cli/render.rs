@@ -33,6 +33,9 @@ struct Envoy {
     /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
+    /// Where Prometheus finds Envoy's metrics, and nothing else of the admin interface
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     /// Where Envoy will find the filter
     #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
     filter: String,
@@ -61,10 +64,15 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 
 impl Envoy {
     fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+        if self.metrics.is_some() && self.admin.port() == 0 {
+            writeln!(output.talk, "error: with `--metrics`, `--admin` needs a port that is known")?;
+            return Ok(Exit::Failed);
+        }
         let ca = self.ca_bundle.clone();
         let options = Options {
             listen: self.listen,
             admin: self.admin,
+            metrics: self.metrics,
             filter: self.filter.clone(),
             access_log: self.access_log.clone(),
             state_dir: self.state_dir.clone(),

@@ -16,6 +16,7 @@ mod breaker;
 mod broken_streams;
 mod command;
 mod failover;
+mod metrics_listener;
 mod odd_requests;
 mod pools;
 mod readme;

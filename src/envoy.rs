@@ -82,7 +82,7 @@ fn duration(span: crate::time::Millis) -> String {
 }
 
 /// Adds fields to an object.
-fn merge(into: &mut Value, fields: Value) {
+pub(crate) fn merge(into: &mut Value, fields: Value) {
     if let (Value::Object(into), Value::Object(fields)) = (into, fields) {
         into.extend(fields);
     }

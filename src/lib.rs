@@ -29,6 +29,8 @@ pub mod time;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod compose;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod envoy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod explain;

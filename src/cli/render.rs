@@ -1,5 +1,7 @@
 //! `spillway render`: what Spillway would tell Envoy, for whoever runs Envoy themselves.
 
+mod compose;
+
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ pub struct Args {
 enum Target {
     /// A bootstrap for `envoy -c`, as YAML
     Envoy(Envoy),
+    /// A compose file that runs the gateway in a container
+    Compose(compose::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,10 +59,14 @@ struct Envoy {
 
 /// Prints what was asked for.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
-    let Target::Envoy(envoy) = &args.target;
-    match file::load(&envoy.file) {
-        Ok(loaded) => envoy.print(&loaded, output),
-        Err(failure) => failure.report(&envoy.file, output),
+    let path = match &args.target {
+        Target::Envoy(envoy) => &envoy.file,
+        Target::Compose(compose) => &compose.file,
+    };
+    match (file::load(path), &args.target) {
+        (Ok(loaded), Target::Envoy(envoy)) => envoy.print(&loaded, output),
+        (Ok(loaded), Target::Compose(compose)) => compose.print(&loaded, output),
+        (Err(failure), _) => failure.report(path, output),
     }
 }
 

@@ -135,7 +135,7 @@ debian() {
         debootstrap --variant=minbase --include=ca-certificates bookworm "$engine/debian"
     cp /etc/ssl/certs/ca-certificates.crt "$engine/debian/etc/ssl/certs/ca-certificates.crt"
     rm -rf "$engine"/debian/var/cache/apt/archives/*.deb
-    tar -C "$engine/debian" -c . | docker import -c 'CMD ["bash"]' - "$name" >/dev/null
+    tar -C "$engine/debian" -c . | docker import -c 'CMD ["bash"]' -c 'LABEL spillway.stand-in=yes' - "$name" >/dev/null
     rm -rf "$engine/debian"
 }
 

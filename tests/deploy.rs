@@ -93,8 +93,10 @@ fn the_regions_are_those_of_the_demos_file() {
             .iter()
             .map(|word| word.as_str().unwrap())
             .collect();
-        let deployed: BTreeSet<&str> =
-            command.iter().filter_map(|word| word.strip_prefix("--deployment=")).collect();
+        let deployed: BTreeSet<&str> = command
+            .iter()
+            .filter_map(|word| word.strip_prefix("--deployment=")?.split(':').next())
+            .collect();
         let models = raw["models"].as_object().unwrap().iter();
         let wanted = models.filter(|(_, model)| {
             let pool = model["pool"].as_array().unwrap();

@@ -43,6 +43,13 @@ stop() {
     pid=$(<"$engine/pid")
     kill "$pid"
     while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+    # dockerd leaves its rules behind. Where there were none before, there is nothing to restore.
+    local table
+    for table in filter nat; do
+        iptables -t $table -F
+        iptables -t $table -X
+    done
+    iptables -P FORWARD ACCEPT
     iptables-restore <"$engine/iptables"
     cat "$engine/ip_forward" >/proc/sys/net/ipv4/ip_forward
     ip link delete docker0 2>/dev/null || true

@@ -164,8 +164,11 @@ class TheStack(unittest.TestCase):
 
         eventually("the demo's requests", lambda: scraped() or None)
         self.assertEqual([up["value"][1] for up in self.query('up{job="spillway"}')], ["1"])
-        state = self.ask("/api/v1/status/config")
-        self.assertIn("gateway:9902", state["data"]["yaml"])
+
+    def test_prometheus_has_the_rules(self) -> None:
+        rules = ROOT / "deploy/prometheus/rules.yaml"
+        groups = [group["file"] for group in self.ask("/api/v1/rules")["data"]["groups"]]
+        self.assertEqual(set(groups), {"/etc/prometheus/rules.yaml"} if rules.exists() else set())
 
     def test_every_panel_of_the_dashboard_has_data(self) -> None:
         def data(expression: str) -> list[dict[str, Any]] | None:

@@ -61,7 +61,7 @@ pub fn compose(config: &Config, options: &Options<'_>) -> Value {
             "read_only": true,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
-            "pids_limit": 256,
+            "pids_limit": 1024,
             "logging": {
                 "driver": "json-file",
                 "options": { "max-size": "10m", "max-file": "3" },

@@ -1,4 +1,4 @@
-"""docker-compose.yml, run as it is written by a real Docker engine: the labs, the metrics, the locks.
+"""docker-compose.yml, run as written by a real Docker engine: the labs, the metrics, the locks.
 
 Where no engine answers, tools/test.sh does not come here and says so. Images that cannot be pulled
 may be stand-ins (tools/engine.sh builds them, with a label); what was one, and what was left out
@@ -236,8 +236,11 @@ clients: [{ name: app, key: "${APP_KEY}" }]
 
     def render(self) -> None:
         done = subprocess.run(
-            ["docker", "run", "--rm", "-v", f"{self.folder}:/here:ro", "-w", "/here", GATEWAY_IMAGE]
-            + ["render", "compose", "gateway/mine.yaml", "--publish", f"127.0.0.1:{self.port}"],
+            [
+                *("docker", "run", "--rm", "-v", f"{self.folder}:/here:ro", "-w", "/here"),
+                *(GATEWAY_IMAGE, "render", "compose", "gateway/mine.yaml"),
+                *("--publish", f"127.0.0.1:{self.port}"),
+            ],
             capture_output=True,
             text=True,
             timeout=60,

@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-older test-clients versions chaos fuzz clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-older test-compose test-clients versions chaos fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-envoy: ## Every story on a real Envoy, the Python clients included
 
 test-older: ## The stories of failover on the oldest Envoy
 	@tools/test.sh older
+
+test-compose: ## The compose stack on the Docker engine that answers; skipped where none does
+	@tools/test.sh compose
 
 test-clients: ## Of these only the Python clients: the oldest and the newest openai
 	@tools/test.sh clients

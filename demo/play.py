@@ -1,5 +1,6 @@
 """Plays the labs through the gateway and shows how it went: play.py demo
 Or leaves the gateway running, for curl: play.py up
+Or plays on what is running already: play.py demo --gateway URL --region NAME=URL …
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from page import page
 from process import Broken
 from report import POOL_HEAD, Recording, Report, table
 from run import Run
+from running import region_at, running
 from stack import Stack
 from up import stay
 
 OUT = Path(__file__).parent / "out"
+PARTS = ("spillway", "simulator", "filter", "envoy")
 COLOUR = (
     sys.stdout.isatty() and sys.stdout.encoding.startswith("utf") and "NO_COLOR" not in os.environ
 )
@@ -36,7 +39,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
     # Everything here is on this machine: no proxy of the environment's may stand between.
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+    if arguments.gateway:
+        return play_there(arguments)
     OUT.mkdir(exist_ok=True)
     stack = Stack(arguments, OUT)
     try:
@@ -47,7 +52,7 @@ def main() -> int:
             if arguments.what == "up":
                 stay(stack)
             report = play(stack)
-        return show(report, stack)
+        return show(report, stack, OUT / "index.html")
     except Broken as error:
         say(stack.logs(), sys.stderr)
         say(f"error: {error}; the logs are in {shown(OUT)}", sys.stderr)
@@ -58,6 +63,20 @@ def main() -> int:
     except Exception:
         say(stack.logs(), sys.stderr)
         raise
+
+
+def play_there(arguments: argparse.Namespace) -> int:
+    """The same on a stack that somebody else runs, without a page: this may be a container."""
+    try:
+        stack = running(arguments)
+        say(f"The gateway is at {stack.gateway}")
+        return show(play(stack), stack)
+    except Broken as error:
+        say(f"error: {error}", sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped.")
+        return 128 + signal.SIGINT
 
 
 def play(stack: Stack) -> Report:
@@ -107,8 +126,8 @@ def play(stack: Stack) -> Report:
     return report
 
 
-def show(report: Report, stack: Stack) -> int:
-    """Tables, charts, the page and the last line; the demo's exit status."""
+def show(report: Report, stack: Stack, file: Path | None = None) -> int:
+    """Tables, charts, the page where one is wanted, and the last line; the demo's exit status."""
     for recording in report.recordings:
         heading(f"Response time by run: {recording.title}")
         say("\n".join(bars(recording.runs, COLOUR)))
@@ -117,11 +136,11 @@ def show(report: Report, stack: Stack) -> int:
     heading("Models and regions")
     say("\n".join(table(("API", "model", "region"), routing_rows(report))))
 
-    file = OUT / "index.html"
-    when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
-    file.write_text(page(report, when), encoding="utf-8")
-    heading("The same as a page")
-    say(f"  {file.resolve().as_uri()}")
+    if file:
+        when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
+        file.write_text(page(report, when), encoding="utf-8")
+        heading("The same as a page")
+        say(f"  {file.resolve().as_uri()}")
 
     unmet = report.unmet()
     if unmet:
@@ -179,9 +198,16 @@ def end_by_signal(number: int, _: object) -> None:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("demo", "up"))
-    for part in ("spillway", "simulator", "filter", "envoy"):
-        parser.add_argument(f"--{part}", required=True, metavar="FILE")
-    return parser.parse_args()
+    for part in PARTS:
+        parser.add_argument(f"--{part}", metavar="FILE")
+    parser.add_argument("--gateway", metavar="URL", help="of a stack that runs already")
+    parser.add_argument("--region", metavar="NAME=URL", type=region_at, action="append", default=[])
+    arguments = parser.parse_args()
+    if arguments.gateway and arguments.what != "demo":
+        parser.error("--gateway is for demo alone")
+    if not arguments.gateway and not all(getattr(arguments, part) for part in PARTS):
+        parser.error(f"without --gateway, name all of --{', --'.join(PARTS)}")
+    return arguments
 
 
 if __name__ == "__main__":

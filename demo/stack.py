@@ -127,7 +127,7 @@ class Stack:
         config = self._out / "spillway.yaml"
         text = TEMPLATE.read_text()
         for region, url in self._regions.items():
-            text = text.replace(f"https://{region.name}.example", url)
+            text = text.replace(f"http://{region.name}:8080", url)
         config.write_text(text)
         command = [
             *(self._parts.spillway, "up", "--config", str(config)),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import unittest
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 from xml.etree import ElementTree
 
 import verdict
 from chart import bars, scale, svg
 from labs import OWNERS
 from page import page
+from process import Broken
 from regions import BY_NAME, REGIONS, Region
 from report import Recording, Report, table
 from run import Run
+from running import region_at, running
 from stack import Seen, listening_gateway, listening_regions
 
 BY_INITIAL = {region.initial: region for region in REGIONS}
@@ -177,6 +181,32 @@ class Starting(unittest.TestCase):
         self.assertIsNone(listening_gateway("starting\n"))
         log = "starting\nlistening on http://127.0.0.1:8000\nready\n"
         self.assertEqual(listening_gateway(log), "http://127.0.0.1:8000")
+
+
+class Elsewhere(unittest.TestCase):
+    def arguments(self, *names: str) -> Namespace:
+        regions = [region_at(f"{name}=http://{name}:8080") for name in names]
+        return Namespace(gateway="http://gateway:10000", region=regions)
+
+    def test_a_stack_that_runs_is_played_on_as_it_is(self) -> None:
+        with mock.patch.dict("os.environ", {"SPILLWAY_KEY": "a word"}):
+            stack = running(self.arguments(*BY_NAME))
+        self.assertEqual((stack.gateway, stack.key), ("http://gateway:10000", "a word"))
+        with stack:
+            self.assertIsNone(stack.ended())
+        self.assertEqual(stack.logs(), "")
+
+    def test_what_is_not_told_of_it_is_said(self) -> None:
+        with self.assertRaisesRegex(Broken, "tell of westus, uksouth too"):
+            running(self.arguments("eastus", "swedencentral"))
+        with (
+            mock.patch.dict("os.environ", clear=True),
+            self.assertRaisesRegex(Broken, "SPILLWAY_KEY is not set"),
+        ):
+            running(self.arguments(*BY_NAME))
+        for text in ("eastus", "eastus=", "moon=http://moon:8080"):
+            with self.subTest(text), self.assertRaises(ArgumentTypeError):
+                region_at(text)
 
 
 if __name__ == "__main__":

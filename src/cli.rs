@@ -8,6 +8,7 @@ pub mod docs;
 pub mod explain;
 pub mod file;
 pub mod findings;
+pub mod health;
 pub mod import;
 pub mod places;
 pub mod render;
@@ -36,6 +37,7 @@ enum Command {
     Render(render::Args),
     Import(import::Args),
     Simulate(simulate::Args),
+    Health(health::Args),
     Docs(docs::Args),
 }
 
@@ -81,6 +83,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Render(args) => render::run(&args, output),
         Command::Import(args) => import::run(&args, output),
         Command::Simulate(args) => simulate::run(&args, output),
+        Command::Health(args) => health::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),
     }
 }

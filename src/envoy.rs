@@ -17,6 +17,7 @@ pub mod find;
 mod listener;
 mod local_reply;
 mod log;
+pub mod metrics_listener;
 pub mod pieces;
 pub mod process;
 pub mod reasons;
@@ -44,6 +45,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where Envoy's admin interface listens. It can stop Envoy: keep it off public addresses.
     pub admin: SocketAddr,
+    /// Where Prometheus finds Envoy's metrics, if anywhere; needs the port of `admin`.
+    pub metrics: Option<SocketAddr>,
     /// The path of `spillway.wasm`.
     pub filter: String,
     /// Where the line for each request goes.
@@ -82,7 +85,7 @@ fn duration(span: crate::time::Millis) -> String {
 }
 
 /// Adds fields to an object.
-fn merge(into: &mut Value, fields: Value) {
+pub(crate) fn merge(into: &mut Value, fields: Value) {
     if let (Value::Object(into), Value::Object(fields)) = (into, fields) {
         into.extend(fields);
     }

@@ -33,6 +33,8 @@ pub mod usage;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod compose;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod envoy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod explain;

@@ -103,6 +103,7 @@ fn options(envoy: Abilities) -> Options {
     Options {
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
+        metrics: None,
         filter: String::new(),
         access_log: AccessLog::Stdout,
         state_dir: String::new(),

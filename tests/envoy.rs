@@ -35,6 +35,7 @@ fn options(directory: &str) -> Options {
     Options {
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
+        metrics: Some(([127, 0, 0, 1], 0).into()),
         filter: format!("{directory}/filter.wasm"),
         access_log: AccessLog::Stdout,
         state_dir: directory.to_owned(),

@@ -119,10 +119,10 @@ async fn gateway_total(gateway: &Gateway) -> f64 {
     }
 }
 
-/// What the dashboard asks, where there is one.
+/// What the dashboard asks.
 fn panels() -> Vec<String> {
-    let dashboard = find::workspace().join("deploy/grafana/spillway.json");
-    let Ok(text) = fs::read_to_string(dashboard) else { return Vec::new() };
+    let dashboard = find::workspace().join("deploy/grafana/dashboards/spillway.json");
+    let text = fs::read_to_string(dashboard).expect("the dashboard");
     let dashboard: Value = serde_json::from_str(&text).expect("JSON");
     let mut expressions = Vec::new();
     collect(&dashboard, &mut expressions);

@@ -1,5 +1,7 @@
 //! `spillway render`: what Spillway would tell Envoy, for whoever runs Envoy themselves.
 
+mod compose;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +26,8 @@ pub struct Args {
 enum Target {
     /// A bootstrap for `envoy -c`, as YAML; or the pieces of it for an Envoy in place
     Envoy(Envoy),
+    /// A compose file that runs the gateway in a container
+    Compose(compose::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +40,9 @@ struct Envoy {
     /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
+    /// Where Prometheus finds Envoy's metrics, and nothing else of the admin interface
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     /// Where Envoy will find the filter
     #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
     filter: String,
@@ -61,19 +68,28 @@ struct Envoy {
 
 /// Prints what was asked for.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
-    let Target::Envoy(envoy) = &args.target;
-    match file::load(&envoy.file) {
-        Ok(loaded) => envoy.print(&loaded, output),
-        Err(failure) => failure.report(&envoy.file, output),
+    let path = match &args.target {
+        Target::Envoy(envoy) => &envoy.file,
+        Target::Compose(compose) => &compose.file,
+    };
+    match (file::load(path), &args.target) {
+        (Ok(loaded), Target::Envoy(envoy)) => envoy.print(&loaded, output),
+        (Ok(loaded), Target::Compose(compose)) => compose.print(&loaded, output),
+        (Err(failure), _) => failure.report(path, output),
     }
 }
 
 impl Envoy {
     fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+        if self.metrics.is_some() && self.admin.port() == 0 {
+            writeln!(output.talk, "error: with `--metrics`, `--admin` needs a port that is known")?;
+            return Ok(Exit::Failed);
+        }
         let ca = self.ca_bundle.clone();
         let options = Options {
             listen: self.listen,
             admin: self.admin,
+            metrics: self.metrics,
             filter: self.filter.clone(),
             access_log: self.access_log.clone(),
             state_dir: self.state_dir.clone(),

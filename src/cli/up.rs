@@ -15,7 +15,8 @@ use super::{Exit, Output, check};
 use crate::config::Problem;
 use crate::envoy::process::{self, End, Launch};
 use crate::envoy::{
-    AccessLog, Options, bootstrap, find, secret_files, start_up, transport, version,
+    AccessLog, Options, bootstrap, find, metrics_listener, secret_files, start_up, transport,
+    version,
 };
 
 /// Run the gateway
@@ -30,6 +31,10 @@ pub struct Args {
     /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     admin: SocketAddr,
+    /// Where Prometheus finds Envoy's metrics, and nothing else of the admin interface; port 0 takes
+    /// a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
     /// Envoy's binary [default: on PATH, then the project's own]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
@@ -84,12 +89,17 @@ impl Args {
         let version = version::ask(&envoy)?;
         let filter = find::filter(self.filter.as_deref())?;
         free(self.listen)?;
-        free(self.admin)?;
+        let free_admin = free(self.admin)?;
+        if let Some(metrics) = self.metrics {
+            free(metrics)?;
+        }
 
         let directory = private_directory().map_err(|e| problem("a temporary directory", &e))?;
         let options = Options {
             listen: self.listen,
-            admin: self.admin,
+            // Whoever passes requests on to it must know its port before Envoy starts.
+            admin: if self.metrics.is_some() { free_admin } else { self.admin },
+            metrics: self.metrics,
             filter: filter.to_string_lossy().into_owned(),
             access_log: self.access_log.clone(),
             state_dir: directory.path().to_string_lossy().into_owned(),
@@ -116,15 +126,20 @@ impl Args {
             // Without a reader there is nobody to be told, and Envoy serves all the same.
             drop(writeln!(output.talk, "listening on http://{}", ready.listener));
             drop(writeln!(output.talk, "admin on http://{}", ready.admin));
+            if let Some(metrics) = ready.metrics {
+                let path = metrics_listener::PATH;
+                drop(writeln!(output.talk, "metrics on http://{metrics}{path}"));
+            }
         })
     }
 }
 
 /// Envoy shares its listening sockets with others of the same user (`SO_REUSEPORT`): a second
-/// gateway on the port would start, and take half of the connections.
-fn free(address: SocketAddr) -> Result<(), Problem> {
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
+/// gateway on the port would start, and take half of the connections. The address is returned with
+/// the port that is free where any would do.
+fn free(address: SocketAddr) -> Result<SocketAddr, Problem> {
+    match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
+        Ok(address) => Ok(address),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             Err(start_up::in_use(&address.to_string()))
         }

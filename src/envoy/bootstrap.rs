@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, cluster, listener, secret, socket_address, stats};
+use super::{Options, cluster, listener, metrics_listener, secret, socket_address, stats};
 use crate::config::Config;
 
 /// Connections that clients may hold open at once. Envoy warns where no limit is set, and without
@@ -14,8 +14,11 @@ const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 /// `raw` is the file as the user wrote it: the gateway seat gets it verbatim and checks it with
 /// the same code. It holds references to secrets, never a secret.
 pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
-    let clusters: Vec<Value> =
+    let mut listeners = vec![listener::listener(config, raw, options)];
+    listeners.extend(options.metrics.map(metrics_listener::listener));
+    let mut clusters: Vec<Value> =
         config.backends.iter().map(|backend| cluster::cluster(backend, config, options)).collect();
+    clusters.extend(options.metrics.map(|_| metrics_listener::cluster(options.admin)));
     json!({
         "node": { "id": "spillway", "cluster": "spillway" },
         "admin": { "address": socket_address(&options.admin.ip().to_string(), options.admin.port()) },
@@ -28,7 +31,7 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
         },
         "stats_config": stats::config(),
         "static_resources": {
-            "listeners": [listener::listener(config, raw, options)],
+            "listeners": listeners,
             "clusters": clusters,
             "secrets": secret::secrets(config),
         },

@@ -59,6 +59,8 @@ pub struct Ready {
     pub listener: SocketAddr,
     /// The admin interface.
     pub admin: SocketAddr,
+    /// Where metrics are scraped, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// How an Envoy that was ready has ended.
@@ -190,9 +192,10 @@ fn ready(admin_file: &Path) -> Option<(Admin, Ready)> {
     if !admin.is_live() {
         return None;
     }
-    let listener = admin.listener()?;
+    let listener = admin.listener(super::listener::NAME)?;
     TcpStream::connect(Admin::at(listener).address()).ok()?;
-    Some((admin, Ready { listener, admin: address }))
+    let metrics = admin.listener(super::metrics_listener::NAME);
+    Some((admin, Ready { listener, admin: address, metrics }))
 }
 
 fn drain(admin: &Admin, signals: &mut Signals) {

@@ -18,6 +18,7 @@ mod command;
 mod failover;
 mod in_place;
 mod metrics;
+mod metrics_listener;
 mod odd_requests;
 mod pools;
 mod readme;

@@ -12,7 +12,7 @@
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
-//! | backend seat, answer | [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
+//! | backend seat, answer | [`Event::Opening`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
 //! | gateway seat, all is over | [`Event::Ended`] | `blame.rs` |
 //!
@@ -43,6 +43,7 @@ use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
 use crate::reply::Reply;
 use crate::target::Target;
+use crate::usage::{Scan, Usage};
 use redirect::Disguise;
 use streaming::Streaming;
 use trail::Trail;
@@ -56,6 +57,10 @@ pub struct Exchange {
     trail: Trail,
     /// The current attempt's answer, where it is a stream that can be read.
     streaming: Option<Streaming>,
+    /// The current attempt's answer, where its tokens are read and it is no stream.
+    reading: Option<Scan>,
+    /// What the current attempt's answer has reported so far.
+    usage: Usage,
     /// What is added to an answer that was broken off.
     last_words: Option<Vec<u8>>,
     /// Set where the gateway answered by itself.
@@ -84,6 +89,10 @@ struct Arrival {
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
+    /// The model that the path names, while the body is awaited for other reasons.
+    in_path: Option<ModelId>,
+    /// The body was made to ask for the usage.
+    asked: bool,
 }
 
 /// A request that has a pool, and is being sent to its members.
@@ -128,6 +137,8 @@ impl Exchange {
             sending: None,
             trail: Trail::default(),
             streaming: None,
+            reading: None,
+            usage: Usage::default(),
             last_words: None,
             refused: None,
             disguise: None,
@@ -147,6 +158,10 @@ impl Exchange {
             Event::Remains(remaining) => self.remains(&remaining, world),
             Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
             Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
+            Event::AnswerPart { bytes, end } => {
+                self.answer_part(bytes, end);
+                Vec::new()
+            }
             Event::HeldLongEnough => self.held_long_enough(world),
             Event::BrokenOff { held } => self.broken_off(held, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
@@ -161,6 +176,11 @@ impl Exchange {
             Passing::Held(length) => self.body_held(length),
             Passing::ToBackend(length) => self.body_to_backend(length),
         }
+    }
+
+    /// The tokens that the answer to the client has reported so far.
+    pub const fn usage(&self) -> Usage {
+        self.usage
     }
 
     /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.

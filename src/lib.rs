@@ -25,6 +25,7 @@ pub mod reply;
 pub mod stream;
 pub mod target;
 pub mod time;
+pub mod usage;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;

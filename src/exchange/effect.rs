@@ -61,6 +61,15 @@ pub enum Effect {
     HoldOn,
     /// Add these bytes to the end of the answer's part that is passing.
     Append(Vec<u8>),
+    /// Let these bytes pass instead of those of the answer that are there, from this one on.
+    ReplacePart {
+        /// Bytes that are there before, and stay.
+        from: usize,
+        /// What passes instead of the rest.
+        with: Vec<u8>,
+    },
+    /// Tell of every further part of the answer ([`super::Event::AnswerPart`]).
+    ReadOn,
     /// Let the answer's headers go together with its first part, which is there.
     AwaitPart,
     /// Have an empty part of the answer pass through the writer seat, which has something to add.

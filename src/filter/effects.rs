@@ -33,6 +33,10 @@ pub(super) enum Next {
     AwaitPart,
     /// Let the answer go on with these bytes after what is there.
     Append(Vec<u8>),
+    /// Let the answer go on with these bytes instead of what is there, from this one on.
+    ReplacePart(usize, Vec<u8>),
+    /// Let the answer go on, and tell of every further part of it.
+    ReadOn,
     /// The client has its answer; nothing goes on.
     Replied,
 }
@@ -50,6 +54,8 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::HoldStream(time) => next = Next::HoldStream(time),
             Effect::HoldOn => next = Next::HoldOn,
             Effect::Append(bytes) => next = Next::Append(bytes),
+            Effect::ReplacePart { from, with } => next = Next::ReplacePart(from, with),
+            Effect::ReadOn => next = Next::ReadOn,
             Effect::AwaitPart => next = Next::AwaitPart,
             Effect::PassEmptyPart => exchanges::resume_answer(ticket),
             Effect::Reply(reply) => {

@@ -88,6 +88,14 @@ pub(super) fn append_to_answer(length: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, length, 0, bytes);
 }
 
+/// Replaces the answer's body from `from` on, of which `length` bytes are there. As with requests,
+/// what stands before is put there again: little, and only where a stream begins.
+pub(super) fn replace_answer(from: usize, length: usize, with: &[u8]) {
+    let mut all = if from == 0 { Vec::new() } else { answer_body(0, from) };
+    all.extend_from_slice(with);
+    let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, length, &all);
+}
+
 /// Has the answer go on from the seat whose callback runs, once the callback is over.
 pub(super) fn resume_answer() {
     let _ = hostcalls::resume_http_response();

@@ -26,6 +26,11 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             let there = stream.answer_body.as_ref().map_or(0, Vec::len);
             stream.append_to_answer(there, &bytes);
         }
+        Effect::ReplacePart { from, with } => {
+            let body = stream.answer_body.as_mut().expect("a part passes");
+            body.truncate(from);
+            body.extend(with);
+        }
         Effect::PassEmptyPart => stream.answer_resumed = true,
         Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
         Effect::Redirect { to } => {

@@ -49,6 +49,19 @@ pub enum Blame {
     Refused,
 }
 
+/// Why a circuit opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// Its backend asked for less traffic.
+    Throttled,
+    /// It failed too often in a row.
+    Failed,
+    /// Too large a share of its answers were failures.
+    FailedTooOften,
+    /// It refused Spillway's own credential, or lacks the deployment.
+    Refused,
+}
+
 /// Why a circuit is not closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -56,6 +69,18 @@ pub enum Cause {
     Throttled,
     /// Its backend failed, or refused Spillway's own credential.
     Failed,
+}
+
+impl Blame {
+    /// Why a circuit opens that opens by this.
+    pub const fn why(self) -> Why {
+        match self {
+            Self::Throttled(_) => Why::Throttled,
+            Self::Failed(_) => Why::Failed,
+            Self::FailedTooOften(_) => Why::FailedTooOften,
+            Self::Refused => Why::Refused,
+        }
+    }
 }
 
 impl CircuitId {

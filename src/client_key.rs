@@ -7,27 +7,28 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::config::ClientId;
+
 /// The clients that may call.
 #[derive(Debug, Clone)]
 pub struct Keyring {
-    clients: Vec<(String, [u8; 32])>,
+    clients: Vec<[u8; 32]>,
 }
 
 impl Keyring {
-    /// A keyring of names and keys.
-    pub fn new(clients: impl IntoIterator<Item = (String, String)>) -> Self {
-        let digest = |(name, key): (String, String)| (name, digest(key.as_bytes()));
-        Self { clients: clients.into_iter().map(digest).collect() }
+    /// A keyring of the clients' keys, in the order of the configuration.
+    pub fn new(keys: impl IntoIterator<Item = String>) -> Self {
+        Self { clients: keys.into_iter().map(|key| digest(key.as_bytes())).collect() }
     }
 
-    /// The name of the client that one of these keys belongs to.
-    pub fn client<'a>(&self, keys: impl IntoIterator<Item = &'a [u8]>) -> Option<&str> {
+    /// The client that one of these keys belongs to.
+    pub fn client<'a>(&self, keys: impl IntoIterator<Item = &'a [u8]>) -> Option<ClientId> {
         let mut found = None;
         for key in keys {
             let shown = digest(key);
-            for (name, known) in &self.clients {
+            for (id, known) in self.clients.iter().enumerate() {
                 if bool::from(known.ct_eq(&shown)) {
-                    found = Some(name.as_str());
+                    found = Some(id);
                 }
             }
         }
@@ -53,13 +54,13 @@ mod tests {
     use crate::testing::test;
 
     fn keyring() -> Keyring {
-        Keyring::new([("chat".into(), "k-chat".into()), ("batch".into(), "k-batch".into())])
+        Keyring::new(["k-chat".into(), "k-batch".into()])
     }
 
     #[test]
     fn a_key_tells_its_client() {
-        assert_eq!(keyring().client([&b"k-batch"[..]]), Some("batch"));
-        assert_eq!(keyring().client([&b"wrong"[..], b"k-chat"]), Some("chat"));
+        assert_eq!(keyring().client([&b"k-batch"[..]]), Some(1));
+        assert_eq!(keyring().client([&b"wrong"[..], b"k-chat"]), Some(0));
     }
 
     #[test]

@@ -75,6 +75,9 @@ pub type BackendId = usize;
 /// The position of a model in [`Config::models`].
 pub type ModelId = usize;
 
+/// The position of a client in [`Config::clients`].
+pub type ClientId = usize;
+
 /// Where requests are sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backend {

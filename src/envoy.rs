@@ -21,6 +21,7 @@ pub mod process;
 mod route;
 mod secret;
 pub mod start_up;
+pub mod stats;
 pub mod transport;
 pub mod version;
 mod wasm;

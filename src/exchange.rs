@@ -14,10 +14,12 @@
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
 //! | backend seat, answer | [`Event::Opening`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
-//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs` |
+//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs`, `notes.rs` |
 //!
-//! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`.
+//! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`;
+//! what an operator wants to know of it is told in `account.rs`.
 
+mod account;
 mod answer;
 mod arrival;
 mod attempt;
@@ -25,6 +27,7 @@ mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
+mod notes;
 pub mod patience;
 pub mod redirect;
 mod streaming;
@@ -33,6 +36,7 @@ mod world;
 
 use std::rc::Rc;
 
+use account::Account;
 pub use effect::Effect;
 pub use event::{Event, Passing};
 use world::Eagerness;
@@ -55,12 +59,14 @@ pub struct Exchange {
     arrival: Option<Arrival>,
     sending: Option<Sending>,
     trail: Trail,
+    /// The model that was asked for, where it is served.
+    wanted: Option<ModelId>,
+    /// What is told when it is over.
+    account: Account,
     /// The current attempt's answer, where it is a stream that can be read.
     streaming: Option<Streaming>,
     /// The current attempt's answer, where its tokens are read and it is no stream.
     reading: Option<Scan>,
-    /// What the current attempt's answer has reported so far.
-    usage: Usage,
     /// What is added to an answer that was broken off.
     last_words: Option<Vec<u8>>,
     /// Set where the gateway answered by itself.
@@ -136,9 +142,10 @@ impl Exchange {
             arrival: None,
             sending: None,
             trail: Trail::default(),
+            wanted: None,
+            account: Account::default(),
             streaming: None,
             reading: None,
-            usage: Usage::default(),
             last_words: None,
             refused: None,
             disguise: None,
@@ -147,7 +154,8 @@ impl Exchange {
 
     /// Takes an event in and says what is to be done, in this order.
     pub fn on(&mut self, event: Event<'_>, world: &mut World<'_>) -> Vec<Effect> {
-        match event {
+        self.clock(&event, world);
+        let effects = match event {
             Event::Arrived(head) => self.arrived(head, world),
             Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::Body(body) => self.body(body, world),
@@ -158,15 +166,14 @@ impl Exchange {
             Event::Remains(remaining) => self.remains(&remaining, world),
             Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
             Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
-            Event::AnswerPart { bytes, end } => {
-                self.answer_part(bytes, end);
-                Vec::new()
-            }
+            Event::AnswerPart { bytes, end } => self.answer_part(bytes, end),
             Event::HeldLongEnough => self.held_long_enough(world),
             Event::BrokenOff { held } => self.broken_off(held, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
-            Event::Ended => self.ended(world),
-        }
+            Event::Ended { complete } => self.ended(complete, world),
+        };
+        self.clock_off(&effects, world);
+        effects
     }
 
     /// Lets bytes of the request's body pass, and says what is to be done with them.
@@ -180,7 +187,7 @@ impl Exchange {
 
     /// The tokens that the answer to the client has reported so far.
     pub const fn usage(&self) -> Usage {
-        self.usage
+        self.account.usage
     }
 
     /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.
@@ -194,6 +201,7 @@ impl Exchange {
 
     fn reply(&mut self, reply: Reply) -> Vec<Effect> {
         self.refused = Some(reply.reason);
+        self.account.reason = Some(reply.reason);
         vec![Effect::Reply(reply)]
     }
 

@@ -10,6 +10,7 @@ mod exchanges;
 mod gateway;
 mod holds;
 mod host;
+mod meters;
 mod root;
 mod writer;
 

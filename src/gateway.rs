@@ -65,9 +65,10 @@ impl Gateway {
             Secret::Env(name) => lookup(name).unwrap_or_default(),
             Secret::File(_) => String::new(),
         };
-        let keyring = config.clients.as_ref().map(|clients| {
-            Keyring::new(clients.iter().map(|client| (client.name.clone(), value(&client.key))))
-        });
+        let keyring = config
+            .clients
+            .as_ref()
+            .map(|clients| Keyring::new(clients.iter().map(|client| value(&client.key))));
         let cookie_key = match &config.cookie_key {
             Some(key) => value(key).into_bytes(),
             None => affinity::derived_key(&config),
@@ -140,6 +141,16 @@ impl Gateway {
     /// What a worker that has just started knows of each model's pool.
     pub fn pools(&self) -> Vec<Local> {
         self.config.models.iter().map(Local::new).collect()
+    }
+
+    /// The members that this circuit covers: more than one where models share a deployment, or a
+    /// circuit covers a whole backend.
+    pub fn covered(&self, circuit: CircuitId) -> impl Iterator<Item = (ModelId, usize)> {
+        let circuits = self.readied.iter().map(|readied| &readied.circuits).enumerate();
+        let all = circuits.flat_map(|(id, circuits)| {
+            circuits.iter().enumerate().map(move |(member, of)| (id, member, *of))
+        });
+        all.filter(move |(.., of)| *of == circuit).map(|(id, member, _)| (id, member))
     }
 
     /// Every circuit whose answers are counted ([`crate::breaker::window`]).

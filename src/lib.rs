@@ -18,6 +18,8 @@ pub mod cookie;
 pub mod exchange;
 pub mod failover;
 pub mod gateway;
+pub mod metrics;
+pub mod observation;
 pub mod outcome;
 pub mod pool;
 pub mod prompt;

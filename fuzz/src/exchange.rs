@@ -139,7 +139,7 @@ fn event<'a>(step: &'a Step<'a>) -> Event<'a> {
         Step::HeldLongEnough => Event::HeldLongEnough,
         Step::BrokenOff { held } => Event::BrokenOff { held: *held },
         Step::Redirected => Event::Redirected,
-        Step::Ended => Event::Ended,
+        Step::Ended => Event::Ended { complete: true },
         _ => Event::AttemptStarts,
     }
 }

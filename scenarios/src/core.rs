@@ -54,6 +54,8 @@ struct Context {
     exchange: u32,
     awaits: Awaits,
     answer: Answers,
+    /// The client's answer has passed to its end.
+    complete: bool,
 }
 
 /// What a stream is held for.
@@ -273,6 +275,7 @@ impl Seats for Core {
             exchange: self.last,
             awaits: Awaits::Nothing,
             answer: Answers::Awaited,
+            complete: false,
         };
         self.contexts.insert(self.last, context);
         if seat == Seat::Gateway {
@@ -282,6 +285,8 @@ impl Seats for Core {
     }
 
     fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
+        let complete = &mut self.contexts.get_mut(&context).expect("open").complete;
+        *complete |= callback.ends_answer();
         match (self.contexts[&context].seat, callback) {
             (Seat::Gateway, Callback::RequestHeaders { end }) => self.arrived(context, end, stream),
             (Seat::Backend, Callback::RequestHeaders { .. }) => {
@@ -303,7 +308,8 @@ impl Seats for Core {
                 self.answer_body(context, end, stream)
             }
             (Seat::Gateway, Callback::Log) if !self.comes_back(context) => {
-                self.tell(context, Event::Ended, stream)
+                let complete = self.contexts[&context].complete;
+                self.tell(context, Event::Ended { complete }, stream)
             }
             _ => Action::Continue,
         }
@@ -346,7 +352,7 @@ impl Seats for Core {
 fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
     let (bytes, cas) = shared.borrow().get(board::KEY).cloned().unwrap_or_default();
     let changed = board::with(&bytes, record, now);
-    changed.map(|changed| shared.borrow_mut().set(board::KEY, &changed, cas)).is_some()
+    changed.map(|changed| shared.borrow_mut().set(board::KEY, &changed.bytes, cas)).is_some()
 }
 
 fn ticket(stream: &Stream) -> Option<u32> {

@@ -82,6 +82,13 @@ pub enum Callback {
     Log,
 }
 
+impl Callback {
+    /// Whether nothing of the answer follows.
+    pub fn ends_answer(self) -> bool {
+        matches!(self, Self::AnswerHeaders { end: true } | Self::AnswerBody { end: true, .. })
+    }
+}
+
 /// What a callback wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

@@ -218,7 +218,7 @@ proptest! {
                 6 => exchange.on(Event::AnswerBody(&bytes), &mut world),
                 7 => exchange.on(Event::Leaving { status: 395 + number % 120, region: Some(bytes) }, &mut world),
                 8 => exchange.pass(Passing::FromClient(length)).into_iter().collect(),
-                9 => exchange.on(Event::Ended, &mut world),
+                9 => exchange.on(Event::Ended { complete: number % 2 == 0 }, &mut world),
                 10 => exchange.on(Event::Remains(Remaining { tokens: Some(bytes), ..Remaining::default() }), &mut world),
                 11 => exchange.on(Event::Redirected, &mut world),
                 _ => exchange.pass(Passing::ToBackend(length)).into_iter().collect(),

@@ -10,7 +10,7 @@
 //! little-endian, the failures last and with their count before them. Bytes that are not so made
 //! are an empty board: a board of another version, or a damaged one, costs a few 429s and no trap.
 
-use super::{Blame, Circuit, CircuitId, Standing};
+use super::{Blame, Circuit, CircuitId, Standing, Why};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
 
@@ -18,9 +18,40 @@ use crate::time::{Millis, Timestamp};
 pub const KEY: &str = "spillway.board";
 
 /// The shared value with this record on it; `None` where that changes nothing.
-pub fn with(bytes: &[u8], record: &Record, now: Timestamp) -> Option<Vec<u8>> {
+pub fn with(bytes: &[u8], record: &Record, now: Timestamp) -> Option<Changed> {
     let mut board = Board::decode(bytes);
-    board.apply(record, now).then(|| board.encode(now))
+    let before = board.standing(record.circuit, &record.rule, now);
+    let changed = board.apply(record, now);
+    let after = board.standing(record.circuit, &record.rule, now);
+    changed.then(|| Changed { bytes: board.encode(now), turn: record.turn(before, after) })
+}
+
+/// A shared value that was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// What it is now.
+    pub bytes: Vec<u8>,
+    /// What became of the circuit, where that means something to others.
+    pub turn: Option<Turn>,
+}
+
+/// What became of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It let requests through, and does not any more.
+    Opened {
+        /// When it may again.
+        until: Timestamp,
+        /// Why it opened.
+        why: Why,
+    },
+    /// It was open, and is for longer.
+    Extended {
+        /// When it lets requests through again.
+        until: Timestamp,
+    },
+    /// It was half-open, and its probe was answered.
+    Closed,
 }
 
 /// The circuits that are open or remember failures, sorted by id.
@@ -51,6 +82,28 @@ pub enum Change {
     Claimed(Millis),
     /// A probe was given back unseen.
     Released,
+}
+
+impl Record {
+    fn turn(&self, before: Standing, after: Standing) -> Option<Turn> {
+        match (before, after) {
+            (Standing::Shut(was, _), Standing::Shut(until, _)) => {
+                (until > was).then_some(Turn::Extended { until })
+            }
+            (_, Standing::Shut(until, _)) => {
+                let (Change::Blamed(blame, _) | Change::Probed(Some(blame), _)) = self.change
+                else {
+                    return None;
+                };
+                Some(Turn::Opened { until, why: blame.why() })
+            }
+            (
+                Standing::HalfOpen | Standing::Probed(_),
+                Standing::Closed | Standing::Returning(_),
+            ) => Some(Turn::Closed),
+            _ => None,
+        }
+    }
 }
 
 /// Any number, for what chance decides.
@@ -182,6 +235,33 @@ mod tests {
         let later = T0 + Millis::from_secs(60);
         assert!(board.apply(&record(9, Change::Claimed(Millis(5000))), later));
         assert_eq!(Board::decode(&board.encode(T0)), board);
+    }
+
+    #[test]
+    fn a_change_says_what_became_of_the_circuit() {
+        let turn = |bytes: &mut Vec<u8>, change, now| {
+            let changed = with(bytes, &record(1, change), now)?;
+            *bytes = changed.bytes;
+            changed.turn
+        };
+        let failed = || Change::Blamed(Blame::Failed(None), 0);
+        let mut board = Vec::new();
+        assert_eq!(turn(&mut board, failed(), T0), None);
+        assert_eq!(turn(&mut board, failed(), T0), None);
+        let until = T0 + Millis::from_secs(60);
+        let opened = Turn::Opened { until, why: Why::Failed };
+        assert_eq!(turn(&mut board, failed(), T0), Some(opened));
+        let extended = Turn::Extended { until: T0 + Millis(90_000) };
+        assert_eq!(turn(&mut board, throttled(90_000), T0), Some(extended));
+        assert_eq!(turn(&mut board, throttled(1000), T0), None);
+        let later = T0 + Millis(90_000);
+        assert_eq!(turn(&mut board, Change::Claimed(Millis(5)), later), None);
+        let again = Change::Probed(Some(Blame::Refused), 0);
+        let until = later + Millis::from_secs(120);
+        let opened = Turn::Opened { until, why: Why::Refused };
+        assert_eq!(turn(&mut board, again, later), Some(opened));
+        assert_eq!(turn(&mut board, Change::Claimed(Millis(5)), until), None);
+        assert_eq!(turn(&mut board, Change::Probed(None, 0), until), Some(Turn::Closed));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Options, extension, failover, merge};
+use crate::exchange::effect::Note;
 
 /// Where the access log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +58,24 @@ fn line() -> Value {
     json!({
         "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
         "request_id": "%REQ(X-REQUEST-ID)%",
-        "client": "%FILTER_STATE(wasm.spillway.client:PLAIN)%",
+        "client": noted(Note::Client),
         "method": "%REQ(:METHOD)%",
         "path": "%PATH(NQ:PATH)%",
         "protocol": "%PROTOCOL%",
-        "model": "%FILTER_STATE(wasm.spillway.model:PLAIN)%",
+        "model": noted(Note::Model),
+        "deployment": noted(Note::Deployment),
+        "api_version": noted(Note::ApiVersion),
         "backend": "%UPSTREAM_CLUSTER%",
-        "attempts": "%FILTER_STATE(wasm.spillway.attempts:PLAIN)%",
+        "attempts": noted(Note::Attempts),
+        "pinned": marked("pinned"),
+        "stream": marked("stream"),
+        "outcome": noted(Note::Outcome),
+        "tokens": {
+            "prompt": number(Note::PromptTokens),
+            "completion": number(Note::CompletionTokens),
+            "cached": number(Note::CachedTokens),
+            "reasoning": number(Note::ReasoningTokens),
+        },
         "region": "%RESP(X-MS-REGION)%",
         "backend_request_id": "%RESP(APIM-REQUEST-ID)%",
         "status": "%RESPONSE_CODE%",
@@ -75,4 +87,21 @@ fn line() -> Value {
         "first_byte_ms": "%RESPONSE_DURATION%",
         "user_agent": "%REQ(USER-AGENT)%",
     })
+}
+
+/// Text that the filter has noted.
+fn noted(note: Note) -> String {
+    format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property())
+}
+
+/// A number that it has noted, as a number. Filter state holds bytes; what is empty or missing
+/// makes no number, and so `null`.
+fn number(note: Note) -> String {
+    format!("%TYPED_CEL(int(string(filter_state['wasm.{}'])))%", note.property())
+}
+
+/// Whether the filter has marked the request so, as `true` or `false`.
+fn marked(mark: &str) -> String {
+    let marks = Note::Marks.property();
+    format!("%TYPED_CEL(string(filter_state['wasm.{marks}']).contains('{mark}'))%")
 }

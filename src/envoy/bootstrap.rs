@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, cluster, listener, secret, socket_address};
+use super::{Options, cluster, listener, secret, socket_address, stats};
 use crate::config::Config;
 
 /// Connections that clients may hold open at once. Envoy warns where no limit is set, and without
@@ -26,6 +26,7 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
                 json!({ "max_active_downstream_connections": MAX_CLIENT_CONNECTIONS }),
             )],
         },
+        "stats_config": stats::config(),
         "static_resources": {
             "listeners": [listener::listener(config, raw, options)],
             "clusters": clusters,

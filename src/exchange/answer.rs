@@ -2,6 +2,7 @@
 
 use super::event::Answer;
 use super::{Effect, Exchange, World};
+use crate::observation::Cause;
 use crate::outcome::{self, Verdict};
 
 impl Exchange {
@@ -35,8 +36,13 @@ impl Exchange {
 
     pub(super) fn follow(&mut self, verdict: Verdict, world: &mut World<'_>) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let cause = Cause::of(verdict, self.trail.status());
         effects.extend(self.blame(verdict, world));
         if !verdict.elsewhere {
+            // Of an answer that was lost before anybody saw it, only Envoy knows what follows.
+            if cause != Cause::NoAnswer {
+                effects.extend(self.tell_attempt(cause, false));
+            }
             return effects;
         }
         // The backend that was named when this attempt started may have closed its doors since.
@@ -44,10 +50,14 @@ impl Exchange {
         let next = if within_budget { self.claim_untried(world) } else { None };
         let Some(sending) = &mut self.sending else { return effects };
         let named = std::mem::replace(&mut sending.next, next);
-        let Some(next) = next else { return effects };
+        let Some(next) = next else {
+            effects.extend(self.tell_attempt(cause, false));
+            return effects;
+        };
         if named != Some(next) {
             effects.extend(self.fail_over_to(next));
         }
+        effects.extend(self.tell_attempt(cause, true));
         self.trail.drop_answer();
         effects.push(self.ask_another());
         effects

@@ -5,7 +5,7 @@ use super::event::Head;
 use super::{Arrival, Eagerness, Effect, Exchange, Held, Sending, World, redirect};
 use crate::breaker::Cause;
 use crate::client_key::bearer;
-use crate::config::ModelId;
+use crate::config::{ClientId, ModelId};
 use crate::cookie;
 use crate::gateway::Route;
 use crate::prompt::{Form, NamedModel};
@@ -27,7 +27,12 @@ impl Exchange {
         }
         let mut effects = Vec::new();
         match self.client(&head, &target) {
-            Ok(Some(client)) => effects.push(Effect::Note(Note::Client, client)),
+            Ok(Some(client)) => {
+                self.account.client = Some(client);
+                let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
+                let name = clients.get(client).map(|client| client.name.clone());
+                effects.extend(name.map(|name| Effect::Note(Note::Client, name)));
+            }
             Ok(None) => {}
             Err(reply) => return self.reply(reply),
         }
@@ -51,7 +56,9 @@ impl Exchange {
         effects.extend(match deployment {
             Some(name) => match self.named(&name) {
                 Ok(model) if self.may_ask(model) => {
-                    self.arrival.as_mut().map(|arrival| arrival.in_path = Some(model));
+                    if let Some(arrival) = &mut self.arrival {
+                        arrival.in_path = Some(model);
+                    }
                     vec![Effect::AwaitBody]
                 }
                 Ok(model) => self.choose(model, world),
@@ -162,13 +169,13 @@ impl Exchange {
         usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)
     }
 
-    /// The name of the client that asks; nothing where everyone may.
-    fn client(&self, head: &Head, target: &Target) -> Result<Option<String>, Reply> {
+    /// The client that asks; nothing where everyone may.
+    fn client(&self, head: &Head, target: &Target) -> Result<Option<ClientId>, Reply> {
         let Some(keyring) = &self.gateway.keyring else { return Ok(None) };
         let token = head.authorization.as_deref().and_then(bearer);
         let keys = [head.api_key.as_deref(), token, target.key.as_deref()];
         let client = keyring.client(keys.into_iter().flatten());
-        client.map(|name| Some(name.to_owned())).ok_or_else(Reply::unknown_client)
+        client.map(Some).ok_or_else(Reply::unknown_client)
     }
 
     /// Takes out what is for the gateway and not for a backend. A key in the query has left the
@@ -219,6 +226,7 @@ impl Exchange {
     }
 
     fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
+        self.wanted = Some(id);
         let gateway = self.gateway.clone();
         let Some(route) = gateway.route(id) else { return Vec::new() };
         let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];

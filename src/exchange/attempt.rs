@@ -17,7 +17,7 @@ impl Exchange {
         let mut effects: Vec<Effect> = self.blame_silence(world).into_iter().collect();
         self.streaming = None;
         self.reading = None;
-        self.usage = Usage::default();
+        self.account.usage = Usage::default();
         let Some((chosen, first)) = self.starting() else { return effects };
         let gateway = self.gateway.clone();
         let Some(id) = self.sending.as_ref().map(|sending| sending.model) else { return effects };
@@ -26,11 +26,13 @@ impl Exchange {
         let Some(backend) = gateway.backend(member) else { return effects };
         if !first {
             if let Some(reply) = self.may_not_start(chosen, &route, world) {
+                effects.extend(self.tell_silence(false));
                 effects.extend(self.reply(reply));
                 return effects;
             }
             world.take(id, &route, chosen, |at| !self.trail.has(at));
         }
+        effects.extend(self.tell_silence(true));
         self.trail.begin(chosen, world.now);
         effects.extend(self.address(backend, member, &route.model.name));
         effects.extend(self.credential(backend));

@@ -4,6 +4,7 @@
 use super::{Effect, Exchange, World};
 use crate::breaker::Blame;
 use crate::breaker::board::Change;
+use crate::observation::Observation;
 use crate::outcome::Verdict;
 use crate::pool::headroom::Remaining;
 
@@ -70,26 +71,32 @@ impl Exchange {
     }
 
     pub(super) fn remains(&mut self, remaining: &Remaining, world: &mut World<'_>) -> Vec<Effect> {
-        let member = self.trail.last();
-        let local = self.sending.as_ref().and_then(|sending| world.pools.get_mut(sending.model));
-        if let Some((local, member)) = local.zip(member)
+        let (Some(sending), Some(member)) = (&self.sending, self.trail.last()) else {
+            return Vec::new();
+        };
+        let model = sending.model;
+        if let Some(local) = world.pools.get_mut(model)
             && let Some(headroom) = local.headroom.get_mut(member)
         {
-            headroom.see(remaining, world.now);
+            let share = headroom.see(remaining, world.now);
+            let tell = |share| Effect::Tell(Observation::Headroom { model, member, share });
+            return share.map(tell).into_iter().collect();
         }
         Vec::new()
     }
 
     /// The request is over: what it has claimed and not used goes back, and it counts no more as
     /// under way.
-    pub(super) fn ended(&mut self, world: &mut World<'_>) -> Vec<Effect> {
-        let Some(sending) = &mut self.sending else { return Vec::new() };
+    pub(super) fn ended(&mut self, complete: bool, world: &mut World<'_>) -> Vec<Effect> {
+        let mut effects = self.tell_request(complete, world.now);
+        let Some(sending) = &mut self.sending else { return effects };
         let (id, probes) = (sending.model, std::mem::take(&mut sending.probes));
         if let Some(local) = world.pools.get_mut(id) {
             local.budget.end(world.now);
         }
-        let Some(route) = self.gateway.route(id) else { return Vec::new() };
+        let Some(route) = self.gateway.route(id) else { return effects };
         let back = |member| Some(Effect::Record(route.record(member, Change::Released)?));
-        probes.into_iter().filter_map(back).collect()
+        effects.extend(probes.into_iter().filter_map(back));
+        effects
     }
 }

@@ -19,13 +19,18 @@ impl Exchange {
         if matches!(status, 502..=504) {
             effects.extend(self.blame_silence(world));
         }
+        effects.extend(self.tell_silence(false));
         // Envoy could not drop an answer as it was asked to: its retries or its buffer were spent.
         if self.trail.last_was_dropped() {
             effects.push(Effect::RemoveAnswerHeader(RETRY));
         }
         match self.exhausted(status, world) {
-            Some(reply) => effects.push(Effect::ReplaceAnswer(self.introduced(reply))),
+            Some(reply) => {
+                self.account.is_replaced(&reply, world.now);
+                effects.push(Effect::ReplaceAnswer(self.introduced(reply)));
+            }
             None => {
+                self.account.leaves(status, world.now);
                 effects.extend(self.issue_cookie(status));
                 let headers = self.introduction(region).into_iter();
                 effects.extend(headers.map(|(name, value)| Effect::SetAnswerHeader(name, value)));

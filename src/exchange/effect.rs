@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::breaker::board::Record;
 use crate::breaker::window::Tally;
 use crate::config::Affinity;
+use crate::observation::Observation;
 use crate::reply::Reply;
 use crate::time::Millis;
 
@@ -97,6 +98,8 @@ pub enum Effect {
     },
     /// Note something for the access log.
     Note(Note, String),
+    /// Tell this to whoever watches over the gateway.
+    Tell(Observation),
 }
 
 /// What the access log gets to know from the filter.
@@ -108,6 +111,57 @@ pub enum Note {
     Client,
     /// The backends that were tried, what they said and how long they took; or why none was.
     Attempts,
+    /// What the backend that was asked last calls the model.
+    Deployment,
+    /// The `api-version` that the client asked for.
+    ApiVersion,
+    /// How the request ended, in one word ([`crate::observation::Outcome`]).
+    Outcome,
+    /// What it was besides: `pinned`, `stream`, both or neither.
+    Marks,
+    /// Tokens of the input.
+    PromptTokens,
+    /// Tokens of the answer.
+    CompletionTokens,
+    /// Tokens of the input that came from a cache.
+    CachedTokens,
+    /// Tokens of the answer that were spent on reasoning.
+    ReasoningTokens,
+}
+
+impl Note {
+    /// Every note.
+    pub const ALL: [Self; 11] = [
+        Self::Model,
+        Self::Client,
+        Self::Attempts,
+        Self::Deployment,
+        Self::ApiVersion,
+        Self::Outcome,
+        Self::Marks,
+        Self::PromptTokens,
+        Self::CompletionTokens,
+        Self::CachedTokens,
+        Self::ReasoningTokens,
+    ];
+
+    /// The name under which it stands in the stream's filter state, where Envoy puts `wasm.` before
+    /// it.
+    pub const fn property(self) -> &'static str {
+        match self {
+            Self::Model => "spillway.model",
+            Self::Client => "spillway.client",
+            Self::Attempts => "spillway.attempts",
+            Self::Deployment => "spillway.deployment",
+            Self::ApiVersion => "spillway.api_version",
+            Self::Outcome => "spillway.outcome",
+            Self::Marks => "spillway.marks",
+            Self::PromptTokens => "spillway.prompt_tokens",
+            Self::CompletionTokens => "spillway.completion_tokens",
+            Self::CachedTokens => "spillway.cached_tokens",
+            Self::ReasoningTokens => "spillway.reasoning_tokens",
+        }
+    }
 }
 
 /// The answer's header that Envoy's retry policy waits for.

@@ -63,7 +63,10 @@ pub enum Event<'a> {
         region: Option<Vec<u8>>,
     },
     /// Gateway seat: the request is over, however it ended.
-    Ended,
+    Ended {
+        /// The client's answer has passed to its end.
+        complete: bool,
+    },
 }
 
 /// Bytes of the request's body that pass a seat. There are many of them, and nothing about them

@@ -8,7 +8,7 @@
 use super::effect::Note;
 use super::event::Answer;
 use super::trail::Fate;
-use super::{Effect, Exchange, World};
+use super::{Arrival, Effect, Exchange, World};
 use crate::outcome::Verdict;
 use crate::stream::{Api, Ending, Fault, Hidden, Piece};
 use crate::usage::{InEvents, Place, Scan};
@@ -34,7 +34,7 @@ impl Exchange {
     pub(super) fn good_so_far(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
         let arrival = self.arrival.as_ref().filter(|_| answer.status == 200);
         let api = arrival.and_then(|arrival| Api::of(&arrival.path));
-        let generates = api.is_some() && arrival.is_some_and(|arrival| arrival.has_body);
+        let generates = answer.status == 200 && self.generates();
         if generates && !answer.has_body {
             self.trail.ended_badly(Fate::Error);
             return self.follow(Verdict::on_stream_start(Fault::Failed), world);
@@ -52,6 +52,7 @@ impl Exchange {
         let Some(route) = self.route() else { return Vec::new() };
         let rule = &route.model.first_event;
         let (time, most) = (rule.time, usize::try_from(rule.size).unwrap_or(usize::MAX));
+        self.account.streamed = true;
         let place = if api == Some(Api::Responses) { Place::Response } else { Place::Top };
         self.streaming = Some(Streaming {
             ending: Ending::new(api, most),
@@ -63,6 +64,12 @@ impl Exchange {
         });
         // An error event may make it longer than its backend has announced.
         vec![Effect::RemoveAnswerHeader("content-length"), Effect::HoldStream(time)]
+    }
+
+    /// Whether the request asks a model for an answer, rather than for anything else.
+    pub(super) fn generates(&self) -> bool {
+        let arrival = self.arrival.as_ref().filter(|arrival| arrival.has_body);
+        arrival.is_some_and(|arrival| Api::of(&arrival.path).is_some())
     }
 
     /// What is no stream, although it may have been asked for, is at least JSON.
@@ -78,7 +85,7 @@ impl Exchange {
             Some(b'{') => {
                 let mut effects = self.follow(Verdict::GOOD, world);
                 let reads = self.reads();
-                self.answer_part(bytes, end);
+                effects.extend(self.answer_part(bytes, end));
                 effects.extend(reads.filter(|_| !end));
                 effects
             }
@@ -95,12 +102,13 @@ impl Exchange {
     ) -> Vec<Effect> {
         let Some(stream) = &mut self.streaming else { return Vec::new() };
         let fault = stream.read(bytes, end);
-        self.usage = stream.usage.usage();
+        self.account.usage = stream.usage.usage();
         let mut effects = Vec::new();
         let front = if stream.held { stream.length } else { 0 };
         if stream.held {
             stream.length = stream.length.saturating_add(bytes.len());
             if !stream.ending.has_begun() && !end && stream.length < stream.most {
+                stream.went_out();
                 return vec![Effect::HoldOn];
             }
             stream.held = false;
@@ -113,6 +121,7 @@ impl Exchange {
                 return effects;
             }
         } else if let Some(fault) = fault {
+            self.account.broken |= fault != Fault::Requests;
             self.trail.ended_badly(Fate::Error);
             effects = self.follow(Verdict::on_stream_end(fault), world);
             effects.push(self.note_attempts());
@@ -130,22 +139,27 @@ impl Exchange {
                 Some(Effect::ReplacePart { from: front, with })
             }
         });
+        if end {
+            effects.extend(self.note_usage());
+        }
         effects
     }
 
     /// More of an answer whose tokens are read, after [`Effect::ReadOn`].
-    pub(super) fn answer_part(&mut self, bytes: &[u8], end: bool) {
-        let Some(scan) = &mut self.reading else { return };
+    pub(super) fn answer_part(&mut self, bytes: &[u8], end: bool) -> Vec<Effect> {
+        let Some(scan) = &mut self.reading else { return Vec::new() };
         scan.push(bytes);
-        self.usage = scan.usage();
-        if end {
-            self.reading = None;
+        self.account.usage = scan.usage();
+        if !end {
+            return Vec::new();
         }
+        self.reading = None;
+        self.note_usage()
     }
 
     /// Has an answer read that reports its tokens once, as a whole.
     fn reads(&mut self) -> Option<Effect> {
-        let reports = self.arrival.as_ref().is_some_and(|arrival| arrival.reports());
+        let reports = self.arrival.as_ref().is_some_and(Arrival::reports);
         self.reading = reports.then(|| Scan::new(Place::Top));
         reports.then_some(Effect::ReadOn)
     }
@@ -159,8 +173,7 @@ impl Exchange {
     pub(super) fn held_long_enough(&mut self, world: &mut World<'_>) -> Vec<Effect> {
         if let Some(stream) = &mut self.streaming {
             stream.held = false;
-            let inside = stream.ending.begun().is_some();
-            stream.hidden.as_mut().map(|hidden| hidden.went_out(inside));
+            stream.went_out();
         }
         self.follow(Verdict::GOOD, world)
     }
@@ -181,6 +194,11 @@ impl Exchange {
         self.last_words = self.streaming.as_mut().and_then(Streaming::last_words);
         effects.extend(self.last_words.as_ref().map(|_| Effect::PassEmptyPart));
         effects
+    }
+
+    /// Whether a stream is held back.
+    pub(super) fn is_held(&self) -> bool {
+        self.streaming.as_ref().is_some_and(|stream| stream.held)
     }
 
     /// Whether the answer that leaves is a stream, of which something is there.
@@ -206,6 +224,7 @@ impl Exchange {
         if !self.trail.ended_badly(Fate::Broken) {
             return Vec::new();
         }
+        self.account.broken = true;
         let mut effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
         effects.push(self.note_attempts());
         effects
@@ -234,6 +253,14 @@ impl Streaming {
     /// What passes instead of the bytes that were read last; `None`: they do.
     fn passes(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         self.hidden.as_mut()?.pass(bytes, self.ending.begun())
+    }
+
+    /// What was read goes out as it is: it may be in Envoy's buffer already.
+    fn went_out(&mut self) {
+        let inside = self.ending.begun().is_some();
+        if let Some(hidden) = &mut self.hidden {
+            hidden.went_out(inside);
+        }
     }
 
     /// What its client gets when nothing more comes: what has waited to be known, and the error.

@@ -97,6 +97,11 @@ impl Trail {
         self.attempts.last()?.end?.status
     }
 
+    /// From the last attempt's start to its answer's head, or until its failure was seen.
+    pub(super) fn took(&self) -> Option<Millis> {
+        Some(self.attempts.last()?.end?.took)
+    }
+
     /// Whether a backend's answer ended the last attempt.
     pub(super) fn has_answer(&self) -> bool {
         self.status().is_some()

@@ -5,12 +5,14 @@ use crate::breaker::{Cause, Standing};
 use crate::config::ModelId;
 use crate::gateway::Route;
 use crate::pool::Local;
-use crate::time::{Millis, Timestamp};
+use crate::time::{Micros, Millis, Timestamp};
 
 /// The state around a request, as one worker sees it during one event.
 pub struct World<'a> {
     /// Now.
     pub now: Timestamp,
+    /// The same in microseconds since the epoch: only for what the gateway itself takes.
+    pub moment: Micros,
     /// What the worker knows of each model's pool.
     pub pools: &'a mut [Local],
     /// What all workers share, and chance.
@@ -44,7 +46,12 @@ pub(super) enum Eagerness {
 impl<'a> World<'a> {
     /// A world whose board has not been looked at.
     pub const fn new(now: Timestamp, pools: &'a mut [Local], shared: &'a Shared<'a>) -> Self {
-        Self { now, pools, shared, board: None }
+        Self { now, moment: Micros(now.0.saturating_mul(1000)), pools, shared, board: None }
+    }
+
+    /// The same at a point in time that is known better than to the millisecond.
+    pub const fn at(moment: Micros, pools: &'a mut [Local], shared: &'a Shared<'a>) -> Self {
+        Self { now: Timestamp(moment.0 / 1000), moment, pools, shared, board: None }
     }
 
     /// The member whose turn it is among those that `may` and whose circuits let it through. Where

@@ -147,7 +147,7 @@ impl Play<'_> {
     fn leaves(&mut self, status: u16, reply: Option<Reply>) -> Ending {
         self.on(Event::Leaving { status, region: None });
         let reply = self.told.reply.take().or(reply);
-        self.on(Event::Ended);
+        self.on(Event::Ended { complete: true });
         let status = reply.as_ref().map_or(status, |reply| reply.status);
         Ending { status, reply, cookie: self.told.cookie }
     }

@@ -3,6 +3,7 @@
 use super::exchanges::{self, Ticket};
 use super::host;
 use crate::affinity;
+use crate::breaker::board::Record;
 use crate::config::SecureCookie;
 use crate::exchange::effect::{Note, RETRY};
 use crate::exchange::redirect::FOLLOWED;
@@ -74,11 +75,11 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
             Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),
             Effect::Record(record) => {
-                host::record(&record);
+                record_it(ticket, &record);
             }
             Effect::Count { tally, record } => {
                 if host::count(record.circuit, tally, &record.rule) {
-                    host::record(&record);
+                    record_it(ticket, &record);
                 }
             }
             Effect::AskRemaining => {
@@ -110,31 +111,29 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                 let cookie = affinity::set_cookie(&affinity, &value, secure);
                 host::add_answer_header("set-cookie", &cookie);
             }
-            Effect::Note(note, text) => host::put(property(note), text.as_bytes()),
+            Effect::Tell(observation) => exchanges::tell(ticket, &observation),
+            Effect::Note(note, text) => host::put(note.property(), text.as_bytes()),
         }
     }
     next
 }
 
-const fn property(note: Note) -> &'static str {
-    match note {
-        Note::Model => MODEL,
-        Note::Client => CLIENT,
-        Note::Attempts => ATTEMPTS,
+/// Puts a record on the board, and tells what became of the circuit.
+fn record_it(ticket: Ticket, record: &Record) {
+    if let (_, Some(turn)) = host::record_and_tell(record) {
+        exchanges::circuit_turned(ticket, record.circuit, turn);
     }
 }
 
 /// What a request that comes back must still have: it is another stream for Envoy.
-pub(super) const LASTING: [&str; 4] = [EXCHANGE, MODEL, CLIENT, ATTEMPTS];
-
-const MODEL: &str = "spillway.model";
-const CLIENT: &str = "spillway.client";
+pub(super) const LASTING: [&str; 4] =
+    [EXCHANGE, Note::Model.property(), Note::Client.property(), ATTEMPTS];
 
 /// The request's ticket, from the gateway seat to the backend seats.
 pub(super) const EXCHANGE: &str = "spillway.exchange";
 
 /// The attempts, for the access log.
-pub(super) const ATTEMPTS: &str = "spillway.attempts";
+pub(super) const ATTEMPTS: &str = Note::Attempts.property();
 
 /// The backend that the route's cluster specifier chooses, on the first attempt and each retry.
 const CLUSTER: &str = "spillway.cluster";

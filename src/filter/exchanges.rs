@@ -11,8 +11,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::host;
+use super::meters::Meters;
+use crate::breaker::CircuitId;
+use crate::breaker::board::Turn;
 use crate::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use crate::gateway::Gateway;
+use crate::observation::Observation;
 use crate::pool::Local;
 
 /// A gateway and what this worker knows of its pools.
@@ -20,6 +24,7 @@ use crate::pool::Local;
 pub(super) struct Desk {
     pub(super) gateway: Rc<Gateway>,
     pools: RefCell<Vec<Local>>,
+    meters: Meters,
 }
 
 /// Which request.
@@ -56,7 +61,32 @@ thread_local! {
 impl Desk {
     pub(super) fn new(gateway: Gateway) -> Self {
         let pools = RefCell::new(gateway.pools());
-        Self { gateway: Rc::new(gateway), pools }
+        let meters = Meters::default();
+        meters.begin(&gateway);
+        Self { gateway: Rc::new(gateway), pools, meters }
+    }
+
+    /// Carries what the core tells to where an operator sees it.
+    fn tell(&self, observation: &Observation) {
+        self.meters.tell(observation, &self.gateway);
+    }
+
+    /// A circuit has changed.
+    fn circuit_turned(&self, circuit: CircuitId, turn: Turn) {
+        for (model, member) in self.gateway.covered(circuit) {
+            self.tell(&Observation::Circuit { model, member, turn });
+        }
+        self.meters.set_gauges(&self.gateway);
+    }
+
+    /// The timer has fired that this has set.
+    pub(super) fn tick(&self) {
+        self.meters.tick(&self.gateway);
+    }
+
+    /// Sets the timer where a callback before, of either seat, has made it necessary.
+    pub(super) fn set_timer(&self) {
+        self.meters.set_timer();
     }
 }
 
@@ -72,9 +102,27 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
         let Slot { desk, exchange, .. } = all.find(ticket)?;
         let mut pools = desk.pools.try_borrow_mut().ok()?;
         let shared = Shared { board: &host::board, record: &host::record, draw: &host::draw };
-        let mut world = World::new(host::now(), &mut pools, &shared);
+        let mut world = World::at(host::moment(), &mut pools, &shared);
         Some(exchange.on(event, &mut world))
     })
+}
+
+/// Tells what was observed of a request.
+pub(super) fn tell(ticket: Ticket, observation: &Observation) {
+    if let Some(desk) = desk(ticket) {
+        desk.tell(observation);
+    }
+}
+
+/// Tells that a request has changed a circuit.
+pub(super) fn circuit_turned(ticket: Ticket, circuit: CircuitId, turn: Turn) {
+    if let Some(desk) = desk(ticket) {
+        desk.circuit_turned(circuit, turn);
+    }
+}
+
+fn desk(ticket: Ticket) -> Option<Rc<Desk>> {
+    EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.desk.clone()))
 }
 
 /// Lets bytes of a request's body pass.

@@ -21,6 +21,8 @@ pub(super) struct Gateway {
     awaits: Awaits,
     /// The client's answer has passed, and the access log knows all.
     told: bool,
+    /// The client's answer has passed to its end.
+    complete: bool,
     /// Bytes of the body that are there.
     body: usize,
 }
@@ -39,7 +41,15 @@ enum Awaits {
 impl Gateway {
     pub(super) fn new(desk: Rc<Desk>, context: u32) -> Self {
         let ticket = exchanges::open(&desk, context);
-        Self { desk, context, ticket, awaits: Awaits::Nothing, told: false, body: 0 }
+        Self {
+            desk,
+            context,
+            ticket,
+            awaits: Awaits::Nothing,
+            told: false,
+            complete: false,
+            body: 0,
+        }
     }
 
     /// Whether this is a request that Envoy brings back; then its exchange is taken over.
@@ -52,7 +62,8 @@ impl Gateway {
             exchanges::take_over(redirected, self.context);
             return true;
         }
-        let effects = exchanges::on(redirected, Event::Ended).unwrap_or_default();
+        let effects =
+            exchanges::on(redirected, Event::Ended { complete: false }).unwrap_or_default();
         carry_out(redirected, effects);
         exchanges::forget(redirected);
         false
@@ -60,7 +71,9 @@ impl Gateway {
 
     fn on(&mut self, event: Event<'_>) -> Next {
         let effects = exchanges::on(self.ticket, event).unwrap_or_default();
-        carry_out(self.ticket, effects)
+        let next = carry_out(self.ticket, effects);
+        self.desk.set_timer();
+        next
     }
 
     fn act(&mut self, next: Next) -> Action {
@@ -154,13 +167,24 @@ impl HttpContext for Gateway {
         self.ended()
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         self.told = true;
+        self.complete = end_of_stream;
         let status = host::answer_status();
         let wants_region = self.desk.gateway.config.answer_headers.region;
         let region = wants_region.then(|| host::answer_header("x-ms-region")).flatten();
         let next = self.on(Event::Leaving { status, region });
         self.act(next)
+    }
+
+    fn on_http_response_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+        self.complete |= end_of_stream;
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.complete = true;
+        Action::Continue
     }
 
     /// Of a request whose client has left before any answer, the log would know nothing.
@@ -173,6 +197,6 @@ impl HttpContext for Gateway {
         {
             host::put(effects::ATTEMPTS, attempts.as_bytes());
         }
-        self.on(Event::Ended);
+        self.on(Event::Ended { complete: self.complete });
     }
 }

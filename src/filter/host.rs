@@ -9,19 +9,25 @@ use std::ops::Range;
 use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, Status};
+use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
 
 use crate::breaker::CircuitId;
-use crate::breaker::board::{self, Board, Record};
+use crate::breaker::board::{self, Board, Record, Turn};
 use crate::breaker::window::{self, Tally};
 use crate::config::BreakerRule;
+use crate::metrics::Kind;
 use crate::reply::Reply;
-use crate::time::{Millis, Timestamp};
+use crate::time::{Micros, Millis, Timestamp};
 
 /// What the time is.
 pub(super) fn now() -> Timestamp {
+    Timestamp(moment().0 / 1000)
+}
+
+/// What the time is, in microseconds since the epoch.
+pub(super) fn moment() -> Micros {
     let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    Timestamp(since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default())
+    Micros(since.and_then(|since| u64::try_from(since.as_micros()).ok()).unwrap_or_default())
 }
 
 /// A header of the request.
@@ -183,8 +189,39 @@ pub(super) fn lay_out(counted: impl Iterator<Item = CircuitId>) {
 
 /// Puts a record on the board. Tells whether that changed it.
 pub(super) fn record(record: &Record) -> bool {
+    record_and_tell(record).0
+}
+
+/// Puts a record on the board. Tells whether that changed it, and what became of the circuit.
+pub(super) fn record_and_tell(record: &Record) -> (bool, Option<Turn>) {
     let now = now();
-    change(board::KEY, |bytes| board::with(bytes, record, now))
+    let mut turn = None;
+    let changed = change(board::KEY, |bytes| {
+        let changed = board::with(bytes, record, now)?;
+        turn = changed.turn;
+        Some(changed.bytes)
+    });
+    (changed, turn.filter(|_| changed))
+}
+
+/// Defines a metric, or finds the one that has been defined by this name.
+pub(super) fn define_metric(kind: Kind, name: &str) -> Option<u32> {
+    let kind = match kind {
+        Kind::Counter => MetricType::Counter,
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Histogram(_) => MetricType::Histogram,
+    };
+    hostcalls::define_metric(kind, name).ok()
+}
+
+/// Adds to a counter.
+pub(super) fn increment_metric(id: u32, by: u64) {
+    let _ = hostcalls::increment_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
+}
+
+/// Sets a gauge, or puts a value into a histogram.
+pub(super) fn record_metric(id: u32, value: u64) {
+    let _ = hostcalls::record_metric(id, value);
 }
 
 /// Counts answers. Tells whether too many of them have failed.

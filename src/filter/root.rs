@@ -86,7 +86,10 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        holds::tick();
+        match self {
+            Self::Gateway(desk) => desk.tick(),
+            _ => holds::tick(),
+        }
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {

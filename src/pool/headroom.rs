@@ -41,13 +41,15 @@ struct Peak {
 }
 
 impl Headroom {
-    /// Takes note of what an answer says remains.
-    pub fn see(&mut self, remaining: &Remaining, now: Timestamp) {
+    /// Takes note of what an answer says remains, and says which share of the limits that is, of a
+    /// thousand; `None`: it says nothing.
+    pub fn see(&mut self, remaining: &Remaining, now: Timestamp) -> Option<u32> {
         let tokens = self.tokens.share(&remaining.tokens, &remaining.token_limit, now);
         let requests = self.requests.share(&remaining.requests, &remaining.request_limit, now);
         // The scarcer of the two is what ends in a 429.
-        let Some(share) = tokens.into_iter().chain(requests).min() else { return };
+        let share = tokens.into_iter().chain(requests).min()?;
         *self = Self { seen: now, share, ..*self };
+        Some(share)
     }
 
     /// The share of the weight that counts now, of a thousand; never nothing, or it would never be

@@ -89,5 +89,5 @@ impl Host {
 /// Puts a record on the board; tells whether that changed it.
 fn put(bytes: &RefCell<Vec<u8>>, record: &Record, now: Timestamp) -> bool {
     let changed = board::with(&bytes.borrow(), record, now);
-    changed.map(|changed| bytes.replace(changed)).is_some()
+    changed.map(|changed| bytes.replace(changed.bytes)).is_some()
 }

@@ -121,7 +121,7 @@ impl Passage {
 
     fn leaves(&mut self, ending: Ending, host: &mut Host, now: Timestamp) -> Next {
         let told = self.on(Event::Leaving { status: ending.status, region: None }, host, now);
-        self.on(Event::Ended, host, now);
+        self.on(Event::Ended { complete: true }, host, now);
         Next::Give(told.reply.as_ref().map_or(ending, Ending::of))
     }
 

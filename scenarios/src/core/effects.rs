@@ -3,7 +3,7 @@
 use spillway::affinity::set_cookie;
 use spillway::config::SecureCookie;
 use spillway::exchange::Effect;
-use spillway::exchange::effect::{Note, RETRY};
+use spillway::exchange::effect::RETRY;
 use spillway::exchange::redirect::FOLLOWED;
 use spillway::reply::Reply;
 
@@ -43,13 +43,9 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             let cookie = set_cookie(&affinity, &value, affinity.secure == SecureCookie::Always);
             leaving(stream).add("set-cookie", cookie);
         }
+        Effect::Tell(_) => {}
         Effect::Note(note, text) => {
-            let name = match note {
-                Note::Model => "spillway.model",
-                Note::Client => "spillway.client",
-                Note::Attempts => "spillway.attempts",
-            };
-            stream.filter_state.insert(name.into(), text.into());
+            stream.filter_state.insert(note.property().into(), text.into());
         }
         other => panic!("nothing carries out {other:?}"),
     }

@@ -1,0 +1,217 @@
+//! What an exchange tells an operator: each attempt once, each request once, and how long what took.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; nothing here runs in the filter"
+)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use spillway::announced::Announcement;
+use spillway::breaker::board::{Board, Record};
+use spillway::config::check;
+use spillway::exchange::event::{Answer, Head};
+use spillway::exchange::{Effect, Event, Exchange, Shared, World};
+use spillway::gateway::Gateway;
+use spillway::observation::{Cause, Observation, Outcome};
+use spillway::pool::Local;
+use spillway::pool::headroom::Remaining;
+use spillway::time::{Micros, Millis};
+use spillway_scenarios::story::read_config;
+
+const T0: u64 = 1_795_165_200_000_000;
+
+/// One request, at times in microseconds since it arrived.
+struct Request {
+    exchange: Exchange,
+    pools: Vec<Local>,
+    board: RefCell<Board>,
+    told: Vec<Observation>,
+}
+
+impl Request {
+    fn of(config: &str) -> Self {
+        let config = read_config(config, |backend| format!("http://{backend}.test"));
+        let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
+        let gateway = Rc::new(gateway.expect("no secrets are missing"));
+        let pools = gateway.pools();
+        Self { exchange: Exchange::new(gateway), pools, board: RefCell::default(), told: vec![] }
+    }
+
+    fn for_two() -> Self {
+        Self::of("models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }")
+    }
+
+    fn at(mut self, micros: u64, event: Event<'_>) -> Self {
+        let moment = Micros(T0 + micros);
+        let board = &self.board;
+        let shared = Shared {
+            board: &|| board.borrow().clone(),
+            record: &|record: &Record| {
+                board.borrow_mut().apply(record, spillway::time::Timestamp(moment.0 / 1000))
+            },
+            draw: &|| 0,
+        };
+        let effects = self.exchange.on(event, &mut World::at(moment, &mut self.pools, &shared));
+        for effect in effects {
+            match effect {
+                Effect::Tell(observation) => self.told.push(observation),
+                Effect::Record(record) => _ = (shared.record)(&record),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    fn arrives(self, has_body: bool) -> Self {
+        let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
+        self.at(0, Event::Arrived(Head { path, has_body, ..Head::default() }))
+    }
+
+    /// What was told of each attempt.
+    fn attempts(&self) -> Vec<(usize, Option<u16>, Cause, bool, Millis)> {
+        let attempt = |told: &Observation| match *told {
+            Observation::Attempt { member, status, cause, fails_over, took, .. } => {
+                Some((member, status, cause, fails_over, took))
+            }
+            _ => None,
+        };
+        self.told.iter().filter_map(attempt).collect()
+    }
+}
+
+fn answered(status: u16) -> Event<'static> {
+    let announcement = Announcement { retry_after: Some(b"5".into()), ..Announcement::default() };
+    Event::Answered(Answer { status, announcement, has_body: true, ..Answer::default() })
+}
+
+fn opening() -> Event<'static> {
+    Event::Opening { bytes: b"{}", end: true, readable: true }
+}
+
+fn leaving(status: u16) -> Event<'static> {
+    Event::Leaving { status, region: None }
+}
+
+const ENDED: Event<'static> = Event::Ended { complete: true };
+
+#[test]
+fn a_failover_is_two_attempts_and_one_request_with_the_gateways_own_time() {
+    let request = Request::for_two()
+        .arrives(true)
+        .at(40, Event::AttemptStarts)
+        .at(9_040, answered(429))
+        .at(10_050, Event::AttemptStarts)
+        .at(30_050, answered(200))
+        .at(31_050, opening())
+        .at(31_062, leaving(200))
+        .at(45_000, ENDED);
+    let first = (0, Some(429), Cause::Throttled, true, Millis(9));
+    let second = (1, Some(200), Cause::Ok, false, Millis(20));
+    assert_eq!(request.attempts(), [first, second]);
+    let Some(Observation::Request { outcome, status, own, first_byte, total, attempts, .. }) =
+        request.told.last()
+    else {
+        panic!("{:?}", request.told)
+    };
+    assert_eq!((*outcome, *status, *attempts), (Outcome::Answered, Some(200), 2));
+    // To the first attempt, between the two, and from the opening, before which it was held.
+    assert_eq!(*own, Micros(40 + 1_010 + 12));
+    assert_eq!((*first_byte, *total), (Some(Millis(31)), Millis(45)));
+}
+
+#[test]
+fn an_attempt_that_nobody_answers_is_told_when_the_next_begins_or_envoy_answers() {
+    let request = Request::for_two()
+        .arrives(false)
+        .at(1, Event::AttemptStarts)
+        .at(5_000, Event::AttemptStarts)
+        .at(9_000, leaving(503))
+        .at(9_001, ENDED);
+    let failed = |member, fails_over, took| (member, None, Cause::NoAnswer, fails_over, took);
+    assert_eq!(request.attempts(), [failed(0, true, Millis(5)), failed(1, false, Millis(4))]);
+    let Some(Observation::Request { outcome, .. }) = request.told.last() else { panic!("none") };
+    assert_eq!(*outcome, Outcome::Unavailable);
+}
+
+#[test]
+fn a_client_that_leaves_is_told_as_such() {
+    let early = Request::for_two().arrives(false).at(1, Event::AttemptStarts);
+    let early = early.at(9_000, Event::Ended { complete: false });
+    assert_eq!(early.attempts(), [(0, None, Cause::Abandoned, false, Millis(0))]);
+    let late = Request::for_two().arrives(false).at(1, Event::AttemptStarts);
+    let late =
+        late.at(5, answered(200)).at(6, leaving(200)).at(9, Event::Ended { complete: false });
+    for (request, status) in [(early, None), (late, Some(200))] {
+        let Some(Observation::Request { outcome, status: seen, .. }) = request.told.last() else {
+            panic!("{:?}", request.told)
+        };
+        assert_eq!((*outcome, *seen), (Outcome::ClientLeft, status));
+    }
+}
+
+#[test]
+fn a_refusal_tells_its_reason_and_no_backend() {
+    let head = |path: &str| Event::Arrived(Head { path: path.into(), ..Head::default() });
+    let config = "models: { gpt-4o: { pool: [eastus] } }\nclients: [{ name: chat, key: \"${K}\" }]";
+    let request = Request::of(config).at(0, head("/openai/deployments/gpt-4o/chat/completions"));
+    let request = request.at(3, leaving(401)).at(5, ENDED);
+    let [
+        Observation::Request {
+            model: None, client: None, member: None, outcome, reason, own, ..
+        },
+    ] = request.told[..]
+    else {
+        panic!("{:?}", request.told)
+    };
+    assert_eq!((outcome, reason), (Outcome::Rejected, Some("invalid_api_key")));
+    assert_eq!(own, Micros(3));
+}
+
+#[test]
+fn a_client_is_told_by_its_place_and_headroom_as_it_was_announced() {
+    let config = "
+models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: true } }
+clients: [{ name: chat, key: \"${K}\" }]";
+    let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
+    let head = Head { path, api_key: Some(b"key".into()), ..Head::default() };
+    let header = |text: &str| Some(text.as_bytes().to_vec());
+    let remaining =
+        Remaining { tokens: header("250"), token_limit: header("1000"), ..Remaining::default() };
+    let request = Request::of(config)
+        .at(0, Event::Arrived(head))
+        .at(1, Event::AttemptStarts)
+        .at(2, answered(200))
+        .at(3, Event::Remains(remaining))
+        .at(3, Event::Remains(Remaining::default()))
+        .at(4, leaving(200))
+        .at(5, ENDED);
+    let headroom = Observation::Headroom { model: 0, member: 0, share: 250 };
+    assert_eq!(request.told.iter().filter(|told| **told == headroom).count(), 1);
+    let Some(Observation::Request { client, model, member, .. }) = request.told.last() else {
+        panic!("{:?}", request.told)
+    };
+    assert_eq!((*client, *model, *member), (Some(0), Some(0), Some(0)));
+}
+
+#[test]
+fn a_pool_at_its_limits_tells_of_its_model_and_of_the_last_429() {
+    let request = Request::for_two()
+        .arrives(false)
+        .at(1, Event::AttemptStarts)
+        .at(2, answered(429))
+        .at(3, Event::AttemptStarts)
+        .at(4, answered(429))
+        .at(5, leaving(429))
+        .at(6, Event::Ended { complete: false });
+    assert_eq!(request.attempts().iter().filter(|(.., over, _)| *over).count(), 1);
+    let Some(Observation::Request { outcome, reason, status, .. }) = request.told.last() else {
+        panic!("{:?}", request.told)
+    };
+    let told = (*outcome, *reason, *status);
+    assert_eq!(told, (Outcome::Exhausted, Some("exhausted"), Some(429)));
+}

@@ -1,0 +1,117 @@
+//! Metrics: what is told becomes numbers in Envoy, and the gauges of circuits follow the board.
+//!
+//! A series is defined once in a VM, the first time that it moves, and its id is kept: from then on
+//! it costs one host call each time. Envoy keeps one number for all workers, and keeps it when the
+//! filter is loaded anew.
+//!
+//! # Gauges
+//!
+//! Whoever changes a circuit sets its gauges, and sets a timer for when it changes by itself: no
+//! timer runs while all circuits are closed. Two workers may read the board in one order and set a
+//! gauge in the other. So whoever has set one looks at the board again, and starts over where that
+//! has changed: the last to write has seen that nothing newer was there.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use super::host;
+use crate::gateway::Gateway;
+use crate::metrics::{self, Kind, Metric, Sample, Series};
+use crate::observation::Observation;
+use crate::time::{Millis, Timestamp};
+
+/// What a VM knows of its metrics.
+#[derive(Debug, Default)]
+pub(super) struct Meters {
+    ids: RefCell<HashMap<Series, u32>>,
+    /// What this worker has set the gauges of circuits to.
+    circuits: RefCell<HashMap<Series, u64>>,
+    /// When the timer should fire, and has not been set to.
+    wanted: Cell<Option<Timestamp>>,
+    /// When it will.
+    timer: Cell<Option<Timestamp>>,
+}
+
+impl Meters {
+    /// Defines what is there from the start, and says what is true now.
+    pub(super) fn begin(&self, gateway: &Gateway) {
+        for series in metrics::from_the_start(gateway) {
+            self.id(series, gateway);
+        }
+        let version = Series::of(Metric::BuildInfo).word(env!("CARGO_PKG_VERSION"));
+        self.move_by(version.by(1), gateway);
+        self.set_gauges(gateway);
+        self.set_timer();
+    }
+
+    /// Counts what was observed.
+    pub(super) fn tell(&self, observation: &Observation, gateway: &Gateway) {
+        for sample in metrics::measure(observation) {
+            self.move_by(sample, gateway);
+        }
+    }
+
+    /// Sets the gauges of circuits that have changed.
+    pub(super) fn set_gauges(&self, gateway: &Gateway) {
+        let mut board = host::board();
+        for _ in 0..MOST_TRIES {
+            let (samples, next) = metrics::breakers(gateway, &board, host::now());
+            for sample in samples {
+                let known = self.circuits.borrow_mut().insert(sample.series, sample.amount);
+                if known != Some(sample.amount) {
+                    self.move_by(sample, gateway);
+                }
+            }
+            self.wanted.set(next);
+            let newer = host::board();
+            if newer == board {
+                return;
+            }
+            board = newer;
+        }
+    }
+
+    /// The timer has fired.
+    pub(super) fn tick(&self, gateway: &Gateway) {
+        self.timer.set(None);
+        self.set_gauges(gateway);
+        if self.wanted.get().is_none() {
+            host::set_timer(Millis(0));
+        }
+        self.set_timer();
+    }
+
+    /// Sets the timer where one is wanted. A timer belongs to the seat that sets it, and the backend
+    /// seat's is for what it holds back: so only the gateway seat calls this.
+    pub(super) fn set_timer(&self) {
+        let Some(wanted) = self.wanted.take() else { return };
+        if self.timer.get().is_none_or(|timer| wanted < timer) {
+            self.timer.set(Some(wanted));
+            host::set_timer(wanted.since(host::now()).max(LEAST_PERIOD));
+        }
+    }
+
+    fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway) {
+        let Some(id) = self.id(series, gateway) else { return };
+        match series.metric.definition().kind {
+            Kind::Counter => host::increment_metric(id, amount),
+            Kind::Gauge | Kind::Histogram(_) => host::record_metric(id, amount),
+        }
+    }
+
+    fn id(&self, series: Series, gateway: &Gateway) -> Option<u32> {
+        let known = self.ids.borrow().get(&series).copied();
+        known.or_else(|| {
+            let kind = series.metric.definition().kind;
+            let id = host::define_metric(kind, &series.name(&gateway.config))?;
+            self.ids.borrow_mut().insert(series, id);
+            Some(id)
+        })
+    }
+}
+
+/// Each time, another worker has changed the board meanwhile, and follows it as well.
+const MOST_TRIES: u32 = 100;
+
+/// No gauge falls back sooner than so after it has risen.
+const LEAST_PERIOD: Millis = Millis::from_secs(1);

@@ -1,0 +1,21 @@
+//! Metrics: what Envoy's `/stats/prometheus` says of Spillway.
+//!
+//! Every metric is defined once, in [`definitions`]: its name, kind, labels and meaning, from which
+//! `docs/metrics.md` is printed. [`measure`] makes samples of what the core tells
+//! ([`crate::observation::Observation`]), and [`breakers`] of the board. [`series`] writes the name
+//! under which Envoy keeps a series, and `envoy::stats` the rules by which Envoy finds the labels
+//! in it again.
+//!
+//! Labels come from the configuration (models, backends, clients) and from closed lists of words,
+//! never from what a client or a backend wrote: how many series there are is known before the first
+//! request, and no request can add one.
+
+pub mod breakers;
+pub mod definitions;
+pub mod measure;
+pub mod series;
+
+pub use breakers::breakers;
+pub use definitions::{DEFINITIONS, Definition, Kind, Label, Metric};
+pub use measure::{from_the_start, measure};
+pub use series::{Sample, Series};

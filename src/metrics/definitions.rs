@@ -1,0 +1,360 @@
+//! Every metric, with its kind, labels and meaning.
+
+use Kind::{Counter, Gauge, Histogram};
+use Label::{Backend, Client, Model, Tier, Word};
+
+/// A metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each says what it is in `DEFINITIONS`")]
+pub enum Metric {
+    Requests,
+    Attempts,
+    Failovers,
+    Openings,
+    Tokens,
+    UsageUnknown,
+    Rejections,
+    PoolExhausted,
+    ClientThrottled,
+    BreakerState,
+    OpenUntil,
+    Headroom,
+    BuildInfo,
+    FirstByte,
+    Request,
+    OwnTime,
+}
+
+/// What a metric does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It grows by each event.
+    Counter,
+    /// It is what is true now, for all workers of this Envoy.
+    Gauge,
+    /// It counts values by their size. Envoy puts them into these buckets.
+    Histogram(&'static [u32]),
+}
+
+/// A label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// The model's name, as the configuration has it.
+    Model,
+    /// The backend's name, as the configuration has it.
+    Backend,
+    /// The client's name, as the configuration has it.
+    Client,
+    /// The rank of the member's priority in its pool: `1` for the tier that is used first.
+    Tier,
+    /// A word of a closed list, under this label.
+    Word(&'static str, &'static [&'static str]),
+}
+
+/// What is said of a metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Which one.
+    pub metric: Metric,
+    /// Its name in Prometheus.
+    pub name: &'static str,
+    /// What it does.
+    pub kind: Kind,
+    /// Its labels, in the order in which they are written.
+    pub labels: &'static [Label],
+    /// What one of it is.
+    pub unit: &'static str,
+    /// What it means and when it moves, in Markdown.
+    pub meaning: &'static str,
+}
+
+impl Metric {
+    /// What is said of it.
+    pub fn definition(self) -> &'static Definition {
+        // They are in the enum's order, as the test says.
+        let [first, ..] = DEFINITIONS;
+        DEFINITIONS.get(self as usize).unwrap_or(first)
+    }
+}
+
+impl Label {
+    /// Its name in Prometheus.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Model => "model",
+            Backend => "backend",
+            Client => "client",
+            Tier => "tier",
+            Word(name, _) => name,
+        }
+    }
+}
+
+const OUTCOMES: &[&str] = &[
+    "answered",
+    "client_error",
+    "rejected",
+    "exhausted",
+    "unavailable",
+    "backend_refused",
+    "broken",
+    "client_left",
+];
+const CAUSES: &[&str] = &[
+    "ok",
+    "client_error",
+    "throttled",
+    "refused",
+    "server_error",
+    "bad_start",
+    "no_answer",
+    "abandoned",
+];
+const FAILOVER_CAUSES: &[&str] =
+    &["client_error", "throttled", "refused", "server_error", "bad_start", "no_answer"];
+const OPENING_CAUSES: &[&str] = &["throttled", "failed", "failure_ratio", "refused"];
+const TOKENS: &[&str] = &["prompt", "completion", "cached", "reasoning"];
+/// Why the gateway answers by itself: the words of `reply.rs`.
+const REASONS: &[&str] = &[
+    "unknown_path",
+    "invalid_api_key",
+    "invalid_body",
+    "request_too_large",
+    "model_missing",
+    "model_not_found",
+    "model_not_permitted",
+    "exhausted",
+    "unavailable",
+    "pinned_backend_unavailable",
+    "retry_budget_spent",
+    "gateway_misconfigured",
+];
+
+/// Milliseconds: from a rejection to an answer of a reasoning model.
+const MILLISECONDS: &[u32] = &[
+    5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000,
+    300_000, 600_000,
+];
+/// Microseconds: from the filter's own work to the back-off of several failovers.
+const MICROSECONDS: &[u32] =
+    &[10, 25, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000];
+
+/// Every metric, in the order of [`Metric`].
+pub const DEFINITIONS: &[Definition; 16] = &[
+    Definition {
+        metric: Metric::Requests,
+        name: "spillway_requests_total",
+        kind: Counter,
+        labels: &[Model, Backend, Client, Word("outcome", OUTCOMES)],
+        unit: "requests",
+        meaning: "Requests that are over, by how they ended. `model` is absent where the request \
+                  asked for none that is served; `backend` is the last one asked, and absent where \
+                  none was; `client` is absent where the configuration names no clients, or the \
+                  key was wrong. `answered`: the client has a good answer, as a whole. \
+                  `client_error`: a backend's 4xx about the request itself. `rejected`: the \
+                  gateway's own 4xx, or its answer before any backend was asked. `exhausted`: the \
+                  backends are at their limits. `unavailable`: they fail. `backend_refused`: the \
+                  last backend refused the gateway's own credential, and the client saw it. \
+                  `broken`: the answer had begun, and its backend did not finish it. `client_left`: \
+                  the client was gone first.",
+    },
+    Definition {
+        metric: Metric::Attempts,
+        name: "spillway_attempts_total",
+        kind: Counter,
+        labels: &[Model, Backend, Word("cause", CAUSES)],
+        unit: "attempts",
+        meaning: "Attempts at a backend, by what came of them; a request has one or several. \
+                  `throttled` are the 429s that the backend said, and streams that began with as \
+                  much. `refused`: it refused the gateway's own credential (401, 403) or lacks the \
+                  deployment. `server_error`: 5xx, and other statuses that the pool counts as \
+                  failures. `bad_start`: a good status, and then an error event or nothing that is \
+                  an answer. `no_answer`: no connection, a lost one, or a time-out. `abandoned`: \
+                  the client left first. `ok` is said at the answer's beginning: one that breaks \
+                  off later is `broken` in `spillway_requests_total`.",
+    },
+    Definition {
+        metric: Metric::Failovers,
+        name: "spillway_failovers_total",
+        kind: Counter,
+        labels: &[Model, Backend, Word("cause", FAILOVER_CAUSES)],
+        unit: "failovers",
+        meaning: "Attempts after which the request was sent on to another backend. `backend` is \
+                  the one that was left, `cause` why, as in `spillway_attempts_total`.",
+    },
+    Definition {
+        metric: Metric::Openings,
+        name: "spillway_breaker_openings_total",
+        kind: Counter,
+        labels: &[Model, Backend, Word("cause", OPENING_CAUSES)],
+        unit: "openings",
+        meaning: "Circuits that opened, a failed probe included; not those whose time was only \
+                  extended. `throttled`: the backend said 429. `failed`: too many failures in a \
+                  row. `failure_ratio`: too large a share of failures. `refused`: it refused the \
+                  gateway's credential, or lacks the deployment. Counted for each model whose pool \
+                  shares the circuit.",
+    },
+    Definition {
+        metric: Metric::Tokens,
+        name: "spillway_tokens_total",
+        kind: Counter,
+        labels: &[Model, Backend, Client, Word("kind", TOKENS)],
+        unit: "tokens",
+        meaning: "Tokens that backends reported for answers that clients got. `cached` is part of \
+                  `prompt`, and `reasoning` part of `completion`: do not add all four. What nobody \
+                  reported is not in it, but in `spillway_usage_unknown_total`.",
+    },
+    Definition {
+        metric: Metric::UsageUnknown,
+        name: "spillway_usage_unknown_total",
+        kind: Counter,
+        labels: &[Model, Backend],
+        unit: "requests",
+        meaning: "Requests for chats, completions and responses that were `answered`, and whose \
+                  backend did not say how many tokens that took. `spillway_tokens_total` is too low \
+                  by theirs.",
+    },
+    Definition {
+        metric: Metric::Rejections,
+        name: "spillway_rejections_total",
+        kind: Counter,
+        labels: &[Word("reason", REASONS)],
+        unit: "answers",
+        meaning: "Answers that the gateway gave by itself, by the error's `code`. The first seven \
+                  are the caller's doing, the rest the backends' or the configuration's.",
+    },
+    Definition {
+        metric: Metric::PoolExhausted,
+        name: "spillway_pool_exhausted_total",
+        kind: Counter,
+        labels: &[Model, Word("kind", &["throttled", "failing", "session"])],
+        unit: "requests",
+        meaning: "Requests whose model had no backend left that might be asked: because all are at \
+                  their limits (`throttled`), because they fail (`failing`), or because the one \
+                  that keeps the client's session is down (`session`).",
+    },
+    Definition {
+        metric: Metric::ClientThrottled,
+        name: "spillway_client_throttled_total",
+        kind: Counter,
+        labels: &[Model, Client],
+        unit: "answers",
+        meaning: "429s that clients saw, whoever said them. Those that backends said, and that \
+                  failover may have hidden, are `spillway_attempts_total{cause=\"throttled\"}`.",
+    },
+    Definition {
+        metric: Metric::BreakerState,
+        name: "spillway_breaker_state",
+        kind: Gauge,
+        labels: &[Model, Backend, Tier],
+        unit: "0, 1 or 2",
+        meaning: "The circuit of this pool's member now: 0 closed (traffic flows, or returns bit \
+                  by bit), 1 half-open (one request at a time tries it), 2 open (nobody asks it). \
+                  It falls back by itself when the time is over, at most a second later; without \
+                  traffic, a backend that had failed stays half-open.",
+    },
+    Definition {
+        metric: Metric::OpenUntil,
+        name: "spillway_breaker_open_until_seconds",
+        kind: Gauge,
+        labels: &[Model, Backend, Tier],
+        unit: "seconds since 1970",
+        meaning: "When the circuit may be asked again, rounded up; 0 where it is not open.",
+    },
+    Definition {
+        metric: Metric::Headroom,
+        name: "spillway_headroom_permille",
+        kind: Gauge,
+        labels: &[Model, Backend],
+        unit: "of 1000",
+        meaning: "What is left of the scarcer of the backend's limits (tokens, requests), as its \
+                  last answer announced it. Only of pools with `headroom: true`, and only once an \
+                  answer has announced it; it says nothing about what happened since.",
+    },
+    Definition {
+        metric: Metric::BuildInfo,
+        name: "spillway_build_info",
+        kind: Gauge,
+        labels: &[Word("version", &[env!("CARGO_PKG_VERSION")])],
+        unit: "always 1",
+        meaning: "The version of the filter that runs.",
+    },
+    Definition {
+        metric: Metric::FirstByte,
+        name: "spillway_first_byte_milliseconds",
+        kind: Histogram(MILLISECONDS),
+        labels: &[Model, Backend, Word("streamed", &["yes", "no"])],
+        unit: "milliseconds",
+        meaning: "From a request's head to the head of its answer on the way to the client, \
+                  failovers included. Only of requests that a backend answered. A stream's head \
+                  waits for its first event, so with `streamed=\"yes\"` it is the time to the \
+                  first token; otherwise most of the answer has been made by then.",
+    },
+    Definition {
+        metric: Metric::Request,
+        name: "spillway_request_milliseconds",
+        kind: Histogram(MILLISECONDS),
+        labels: &[Model, Backend],
+        unit: "milliseconds",
+        meaning: "From a request's head to its end, however it ended. Only of requests for which a \
+                  backend was asked; `backend` is the last one.",
+    },
+    Definition {
+        metric: Metric::OwnTime,
+        name: "spillway_own_time_microseconds",
+        kind: Histogram(MICROSECONDS),
+        labels: &[],
+        unit: "microseconds",
+        meaning: "What the gateway itself added to a request: from its head (or, where its body \
+                  must be read, from its end) to the first attempt; from an answer that is not \
+                  passed on to the next attempt, the router's back-off included; from the last \
+                  answer's head (or first event) to its way to the client. It is measured by the \
+                  clock on the wall between the filter's callbacks. Not in it: sockets, TLS and \
+                  codecs before the first callback and after the last, the passing of bodies, and \
+                  the back-off after an attempt that nobody answered.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::{Cause, Outcome};
+    use crate::testing::test;
+
+    #[test]
+    fn every_metric_is_where_its_number_says() {
+        for (place, definition) in DEFINITIONS.iter().enumerate() {
+            assert_eq!(definition.metric as usize, place, "{}", definition.name);
+        }
+        assert_eq!(DEFINITIONS.len(), Metric::OwnTime as usize + 1);
+    }
+
+    #[test]
+    fn names_are_what_prometheus_wants() {
+        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        for definition in DEFINITIONS {
+            let Definition { name, kind, .. } = definition;
+            assert!(name.starts_with("spillway_") && plain(name), "{name}");
+            assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
+            for label in definition.labels {
+                assert!(plain(label.name()) && !label.name().starts_with("__"), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_lists_of_words_are_those_of_the_core() {
+        assert_eq!(OUTCOMES, Outcome::ALL.map(Outcome::word));
+        assert_eq!(CAUSES, Cause::ALL.map(Cause::word));
+        assert!(FAILOVER_CAUSES.iter().all(|cause| CAUSES.contains(cause)));
+    }
+
+    #[test]
+    fn buckets_grow() {
+        for definition in DEFINITIONS {
+            if let Histogram(buckets) = definition.kind {
+                assert!(buckets.is_sorted_by(|a, b| a < b), "{}", definition.name);
+            }
+        }
+    }
+}

@@ -94,14 +94,13 @@ fn noted(note: Note) -> String {
     format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property())
 }
 
-/// A number that it has noted, as a number. Filter state holds bytes; what is empty or missing
-/// makes no number, and so `null`.
+/// A number that it has noted, as a number. What is empty or missing makes none, and so `null`.
 fn number(note: Note) -> String {
-    format!("%TYPED_CEL(int(string(filter_state['wasm.{}'])))%", note.property())
+    format!("%TYPED_CEL(int(filter_state['wasm.{}']))%", note.property())
 }
 
 /// Whether the filter has marked the request so, as `true` or `false`.
 fn marked(mark: &str) -> String {
     let marks = Note::Marks.property();
-    format!("%TYPED_CEL(string(filter_state['wasm.{marks}']).contains('{mark}'))%")
+    format!("%TYPED_CEL(filter_state['wasm.{marks}'].contains('{mark}'))%")
 }

@@ -129,6 +129,15 @@ fn record_it(ticket: Ticket, record: &Record) {
 pub(super) const LASTING: [&str; 4] =
     [EXCHANGE, Note::Model.property(), Note::Client.property(), ATTEMPTS];
 
+/// What the access log makes numbers and flags of.
+pub(super) const CALCULATED: [Note; 5] = [
+    Note::Marks,
+    Note::PromptTokens,
+    Note::CompletionTokens,
+    Note::CachedTokens,
+    Note::ReasoningTokens,
+];
+
 /// The request's ticket, from the gateway seat to the backend seats.
 pub(super) const EXCHANGE: &str = "spillway.exchange";
 

@@ -29,5 +29,6 @@ mod timeouts;
 mod tls;
 mod too_long;
 mod trap;
+mod usage;
 mod visibility;
 mod workers;

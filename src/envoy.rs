@@ -22,6 +22,7 @@ mod route;
 mod secret;
 pub mod start_up;
 pub mod stats;
+mod tracing;
 pub mod transport;
 pub mod version;
 mod wasm;
@@ -52,6 +53,8 @@ pub struct Options {
     pub ca_bundle: String,
     /// What the Envoy that runs it can do.
     pub envoy: Abilities,
+    /// Where spans go: an OpenTelemetry collector that takes OTLP over HTTP. `None`: nowhere.
+    pub otlp: Option<SocketAddr>,
 }
 
 /// A typed extension configuration: the message's full name, then its fields.

@@ -39,6 +39,9 @@ struct Envoy {
     /// Where the line for each request goes: a file, `-` for standard output, or `off`
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: AccessLog,
+    /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
+    #[arg(long, value_name = "ADDRESS")]
+    otlp: Option<SocketAddr>,
     /// Where Envoy will find the files that lead to keys in files
     #[arg(long, value_name = "DIRECTORY", default_value = "/etc/spillway/secrets")]
     state_dir: String,
@@ -70,6 +73,7 @@ impl Envoy {
             state_dir: self.state_dir.clone(),
             ca_bundle: ca.unwrap_or_else(|| transport::system_ca().to_owned()),
             envoy: self.envoy_version.map(Version::abilities).unwrap_or_default(),
+            otlp: self.otlp,
         };
         let rendered = bootstrap(&loaded.config, &loaded.value, &options);
         let yaml = serde_saphyr::to_string(&rendered).map_err(io::Error::other)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, cluster, listener, secret, socket_address, stats};
+use super::{Options, cluster, listener, secret, socket_address, stats, tracing};
 use crate::config::Config;
 
 /// Connections that clients may hold open at once. Envoy warns where no limit is set, and without
@@ -14,8 +14,9 @@ const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 /// `raw` is the file as the user wrote it: the gateway seat gets it verbatim and checks it with
 /// the same code. It holds references to secrets, never a secret.
 pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
-    let clusters: Vec<Value> =
-        config.backends.iter().map(|backend| cluster::cluster(backend, config, options)).collect();
+    let backends = config.backends.iter();
+    let clusters = backends.map(|backend| cluster::cluster(backend, config, options));
+    let clusters: Vec<Value> = clusters.chain(tracing::cluster(options)).collect();
     json!({
         "node": { "id": "spillway", "cluster": "spillway" },
         "admin": { "address": socket_address(&options.admin.ip().to_string(), options.admin.port()) },

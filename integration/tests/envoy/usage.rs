@@ -1,15 +1,16 @@
 //! Tokens: what backends report is what the access log says, whatever the API, and nobody sees more
 //! than was asked for.
 
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use spillway_integration::{Call, Gateway, region};
-use spillway_simulator::Region;
+use spillway_integration::{Call, Gateway, eventually, region};
+use spillway_simulator::{Fault, Region, RetryAfter};
 
 const PAIR: &str = "
 circuit_breaker: { failures: 1000 }
 models:
   gpt-4o-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }
-  o3-mini: { pool: [eastus] }
+  o3-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }
   text-embedding: { pool: [eastus] }
   as-it-comes: { pool: [eastus], usage: { include_in_streams: false } }
 ";
@@ -92,4 +93,64 @@ async fn the_access_log_says_what_the_backend_reported() {
         (&line["deployment"], &line["api_version"]),
         (&json!("text-embedding"), &json!("2024-10-21"))
     );
+}
+
+#[tokio::test]
+async fn behaviour_30_sums_are_the_backends_own_while_a_third_of_the_clients_hang_up() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    eastus.script(Fault::too_many_requests(RetryAfter::Seconds(1)).times(8));
+    let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
+    let mut all: Vec<(String, Call, bool)> = Vec::new();
+    for round in 0..24 {
+        for (name, call, streams) in calls() {
+            let id = format!("{round}-{}", name.replace(' ', "-"));
+            // Every third stream's client leaves; its backend has much more to say by then.
+            let leaves = streams && round % 3 != 2;
+            let call = call.header("x-request-id", &id);
+            let slow = r#"{"chunks":500,"chunk_delay_ms":20}"#;
+            let call = if leaves { call.header("x-sim-fault", slow) } else { call };
+            all.push((id, call, leaves));
+        }
+    }
+    let left = all.iter().filter(|(_, _, leaves)| *leaves).count();
+    assert_eq!((all.len(), left), (192, 64), "a third of them leave");
+
+    for some in all.chunks(64) {
+        let mut under_way = tokio::task::JoinSet::new();
+        for (_, call, leaves) in some.iter().cloned() {
+            let client = gateway.client();
+            under_way.spawn(async move {
+                if leaves {
+                    let mut body = client.open(&call).await.expect("a head").into_body();
+                    body.frame().await.expect("a first part").expect("data");
+                } else {
+                    assert_eq!(client.send(&call).await.status, 200);
+                }
+            });
+        }
+        while let Some(done) = under_way.join_next().await {
+            done.expect("no client fails");
+        }
+    }
+
+    let lines = eventually("a line for each request", async || {
+        let lines = gateway.log_lines();
+        (lines.len() >= all.len()).then_some(lines)
+    })
+    .await;
+    let sum = |of: &str| lines.iter().filter_map(|line| line["tokens"][of].as_u64()).sum::<u64>();
+    let mut told = [0; 4];
+    for region in [&eastus, &westus] {
+        for deployment in region.stats().by_deployment.values() {
+            let tokens = deployment.tokens;
+            let counts = [tokens.prompt, tokens.completion, tokens.cached, tokens.reasoning];
+            told.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+    }
+    assert_eq!(["prompt", "completion", "cached", "reasoning"].map(sum), told);
+    assert!(told[0] > 0 && told[1] > 0 && told[3] > 0, "{told:?}");
+    let unknown = lines.iter().filter(|line| line["tokens"]["prompt"].is_null());
+    let unknown: Vec<&Value> = unknown.collect();
+    assert_eq!(unknown.len(), left, "those who left, and nobody else, are unknown");
+    assert!(unknown.iter().all(|line| line["outcome"] == "client_left"), "{unknown:#?}");
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, all; and fuzz, which `make test` has
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, prometheus, all; and fuzz, which `make test` has
 # no use for. Everything goes into .tools/, except that rustup adds the wasm targets to the
 # toolchain. A part that is there already is left alone: its stamp file is named after what it was
 # made from, so a changed pin makes it again.
@@ -76,6 +76,23 @@ setup_clients() {
     venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt -r integration/python/requirements-new.txt
 }
 
+# prometheus: Prometheus and promtool, as Debian packages them. Unpacked, not installed: nobody needs
+# to be root for that.
+setup_prometheus() {
+    local folder=$tools/prometheus hint="Prometheus is needed in .tools/prometheus/usr/bin"
+    [ -x "$folder/usr/bin/promtool" ] && return
+    { command -v apt-get && command -v dpkg; } >/dev/null ||
+        fail "$hint, and there is no apt to fetch it: put prometheus and promtool of 2.40 or newer there"
+    say "prometheus: unpacking Debian's package into .tools/prometheus"
+    rm -rf "$folder" "$tools/prometheus-package"
+    mkdir -p "$tools/prometheus-package"
+    quietly prometheus "$hint, and apt cannot fetch it: run sudo apt-get update" \
+        env -C "$tools/prometheus-package" apt-get download prometheus
+    quietly prometheus "$hint, and its package does not unpack" \
+        dpkg -x "$tools/prometheus-package"/prometheus_*.deb "$folder"
+    rm -rf "$tools/prometheus-package"
+}
+
 # fuzz: cargo-fuzz, and a C++ compiler for libFuzzer.
 setup_fuzz() {
     setup_rust
@@ -95,6 +112,7 @@ setup_all() {
     setup_oldest-envoy
     setup_demo
     setup_clients
+    setup_prometheus
     setup_node
 }
 
@@ -148,10 +166,10 @@ apt_install() {
         env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$2"
 }
 
-[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|fuzz|all …"
+[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|prometheus|fuzz|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | fuzz | all) "setup_$part" ;;
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | prometheus | fuzz | all) "setup_$part" ;;
         *) fail "tools/setup.sh knows no part $part" ;;
     esac
 done

@@ -74,7 +74,7 @@ needs() {
             needs_filter_and_command
             ;;
         envoy | clients)
-            tools/setup.sh envoy clients
+            tools/setup.sh envoy clients prometheus
             # The filter last, so that its artefact is what cargo leaves behind.
             tools/build.sh traps
             needs_filter_and_command

@@ -35,8 +35,18 @@ pub(crate) fn python(variable: &str, own: &str) -> PathBuf {
     first(variable, [own], "a Python with the `openai` SDK", "run `make setup` first")
 }
 
+/// Prometheus, or its tool: where `$SPILLWAY_PROMETHEUS` says that both are, else the project's own.
+pub fn prometheus(name: &str) -> PathBuf {
+    let own = workspace().join(".tools/prometheus/usr/bin");
+    let named = env::var_os("SPILLWAY_PROMETHEUS").filter(|value| !value.is_empty());
+    let place = named.map_or(own, PathBuf::from).join(name);
+    let hint = "run `tools/setup.sh prometheus` first, or set SPILLWAY_PROMETHEUS";
+    assert!(place.is_file(), "`{}` was not found: {hint}", place.display());
+    place
+}
+
 /// The repository.
-pub(crate) fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member of a workspace").to_owned()
 }
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::call::{Answer, Call, Client};
 use crate::process::{ACCESS_LOG, LOG, Process, Start};
+use crate::prometheus::Metrics;
 use crate::regions::key_of;
 use crate::{admin, find, wait};
 
@@ -121,6 +122,16 @@ impl Gateway {
         let stats = self.admin("/stats").await;
         let line = stats.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         line.map_or(0, |value| value.parse().expect("a number"))
+    }
+
+    /// What Prometheus finds here.
+    pub async fn metrics(&self) -> Metrics {
+        Metrics::parse(&self.admin("/stats/prometheus").await)
+    }
+
+    /// Where Envoy's admin interface listens.
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin
     }
 
     /// Envoy's counters and gauges whose names hold this text, as `name: value`.

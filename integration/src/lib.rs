@@ -26,9 +26,11 @@ pub mod find;
 mod gateway;
 mod journal;
 mod process;
+pub mod prometheus;
 mod python;
 mod raw;
 mod regions;
+pub mod scraper;
 mod wait;
 
 pub use authority::Authority;

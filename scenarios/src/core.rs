@@ -5,13 +5,14 @@
 
 mod answer;
 mod effects;
+mod meters;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
-use spillway::breaker::board::{self, Board, Record};
+use spillway::breaker::board::{self, Board, Changed, Record};
 use spillway::breaker::window::{self, Tally};
 use spillway::config::check;
 use spillway::exchange::event::Head;
@@ -74,7 +75,7 @@ impl Core {
         let gateway = Gateway::new(config, |name| environment.get(name).cloned());
         let gateway = gateway.unwrap_or_else(|problems| panic!("{problems:#?}"));
         let gateway = gateway.with_failover(failover);
-        Self {
+        let core = Self {
             pools: gateway.pools(),
             gateway: Rc::new(gateway),
             clock: clock.clone(),
@@ -84,7 +85,9 @@ impl Core {
             exchanges: BTreeMap::new(),
             redirected: None,
             held: None,
-        }
+        };
+        core.set_gauges();
+        core
     }
 
     fn now(&self) -> Timestamp {
@@ -99,7 +102,7 @@ impl Core {
             board: &|| {
                 Board::decode(&shared.borrow().get(board::KEY).cloned().unwrap_or_default().0)
             },
-            record: &|record: &Record| put(&shared, record, now),
+            record: &|record: &Record| put(&shared, record, now).is_some(),
             draw: &|| shared.borrow().draw,
         };
         let mut world = World::new(now, &mut self.pools, &outside);
@@ -155,9 +158,8 @@ impl Core {
                     request(stream).set("x-envoy-max-retries", retries.to_string());
                     stream.route_cleared = true;
                 }
-                Effect::Record(record) => {
-                    put(&self.shared, &record, self.now());
-                }
+                Effect::Record(record) => self.record(&record),
+                Effect::Tell(observation) => self.observed(&observation),
                 Effect::Count { tally, record } => self.count(tally, &record),
                 Effect::AskRemaining => drop(self.remains(context, stream)),
                 Effect::ReplaceAnswer(reply) => stream.reply = Some(reply_as_answer(&reply)),
@@ -183,7 +185,7 @@ impl Core {
         let (counted, too_many) = window::with(&bytes, tally, &record.rule, self.now());
         self.shared.borrow_mut().set(&key, &counted, cas);
         if too_many {
-            put(&self.shared, record, self.now());
+            self.record(record);
         }
     }
 
@@ -315,6 +317,10 @@ impl Seats for Core {
         }
     }
 
+    fn time_has_passed(&mut self) {
+        self.set_gauges();
+    }
+
     fn timer(&self) -> Option<Duration> {
         self.held.map(|(_, time)| time)
     }
@@ -348,11 +354,11 @@ impl Seats for Core {
     }
 }
 
-/// Puts a record on the board; tells whether that changed it.
-fn put(shared: &Shared, record: &Record, now: Timestamp) -> bool {
+/// Puts a record on the board; tells what that changed.
+fn put(shared: &Shared, record: &Record, now: Timestamp) -> Option<Changed> {
     let (bytes, cas) = shared.borrow().get(board::KEY).cloned().unwrap_or_default();
     let changed = board::with(&bytes, record, now);
-    changed.map(|changed| shared.borrow_mut().set(board::KEY, &changed.bytes, cas)).is_some()
+    changed.inspect(|changed| _ = shared.borrow_mut().set(board::KEY, &changed.bytes, cas))
 }
 
 fn ticket(stream: &Stream) -> Option<u32> {

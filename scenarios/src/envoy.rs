@@ -55,6 +55,8 @@ pub trait Seats {
     fn close(&mut self, context: u32, stream: &mut Stream);
     /// The period of the timer that the filter has set, if it runs.
     fn timer(&self) -> Option<Duration>;
+    /// Time has passed: what waits for a time that is over now happens, but for what is held.
+    fn time_has_passed(&mut self);
     /// The timer fires.
     fn tick(&mut self, stream: &mut Stream);
 }
@@ -111,6 +113,9 @@ pub struct SharedData {
     changes: u32,
     /// What everyone draws who asks for chance.
     pub draw: u64,
+    /// What was counted, by the names under which Envoy keeps it: sums of counters, values of gauges,
+    /// numbers of values in histograms.
+    pub counted: std::collections::BTreeMap<String, u64>,
 }
 
 impl SharedData {

@@ -34,6 +34,9 @@ pub trait Stage {
     /// `eastus 429 12ms, westus 200 340ms`. Empty: nothing.
     fn noted(&self, word: &str) -> String;
 
+    /// Expects that what Prometheus finds under this name and these labels is so much in sum.
+    fn expect_counted(&mut self, name: &str, labels: &[(&str, &str)], amount: u64);
+
     /// Expects that `backend`, which has just been told to rest for `rest`, is asked by none of
     /// these probes before that is over, and by the next one then. Where the time is virtual, the
     /// edge is exact.

@@ -5,6 +5,7 @@ mod affinity;
 mod bad_input;
 mod bodies;
 mod breaker;
+mod counting;
 mod exhausted;
 mod failover;
 mod pools;
@@ -40,6 +41,7 @@ pub fn all() -> &'static [Story] {
             affinity::STORIES,
             usage::STORIES,
             visibility::STORIES,
+            counting::STORIES,
             bad_input::STORIES,
         ];
         by_capability.concat()

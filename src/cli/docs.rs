@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod metrics;
 mod schema;
 
 use std::io;
@@ -48,6 +49,7 @@ pub fn references() -> Vec<(&'static str, String)> {
     vec![
         ("config.md", config::reference()),
         ("cli.md", commands::reference()),
+        ("metrics.md", metrics::reference()),
         ("spillway.schema.json", schema::reference()),
     ]
 }

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_healthy_request_moves_six_series_with_its_attempt() {
+    fn a_healthy_request_moves_five_series_and_one_for_each_kind_of_token() {
         let attempt = Observation::Attempt {
             model: 0,
             member: 1,

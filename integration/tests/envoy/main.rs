@@ -16,6 +16,7 @@ mod breaker;
 mod broken_streams;
 mod command;
 mod failover;
+mod metrics;
 mod odd_requests;
 mod pools;
 mod readme;

@@ -1,9 +1,12 @@
-//! No key where it does not belong: not in a log, a dump, an answer, or at another backend.
+//! No key where it does not belong: not in a log, a dump, a metric, an answer, or at another backend.
+//! And nothing of what clients ask and backends answer in any place that an operator sees.
 
-use spillway_integration::{Call, Gateway, Journal, eventually, region, region_with};
+use serde_json::{Value, json};
+use spillway_integration::{Answer, Call, Gateway, Journal, eventually, region, region_with};
 use spillway_simulator::{Fault, Region, Reset, RetryAfter, Script, SeenRequest};
 
 const CLIENT: &str = "marked-client-key-5d1e";
+const PROMPT: &str = "marked-prompt-c83a";
 const COOKIE: &str = "marked-cookie-key-77aa";
 const KEYS: [&str; 3] =
     ["marked-eastus-key-19c4", "marked-westus-key-b2f0", "marked-uksouth-key-e6d3"];
@@ -44,13 +47,14 @@ models:
     let setup = setup.env("COOKIE", COOKIE).env("EASTUS", KEYS[0]).env("WESTUS", KEYS[1]);
     let gateway = setup.start().await;
 
-    let mut answers = Vec::new();
+    let (mut answers, mut completions) = (Vec::new(), Vec::new());
     for faults in every_kind_of_trouble() {
         for (region, fault) in regions.iter().zip(faults) {
             region.script(Script::new(fault.map(Fault::forever)));
         }
         for call in every_kind_of_call() {
             let answer = gateway.send(&call).await;
+            completions.extend(completion(&answer));
             answers.push(format!("{:?} {}", answer.headers, answer.text()));
         }
     }
@@ -61,6 +65,7 @@ models:
     let mut places = vec![
         ("the config dump", dump),
         ("the statistics", gateway.admin("/stats").await),
+        ("the metrics", gateway.admin("/stats/prometheus").await),
         ("the clusters", gateway.admin("/clusters").await),
         ("the command line", gateway.admin("/server_info").await),
         ("the certificates", gateway.admin("/certs").await),
@@ -72,6 +77,14 @@ models:
     })
     .await;
     places.push(("the access log", gateway.access_log()));
+    assert!(completions.len() > 5, "backends have answered");
+    for (place, text) in places.iter().filter(|(place, _)| *place != "the answers") {
+        for words in completions.iter().map(String::as_str).chain([PROMPT, "made-up-model"]) {
+            // The path of a request may name a model that is not there; the log says what was asked.
+            let may = words == "made-up-model" && *place == "the access log";
+            assert!(may || !text.contains(words), "`{words}` stands in {place}");
+        }
+    }
     for (place, text) in places {
         for key in KEYS.iter().chain([&CLIENT, &COOKIE]) {
             assert!(!text.contains(key), "{key} stands in {place}:\n{}", around(&text, key));
@@ -103,16 +116,30 @@ fn every_kind_of_trouble() -> Vec<[Option<Fault>; 3]> {
     ]
 }
 
+/// The beginning of what a backend has made, where it has made anything.
+fn completion(answer: &Answer) -> Option<String> {
+    let body: Value = serde_json::from_slice(&answer.body).ok()?;
+    let text = body["choices"][0]["message"]["content"].as_str()?;
+    let long = text.char_indices().nth(20).map_or(text.len(), |(at, _)| at);
+    Some(text[..long].to_owned())
+}
+
 fn every_kind_of_call() -> Vec<Call> {
     let path = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-03-01-preview";
     let query = format!("{path}&api-key={CLIENT}");
     let body = Call::chat("gpt-4o-mini").body().clone();
+    let prompt = json!({ "messages": [{ "role": "user", "content": PROMPT }] });
+    let mut streamed = prompt.clone();
+    streamed["stream"] = json!(true);
     vec![
         Call::chat("gpt-4o-mini").header("api-key", CLIENT),
         Call::response("gpt-4o-mini").header("authorization", format!("Bearer {CLIENT}")),
         Call::streamed_chat("gpt-4o-mini").header("api-key", CLIENT),
         Call::post_bytes(&query, "application/json", body),
-        Call::chat("no-such-model").header("api-key", CLIENT),
+        Call::chat("made-up-model").header("api-key", CLIENT),
+        Call::v1_chat(&format!("made-up-model-{PROMPT}")).header("api-key", CLIENT),
+        Call::post(path, &prompt).header("api-key", CLIENT),
+        Call::post(path, &streamed).header("api-key", CLIENT),
         Call::chat("gpt-4o-mini").header("api-key", format!("{CLIENT}-wrong")),
         Call::chat("gpt-4o-mini").header("api-key", KEYS[0]),
     ]

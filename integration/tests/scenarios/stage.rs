@@ -118,6 +118,14 @@ impl Stage for OnEnvoy {
         line[word].as_str().unwrap_or_default().to_owned()
     }
 
+    fn expect_counted(&mut self, name: &str, labels: &[(&str, &str)], amount: u64) {
+        let what = format!("{name} {labels:?} to be {amount}");
+        // A request is counted when it is over, a little after its client has the answer.
+        self.runtime.block_on(eventually(&what, async || {
+            (self.gateway.metrics().await.sum(name, labels) == amount as f64).then_some(())
+        }));
+    }
+
     fn expect_rest(&mut self, backend: &str, rest: Duration, probe: &Request) {
         let told = self.asked.get(backend).copied().expect("it was told something");
         let before = self.received(backend).len();

@@ -43,7 +43,6 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             let cookie = set_cookie(&affinity, &value, affinity.secure == SecureCookie::Always);
             leaving(stream).add("set-cookie", cookie);
         }
-        Effect::Tell(_) => {}
         Effect::Note(note, text) => {
             stream.filter_state.insert(note.property().into(), text.into());
         }

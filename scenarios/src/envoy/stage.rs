@@ -39,6 +39,20 @@ impl<S: Seats> Stage for Envoy<S> {
     }
 
     #[track_caller]
+    fn expect_counted(&mut self, name: &str, labels: &[(&str, &str)], amount: u64) {
+        let shared = self.shared.borrow();
+        let labels: Vec<_> =
+            labels.iter().map(|(name, value)| format!(".{name}={value};")).collect();
+        let is = |key: &str| {
+            key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let found = shared.counted.iter().filter(|(key, _)| is(key));
+        let found = found.filter(|(key, _)| labels.iter().all(|label| key.contains(label)));
+        let sum: u64 = found.map(|(_, amount)| amount).sum();
+        assert_eq!(sum, amount, "{name} {labels:?} of {:#?}", shared.counted);
+    }
+
+    #[track_caller]
     fn expect_rest(&mut self, backend: &str, rest: Duration, probe: &Request) {
         let asked = |stage: &mut Self| {
             let before = stage.received(backend).len();
@@ -54,6 +68,7 @@ impl<S: Seats> Stage for Envoy<S> {
 
     fn pass(&mut self, span: Duration) {
         self.clock.set(self.clock.get() + span);
+        self.workers.iter_mut().for_each(Seats::time_has_passed);
     }
 
     fn roll(&mut self, draw: u64) {

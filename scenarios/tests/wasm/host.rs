@@ -5,6 +5,7 @@
 //! | `memory.rs` | none: bytes into the VM and out of it |
 //! | `headers.rs` | a stream's headers |
 //! | `buffers.rs` | bodies and the plugin's configuration |
+//! | `metrics.rs` | what is counted |
 //! | `state.rs` | properties, shared data, the route cache, the time |
 //! | `reply.rs` | the filter's own answers |
 //! | `wasi.rs` | environment, output, random bytes |
@@ -12,13 +13,14 @@
 mod buffers;
 mod headers;
 mod memory;
+mod metrics;
 mod reply;
 mod state;
 mod wasi;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use spillway_scenarios::Headers;
 use spillway_scenarios::envoy::{Clock, Shared, Stream};
@@ -44,8 +46,12 @@ pub(crate) struct Host {
     pub(crate) lasting: BTreeSet<String>,
     /// The stream whose callback runs.
     pub(crate) stream: Stream,
-    /// The period of the timer, if it runs.
-    pub(crate) timer: Option<Duration>,
+    /// The root context of whoever is called.
+    pub(crate) root: u32,
+    /// The period of each root context's timer that runs, and when it fires next.
+    pub(crate) timers: BTreeMap<u32, (Duration, SystemTime)>,
+    /// What was defined to be counted, by its id: its kind and its name.
+    pub(crate) metrics: Vec<(u32, String)>,
     /// All that the filter has logged.
     pub(crate) log: Vec<String>,
 }
@@ -70,6 +76,7 @@ impl Filter {
             headers::link(&mut linker)?;
             buffers::link(&mut linker)?;
             state::link(&mut linker)?;
+            metrics::link(&mut linker)?;
             reply::link(&mut linker)?;
             wasi::link(&mut linker)?;
             linker.define_unknown_imports_as_traps(&module)?;

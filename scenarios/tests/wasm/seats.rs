@@ -1,6 +1,6 @@
 //! The built filter in the seats: one VM for each worker, both seats in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ pub(crate) struct Worker {
     store: Store<Host>,
     instance: Instance,
     last: u32,
+    /// The root context of each context.
+    roots: BTreeMap<u32, u32>,
 }
 
 impl Worker {
@@ -35,14 +37,16 @@ impl Worker {
             plugin_configuration: Vec::new(),
             stream: Stream::default(),
             lasting: BTreeSet::new(),
-            timer: None,
+            root: 0,
+            timers: BTreeMap::new(),
+            metrics: Vec::new(),
             log: Vec::new(),
         };
         let mut store = Store::new(&filter.engine, host);
         let instance = filter.linker.instantiate(&mut store, &filter.module);
         let instance =
             instance.unwrap_or_else(|error| panic!("the filter does not start: {error:?}"));
-        let mut worker = Self { store, instance, last: WRITER_ROOT };
+        let mut worker = Self { store, instance, last: WRITER_ROOT, roots: BTreeMap::new() };
         worker.call::<_, ()>("_initialize", ());
         worker.configure(BACKEND_ROOT, &json!({ "seat": "backend" }));
         worker.configure(WRITER_ROOT, &json!({ "seat": "writer" }));
@@ -60,6 +64,7 @@ impl Worker {
         let configuration = plugin.to_string().into_bytes();
         let size = u32::try_from(configuration.len()).expect("a small file");
         self.store.data_mut().plugin_configuration = configuration;
+        self.store.data_mut().root = root;
         let configured: u32 = self.call("proxy_on_configure", (root, size));
         assert_eq!((started, configured), (1, 1), "not configured: {:#?}", self.store.data().log);
     }
@@ -123,15 +128,18 @@ impl Seats for Worker {
             Seat::Backend => BACKEND_ROOT,
             Seat::Writer => WRITER_ROOT,
         };
+        self.roots.insert(self.last, root);
         self.call::<_, ()>("proxy_on_context_create", (self.last, root));
         self.last
     }
 
     fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
+        self.store.data_mut().root = self.roots[&context];
         self.with(stream, |worker| worker.call_back(context, callback))
     }
 
     fn close(&mut self, context: u32, stream: &mut Stream) {
+        self.store.data_mut().root = self.roots[&context];
         self.with(stream, |worker| {
             let done: u32 = worker.call("proxy_on_done", context);
             assert_eq!(done, 1, "the filter holds on to a stream that is over");
@@ -139,11 +147,27 @@ impl Seats for Worker {
         });
     }
 
+    fn time_has_passed(&mut self) {
+        let now = self.store.data().clock.get();
+        loop {
+            let Some((period, due)) = self.store.data_mut().timers.get_mut(&GATEWAY_ROOT) else {
+                return;
+            };
+            if *due > now {
+                return;
+            }
+            *due += *period;
+            self.store.data_mut().root = GATEWAY_ROOT;
+            self.call::<_, ()>("proxy_on_tick", GATEWAY_ROOT);
+        }
+    }
+
     fn timer(&self) -> Option<Duration> {
-        self.store.data().timer
+        self.store.data().timers.get(&BACKEND_ROOT).map(|(period, _)| *period)
     }
 
     fn tick(&mut self, stream: &mut Stream) {
+        self.store.data_mut().root = BACKEND_ROOT;
         self.with(stream, |worker| worker.call::<_, ()>("proxy_on_tick", BACKEND_ROOT));
     }
 }

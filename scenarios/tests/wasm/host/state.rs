@@ -121,7 +121,13 @@ const LASTING: [u8; 2] = [0x28, 1];
 const TEXT: [u8; 2] = [0x18, 1];
 
 fn set_timer(mut vm: Vm<'_>, period: u32) -> u32 {
-    vm.data_mut().timer = (period > 0).then(|| Duration::from_millis(period.into()));
+    let Host { clock, timers, root, .. } = vm.data_mut();
+    let period = Duration::from_millis(period.into());
+    if period.is_zero() {
+        timers.remove(root);
+    } else {
+        timers.insert(*root, (period, clock.get() + period));
+    }
     OK
 }
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
 use super::{
-    Options, access_log, duration, extension, local_reply, merge, route, socket_address, tracing, wasm,
+    Options, access_log, duration, extension, local_reply, merge, route, socket_address, tracing,
+    wasm,
 };
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;

@@ -31,7 +31,14 @@ pub(super) fn tracing(options: &Options) -> Option<Value> {
         }),
     );
     let tags = if options.envoy.formats_tags { tags() } else { Vec::new() };
-    Some(json!({ "provider": provider, "spawn_upstream_span": true, "custom_tags": tags }))
+    Some(json!({
+        "provider": provider,
+        "spawn_upstream_span": true,
+        // Envoy's tag of the URL has the query, and a client's key may stand there: it ends with the
+        // host. The path has a tag of its own.
+        "max_path_tag_length": 0,
+        "custom_tags": tags,
+    }))
 }
 
 /// The collector as a cluster.
@@ -61,7 +68,8 @@ fn tags() -> Vec<Value> {
         "tag": "gen_ai.provider.name",
         "literal": { "value": "azure.ai.openai" },
     });
-    noted.chain([provider]).collect()
+    let path = json!({ "tag": "url.path", "value": "%PATH(NQ:PATH)%" });
+    noted.chain([provider, path]).collect()
 }
 
 /// No backend has this name: theirs have no `_`.

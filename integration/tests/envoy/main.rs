@@ -29,6 +29,7 @@ mod streaming;
 mod timeouts;
 mod tls;
 mod too_long;
+mod tracing;
 mod trap;
 mod usage;
 mod visibility;

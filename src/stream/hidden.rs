@@ -61,7 +61,7 @@ impl Hidden {
         self.passes = false;
         let rest = bytes.get(at..).unwrap_or_default();
         match begun {
-            Some(begun) if went_out || stays(&begun) => {
+            Some(begun) if went_out || stays(begun.data, begun.cut) => {
                 self.passes = true;
                 passes.extend_from_slice(rest);
             }
@@ -99,19 +99,19 @@ fn is_usage_alone(event: &Event<'_>) -> bool {
         choices: Vec<IgnoredAny>,
         usage: serde_json::Map<String, serde_json::Value>,
     }
-    if event.cut || event.data.len() > LONGEST || memmem::find(event.data, b"\"usage\"").is_none() {
+    if stays(event.data, event.cut) || memmem::find(event.data, b"\"usage\"").is_none() {
         return false;
     }
     let chunk = serde_json::from_slice::<Chunk>(event.data);
     chunk.is_ok_and(|chunk| chunk.choices.is_empty() && !chunk.usage.is_empty())
 }
 
-/// Whether the event is known to be something else, although only its beginning is there.
-fn stays(begun: &Begun<'_>) -> bool {
-    let has = |part: &[u8]| memmem::find(begun.data, part).is_some();
-    begun.cut
-        || begun.data.len() > LONGEST
-        || begun.data.first().is_some_and(|first| *first != b'{')
+/// Whether an event is known to be something else by as much of its data as is there: more of it
+/// changes nothing about that.
+fn stays(data: &[u8], cut: bool) -> bool {
+    let has = |part: &[u8]| memmem::find(data, part).is_some();
+    cut || data.len() > LONGEST
+        || data.first().is_some_and(|first| *first != b'{')
         || has(b"\"choices\":[{")
         || has(b"\"choices\": [{")
 }

@@ -89,7 +89,9 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                     token_limit: host::answer_header("x-ratelimit-limit-tokens"),
                     request_limit: host::answer_header("x-ratelimit-limit-requests"),
                 };
-                exchanges::on(ticket, Event::Remains(remaining));
+                if let Some(effects) = exchanges::on(ticket, Event::Remains(remaining)) {
+                    carry_out(ticket, effects);
+                }
             }
             Effect::ReplaceAnswer(reply) => {
                 host::reply(&reply);

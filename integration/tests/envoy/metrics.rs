@@ -122,6 +122,11 @@ async fn every_metric_says_what_was_sent() {
     assert_eq!(sum("rejections_total", &[("reason", "unavailable")]), 1.0);
     assert_eq!(sum("build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1.0);
 
+    let headroom: Vec<_> = metrics.all("spillway_headroom_permille", &[model]).collect();
+    assert_eq!(headroom.len(), 2, "both backends announce it: {headroom:?}");
+    assert!(headroom.iter().all(|series| (1.0..=1000.0).contains(&series.value)), "{headroom:?}");
+    assert_eq!(sum("headroom_permille", &[("model", "solo")]), 0.0, "nobody asked for it");
+
     let first = |labels: &[(&str, &str)]| sum("first_byte_milliseconds_count", labels);
     assert_eq!(first(&[model, westus, ("streamed", "yes")]), 2.0);
     assert_eq!(first(&[model, eastus, ("streamed", "no")]), 12.0);
@@ -206,7 +211,7 @@ async fn a_gauge_falls_back_without_any_traffic() {
     let [eastus, westus, uksouth] = &regions;
     let gateway = setup(CONFIG, [eastus, westus, uksouth]).workers(3).start().await;
     eastus.script(Fault::too_many_requests(RetryAfter::Seconds(3)));
-    gateway.send(&by("chat", Call::chat("gpt-4o-mini"))).await.ok();
+    assert_eq!(gateway.send(&by("chat", Call::chat("gpt-4o-mini"))).await.status, 200);
     let state = async |value| {
         let state = gateway.metrics().await.sum("spillway_breaker_state", &[("tier", "1")]);
         (state == value).then_some(())
@@ -224,13 +229,13 @@ async fn numbers_survive_a_filter_that_is_loaded_anew() {
     let gateway = setup.that_traps().workers(1).start().await;
     let chat = || by("chat", Call::chat("gpt-4o-mini"));
     eastus.script(Fault::too_many_requests(RetryAfter::Seconds(300)));
-    gateway.send(&chat()).await.ok();
+    assert_eq!(gateway.send(&chat()).await.status, 200);
     let before = after(&gateway, 1).await;
 
     gateway.client().send(&chat().header("x-spillway-trap", "1")).await;
     let serves = async || (gateway.client().send(&chat()).await.status == 200).then_some(());
     eventually("a filter that serves again", serves).await;
-    gateway.client().send(&chat()).await.ok();
+    assert_eq!(gateway.client().send(&chat()).await.status, 200);
 
     let westus = [("backend", "westus"), ("outcome", "answered")];
     eventually("both requests after it", async || {

@@ -152,6 +152,23 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
         },
     },
     Story {
+        name: "headroom is what the backend has announced last",
+        behaviours: &[],
+        needs: &[],
+        config: "
+models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: true } }",
+        play: |stage| {
+            for (tokens, share) in [("500", 500), ("20", 20), ("1000", 1000)] {
+                let answer = Answer::json(200, "{}").with("x-ratelimit-remaining-tokens", tokens);
+                stage.will("eastus", [answer.with("x-ratelimit-limit-tokens", "1000")]);
+                stage.chat("gpt-4o").is(200);
+                let eastus = [("model", "gpt-4o"), ("backend", "eastus")];
+                stage.expect_counted("spillway_headroom_permille", &eastus, share);
+                stage.expect_counted("spillway_headroom_permille", &[], share);
+            }
+        },
+    },
+    Story {
         name: "a circuit's gauge falls back by itself when its time is over",
         behaviours: &[],
         needs: &[Need::VirtualTime],
@@ -176,6 +193,39 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
             stage.pass(seconds(40));
             expect(stage, 0, 1);
             stage.expect_counted("spillway_breaker_open_until_seconds", &[], 0);
+        },
+    },
+    Story {
+        name: "a circuit's gauge is the same whichever worker has changed it",
+        behaviours: &[],
+        needs: &[Need::VirtualTime, Need::Workers],
+        config: "
+circuit_breaker: { failures: 1, trip: 60s }
+models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            let state = |backend| [("backend", backend)];
+            stage.will("eastus", [throttled("retry-after", "30")]);
+            stage.chat("gpt-4o").is(200).from("westus");
+            stage.use_worker(1);
+            stage.will("westus", [failure(500)]);
+            stage.chat("gpt-4o").is(500);
+            stage.expect_counted("spillway_breaker_state", &state("eastus"), 2);
+            stage.expect_counted("spillway_breaker_state", &state("westus"), 2);
+            stage.pass(seconds(32));
+            stage.expect_counted("spillway_breaker_state", &state("eastus"), 0);
+            stage.expect_counted("spillway_breaker_state", &state("westus"), 2);
+            stage.pass(seconds(40));
+            stage.expect_counted("spillway_breaker_state", &state("westus"), 1);
+
+            // Its probe is made by the first worker, and closes it for both.
+            stage.use_worker(0);
+            stage.will("eastus", [throttled("retry-after", "5")]);
+            stage.chat("gpt-4o").is(200).from("westus");
+            stage.expect_counted("spillway_breaker_state", &state("westus"), 0);
+            stage.pass(seconds(7));
+            stage.expect_counted("spillway_breaker_state", &[], 0);
+            stage.expect_counted("spillway_breaker_openings_total", &[], 3);
+            stage.expect_counted("spillway_requests_total", &[], 3);
         },
     },
 ];

@@ -94,7 +94,8 @@ prompt or completion can stand in one. A label that does not apply is left out, 
 is the same as an empty one. In a model's name, `%`, `;`, `=`, `\"`, `\\` and control characters are
 written as in a URL (`%3B`).
 
-What alerts look at is there from the start, at 0. Counters and gauges move at once, histograms when
+What alerts look at is there from the start, at 0: 18 series for each member of a pool, 4 for each
+model, and one for each model and client. The others come when they first move. Counters and gauges move at once, histograms when
 Envoy merges those of its workers: every 5 seconds, unless `stats_flush_interval` says otherwise.
 
 ";

@@ -153,6 +153,8 @@ pub struct Model {
     pub timeouts: Timeouts,
     /// How far its streams are held back at their start.
     pub first_event: FirstEvent,
+    /// Whether its streams are made to report their tokens where the client did not ask for it.
+    pub usage_in_streams: bool,
 }
 
 impl Model {

@@ -25,6 +25,7 @@ pub(crate) mod route;
 mod secret;
 pub mod start_up;
 pub mod stats;
+mod tracing;
 pub mod transport;
 pub mod version;
 mod wasm;
@@ -57,6 +58,8 @@ pub struct Options {
     pub ca_bundle: String,
     /// What the Envoy that runs it can do.
     pub envoy: Abilities,
+    /// Where spans go: an OpenTelemetry collector that takes OTLP over HTTP. `None`: nowhere.
+    pub otlp: Option<SocketAddr>,
 }
 
 /// A typed extension configuration: the message's full name, then its fields.

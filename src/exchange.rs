@@ -12,9 +12,9 @@
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
-//! | backend seat, answer | [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
+//! | backend seat, answer | [`Event::Opening`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
-//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs` |
+//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs`, `notes.rs` |
 //!
 //! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`;
 //! what an operator wants to know of it is told in `account.rs`.
@@ -27,6 +27,7 @@ mod blame;
 mod departure;
 pub mod effect;
 pub mod event;
+mod notes;
 pub mod patience;
 pub mod redirect;
 mod streaming;
@@ -46,6 +47,7 @@ use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
 use crate::reply::Reply;
 use crate::target::Target;
+use crate::usage::{Scan, Usage};
 use redirect::Disguise;
 use streaming::Streaming;
 use trail::Trail;
@@ -63,6 +65,8 @@ pub struct Exchange {
     account: Account,
     /// The current attempt's answer, where it is a stream that can be read.
     streaming: Option<Streaming>,
+    /// The current attempt's answer, where its tokens are read and it is no stream.
+    reading: Option<Scan>,
     /// What is added to an answer that was broken off.
     last_words: Option<Vec<u8>>,
     /// Set where the gateway answered by itself.
@@ -91,6 +95,10 @@ struct Arrival {
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
+    /// The model that the path names, while the body is awaited for other reasons.
+    in_path: Option<ModelId>,
+    /// The body was made to ask for the usage.
+    asked: bool,
 }
 
 /// A request that has a pool, and is being sent to its members.
@@ -137,6 +145,7 @@ impl Exchange {
             wanted: None,
             account: Account::default(),
             streaming: None,
+            reading: None,
             last_words: None,
             refused: None,
             disguise: None,
@@ -157,6 +166,7 @@ impl Exchange {
             Event::Remains(remaining) => self.remains(&remaining, world),
             Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
             Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
+            Event::AnswerPart { bytes, end } => self.answer_part(bytes, end),
             Event::HeldLongEnough => self.held_long_enough(world),
             Event::BrokenOff { held } => self.broken_off(held, world),
             Event::Leaving { status, region } => self.leaving(status, region, world),
@@ -173,6 +183,11 @@ impl Exchange {
             Passing::Held(length) => self.body_held(length),
             Passing::ToBackend(length) => self.body_to_backend(length),
         }
+    }
+
+    /// The tokens that the answer to the client has reported so far.
+    pub const fn usage(&self) -> Usage {
+        self.account.usage
     }
 
     /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.

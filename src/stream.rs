@@ -10,15 +10,18 @@
 //! | is this event an error, and whose fault? | `fault.rs` |
 //! | did the stream end as its API ends, and what if not? | `ending.rs` |
 //! | what if it was cut inside of an event? | `mend.rs` |
+//! | and the chunk that its client did not ask for? | `hidden.rs` |
 
 mod ending;
 mod events;
 mod fault;
+mod hidden;
 mod mend;
 
 pub use ending::{Api, Ending};
-pub use events::{Event, Events};
+pub use events::{Begun, Event, Events, Piece};
 pub use fault::Fault;
+pub use hidden::Hidden;
 
 /// Whether this is the content type of an event stream.
 pub fn is_event_stream(content_type: &[u8]) -> bool {

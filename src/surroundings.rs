@@ -104,6 +104,7 @@ fn options(envoy: Abilities) -> Options {
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
         metrics: None,
+        otlp: None,
         filter: String::new(),
         access_log: AccessLog::Stdout,
         state_dir: String::new(),

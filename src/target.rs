@@ -47,6 +47,16 @@ impl Target {
         &self.path
     }
 
+    /// The `api-version` in the query, as it was written.
+    pub fn api_version(&self) -> Option<&[u8]> {
+        let question = memchr::memchr(b'?', &self.path)?;
+        let mut pairs = self.path.get(question + 1..)?.split(|byte| *byte == b'&');
+        pairs.find_map(|pair| {
+            let (name, value) = pair.split_at_checked(API_VERSION.len())?;
+            name.eq_ignore_ascii_case(API_VERSION).then_some(value)
+        })
+    }
+
     /// The path and query for this backend. `renamed`: its own name of the deployment, where it
     /// differs from the client's.
     pub fn at(&self, url: &BackendUrl, renamed: Option<&str>) -> Vec<u8> {
@@ -112,6 +122,7 @@ fn deployment(path: &[u8]) -> Option<Range<usize>> {
 
 const DEPLOYMENTS: &[u8] = b"/openai/deployments/";
 const KEY: &[u8] = b"api-key=";
+const API_VERSION: &[u8] = b"api-version=";
 
 /// What must be encoded in one segment of a path (RFC 3986 `pchar` without the colon and at).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -175,6 +186,20 @@ mod tests {
         assert_eq!(sent("/a?x-api-key=k", "", "", None), "/a?x-api-key=k");
         let encoded = Target::read(b"/a?api-key=a%2Bb", "").and_then(|target| target.key);
         assert_eq!(encoded.as_deref(), Some(&b"a+b"[..]));
+    }
+
+    #[test]
+    fn the_version_of_the_api_stands_in_the_query() {
+        for (path, version) in [
+            ("/openai/x?api-version=2024-10-21", Some("2024-10-21")),
+            ("/a?b=api-version=1&Api-Version=v1&api-version=2", Some("v1")),
+            ("/a?api-version=", Some("")),
+            ("/api-version=1", None),
+            ("/a?xapi-version=1", None),
+        ] {
+            let target = Target::read(path.as_bytes(), "").expect("no prefix");
+            assert_eq!(target.api_version(), version.map(str::as_bytes), "{path}");
+        }
     }
 
     #[test]

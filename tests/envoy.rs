@@ -33,6 +33,7 @@ fn example(key_file: &str) -> Value {
 
 fn options(directory: &str) -> Options {
     Options {
+        otlp: None,
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
         metrics: Some(([127, 0, 0, 1], 0).into()),

@@ -19,12 +19,13 @@ pub mod cookie;
 pub mod exchange;
 pub mod gateway;
 pub mod stream;
+pub mod usage;
 
 /// A target's name and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("announced", announced::run),
     ("body", body::run),
     ("config", config::run),
@@ -32,4 +33,5 @@ pub const TARGETS: [Target; 7] = [
     ("exchange", exchange::run),
     ("gateway", gateway::run),
     ("stream", stream::run),
+    ("usage", usage::run),
 ];

@@ -1,6 +1,6 @@
 //! Event streams from bytes of any kind, cut anywhere.
 
-use spillway::stream::{Api, Ending, Events};
+use spillway::stream::{Api, Ending, Events, Piece};
 
 /// The first byte says where to cut and how much of an event is kept. However a stream is cut, it has
 /// the same events and ends in the same way; nothing longer than what is kept is handed over.
@@ -18,12 +18,12 @@ pub fn run(bytes: &[u8]) {
         let mut one = Ending::new(api, most);
         let mut parts = Ending::new(api, most);
         let mut faults = [Vec::new(), Vec::new()];
-        faults[0].extend(one.push(stream));
+        faults[0].extend(one.push(stream, &mut |_| {}));
         for part in stream.chunks(step) {
-            faults[1].extend(parts.push(part));
+            faults[1].extend(parts.push(part, &mut |_| {}));
         }
-        faults[0].extend(one.finish());
-        faults[1].extend(parts.finish());
+        faults[0].extend(one.finish(&mut |_| {}));
+        faults[1].extend(parts.finish(&mut |_| {}));
         assert_eq!(faults[0], faults[1]);
         assert!(faults[0].len() <= 1, "a fault is told once");
         assert_eq!(one.error_event(), parts.error_event());
@@ -36,9 +36,14 @@ pub fn run(bytes: &[u8]) {
 
 fn events<'a>(parts: impl IntoIterator<Item = &'a [u8]>, most: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     let (mut events, mut all) = (Events::new(most), Vec::new());
+    let mut each = |piece: Piece<'_>| {
+        if let Piece::Event(event) = piece {
+            all.push((event.name.to_vec(), event.data.to_vec()));
+        }
+    };
     for part in parts {
-        events.push(part, &mut |event| all.push((event.name.to_vec(), event.data.to_vec())));
+        events.push(part, &mut each);
     }
-    events.finish(&mut |event| all.push((event.name.to_vec(), event.data.to_vec())));
+    events.finish(&mut each);
     all
 }

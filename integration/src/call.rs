@@ -107,6 +107,12 @@ impl Call {
         Self { path: format!("{prefix}{}", self.path), ..self }
     }
 
+    /// The same with this at the end of its query, which it has.
+    #[must_use]
+    pub fn with_query(self, pair: &str) -> Self {
+        Self { path: format!("{}&{pair}", self.path), ..self }
+    }
+
     /// The same by another method.
     #[must_use]
     pub fn by(self, method: &str) -> Self {

@@ -21,6 +21,7 @@ pub struct Setup {
     workers: u32,
     environment: Vec<(String, String)>,
     may_trap: bool,
+    otlp: Option<SocketAddr>,
 }
 
 /// A running gateway. It ends when it is dropped, and then fails the test if the filter trapped.
@@ -61,7 +62,7 @@ impl Gateway {
 
     /// A gateway with exactly this configuration and environment.
     pub fn of(config: String, environment: Vec<(String, String)>) -> Setup {
-        Setup { config, workers: 2, environment, may_trap: false }
+        Setup { config, workers: 2, environment, may_trap: false, otlp: None }
     }
 
     /// The address as a URL.
@@ -200,6 +201,12 @@ impl Setup {
         self
     }
 
+    /// With its spans sent to this collector.
+    #[must_use]
+    pub fn otlp(self, collector: SocketAddr) -> Self {
+        Self { otlp: Some(collector), ..self }
+    }
+
     /// Starts it, and waits until it takes requests.
     pub async fn start(self) -> Gateway {
         let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
@@ -209,6 +216,7 @@ impl Setup {
             filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
             workers: self.workers,
             environment: &self.environment,
+            otlp: self.otlp,
         });
         let deadline = Instant::now() + START;
         let (at, admin) = loop {

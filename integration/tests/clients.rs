@@ -356,3 +356,25 @@ models:
   gpt-5: { pool: [eastus2] }
   DeepSeek-R1: { pool: [eastus2] }
 ";
+
+#[tokio::test]
+async fn behaviour_32_a_stream_shows_tokens_to_those_who_asked_and_to_nobody_else() {
+    for python in EACH {
+        let (eastus, westus) = (region("eastus").await, region("westus").await);
+        let gateway = gateway(PAIR, [&eastus, &westus]).await;
+        let lines = python.run("usage.py", &[&gateway.url(), KEY, "gpt-4o-mini"]).await;
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        for (line, seen) in lines[1..].iter().zip(eastus.requests()) {
+            let usage = seen.usage.expect("every stream was made to report");
+            let told = json!([[usage.prompt, usage.completion]]);
+            let wanted =
+                if line["asks"] == true { (json!(1), told) } else { (json!(0), json!([])) };
+            assert_eq!((&line["alone"], &line["tokens"]), (&wanted.0, &wanted.1), "{line}");
+            assert_eq!(line["finished"], true, "{line}");
+        }
+        requests_taken(&gateway, 4).await;
+        let known =
+            gateway.log_lines().iter().filter(|line| line["tokens"]["prompt"].is_u64()).count();
+        assert_eq!(known, 4, "the log knows all");
+    }
+}

@@ -145,6 +145,7 @@ impl Core {
                     action = Action::Pause;
                 }
                 Effect::HoldOn | Effect::AwaitPart => action = Action::Pause,
+                Effect::ReadOn => self.set_answer(context, Answers::Reads),
                 Effect::Reply(reply) => {
                     stream.filter_state.insert("spillway.attempts".into(), reply.reason.into());
                     stream.reply = Some(reply_as_answer(&reply));

@@ -29,8 +29,9 @@ pub trait Stage {
     /// What this backend has received so far, oldest first.
     fn received(&self, backend: &str) -> Vec<Received>;
 
-    /// What the access log says of the last request: `model`, `client` or `attempts`, the latter
-    /// as `eastus 429 12ms, westus 200 340ms`. Empty: nothing.
+    /// What the access log says of the last request: `model`, `client`, `deployment`, `outcome`,
+    /// `marks` (`pinned`, `stream`), `prompt_tokens` and its like, or `attempts`, as
+    /// `eastus 429 12ms, westus 200 340ms`. Empty: nothing.
     fn noted(&self, word: &str) -> String;
 
     /// Expects that what Prometheus finds under this name and these labels is so much in sum.

@@ -1,5 +1,6 @@
 //! `spillway docs`: the references that are printed from the code, so that they cannot be stale.
 
+mod access_log;
 mod commands;
 mod config;
 mod metrics;
@@ -52,6 +53,7 @@ pub fn references() -> Vec<(&'static str, String)> {
         ("cli.md", commands::reference()),
         ("rendered/envoy.md", rendered::reference()),
         ("metrics.md", metrics::reference()),
+        ("access-log.md", access_log::reference()),
         ("spillway.schema.json", schema::reference()),
     ]
 }

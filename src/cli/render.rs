@@ -49,6 +49,9 @@ struct Envoy {
     /// Where the line for each request goes: a file, `-` for standard output, or `off`
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: AccessLog,
+    /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
+    #[arg(long, value_name = "ADDRESS")]
+    otlp: Option<SocketAddr>,
     /// Where Envoy will find the files that lead to keys in files
     #[arg(long, value_name = "DIRECTORY", default_value = "/etc/spillway/secrets")]
     state_dir: String,
@@ -95,6 +98,7 @@ impl Envoy {
             state_dir: self.state_dir.clone(),
             ca_bundle: ca.unwrap_or_else(|| transport::system_ca().to_owned()),
             envoy: self.envoy_version.map(Version::abilities).unwrap_or_default(),
+            otlp: self.otlp,
         };
         if self.pieces || self.piece.is_some() {
             return self.print_pieces(loaded, &options, output);

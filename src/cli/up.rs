@@ -47,6 +47,9 @@ pub struct Args {
     /// Where the line for each request goes: a file, `-` for standard output, or `off`
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: AccessLog,
+    /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
+    #[arg(long, value_name = "ADDRESS")]
+    otlp: Option<SocketAddr>,
     /// The least level of Envoy's own log that is shown
     #[arg(long, value_name = "LEVEL", default_value = "warning",
           value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
@@ -105,6 +108,7 @@ impl Args {
             state_dir: directory.path().to_string_lossy().into_owned(),
             ca_bundle: transport::system_ca().to_owned(),
             envoy: version.abilities(),
+            otlp: self.otlp,
         };
         for note in options.envoy.notes() {
             drop(writeln!(output.talk, "note: {note}"));

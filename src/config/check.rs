@@ -66,6 +66,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             &FirstEvent::default(),
             reader,
         ),
+        usage_in_streams: read_usage(&fields, reader).unwrap_or(true),
     };
     let models = models
         .iter()
@@ -120,6 +121,12 @@ fn ids<'a>(entries: &[(&'a str, Node<'a>)]) -> Ids<'a> {
 
 fn read_word(fields: &Fields<'_>, field: &str, reader: &mut Reader) -> Option<&'static str> {
     fields.get(field)?.word(reader)
+}
+
+/// Whether `usage` says that streams are made to report their tokens.
+fn read_usage(fields: &Fields<'_>, reader: &mut Reader) -> Option<bool> {
+    let usage = fields.get("usage")?;
+    usage.fields(reader)?.get("include_in_streams")?.flag(reader)
 }
 
 fn read_size_above_zero(node: &Node<'_>, reader: &mut Reader) -> Option<u64> {

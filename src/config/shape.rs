@@ -9,15 +9,17 @@ mod file;
 mod model;
 mod patience;
 mod rule;
+mod usage;
 
 pub use backend::{BACKEND, SECRET_FILE};
 pub use file::{CLIENT, FILE};
 pub use model::{AFFINITY, MEMBER, MODEL};
 pub use patience::{FIRST_EVENT, MODEL_TIMEOUTS, TIMEOUTS};
 pub use rule::{CIRCUIT_BREAKER, RETRY};
+pub use usage::USAGE;
 
 /// Every object of the file, in the order in which the reference describes them.
-pub static OBJECTS: [&Object; 12] = [
+pub static OBJECTS: [&Object; 13] = [
     &FILE,
     &BACKEND,
     &SECRET_FILE,
@@ -29,6 +31,7 @@ pub static OBJECTS: [&Object; 12] = [
     &TIMEOUTS,
     &MODEL_TIMEOUTS,
     &FIRST_EVENT,
+    &USAGE,
     &CLIENT,
 ];
 

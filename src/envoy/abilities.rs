@@ -15,6 +15,8 @@ pub struct Abilities {
     pub counts_bodies_once: bool,
     /// It writes `Bearer` before a key that it injects.
     pub prefixes_keys: bool,
+    /// A span's tag may be made of what the filter has noted.
+    pub formats_tags: bool,
 }
 
 impl Default for Abilities {
@@ -24,6 +26,7 @@ impl Default for Abilities {
             limits_bodies_by_route: true,
             counts_bodies_once: true,
             prefixes_keys: true,
+            formats_tags: true,
         }
     }
 }
@@ -66,6 +69,7 @@ impl Version {
             limits_bodies_by_route: since(37),
             counts_bodies_once: since(38),
             prefixes_keys: since(37),
+            formats_tags: since(37),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, cluster, listener, metrics_listener, secret, socket_address, stats};
+use super::{
+    Options, cluster, listener, metrics_listener, secret, socket_address, stats, tracing,
+};
 use crate::config::Config;
 
 /// Connections that clients may hold open at once. Envoy warns where no limit is set, and without
@@ -18,6 +20,7 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
     listeners.extend(options.metrics.map(metrics_listener::listener));
     let mut clusters: Vec<Value> =
         config.backends.iter().map(|backend| cluster::cluster(backend, config, options)).collect();
+    clusters.extend(tracing::cluster(options));
     clusters.extend(options.metrics.map(|_| metrics_listener::cluster(options.admin)));
     json!({
         "node": { "id": "spillway", "cluster": "spillway" },

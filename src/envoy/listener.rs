@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
-use super::{Options, access_log, duration, extension, local_reply, route, socket_address, wasm};
+use super::{
+    Options, access_log, duration, extension, local_reply, merge, route, socket_address, tracing,
+    wasm,
+};
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;
 
@@ -32,7 +35,7 @@ fn client_buffer(config: &Config, options: &Options) -> u64 {
 }
 
 fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u64) -> Value {
-    json!({
+    let mut manager = json!({
         "stat_prefix": "spillway",
         "codec_type": "AUTO",
         "http_protocol_options": {
@@ -99,5 +102,9 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
             ),
         ],
         "route_config": route::routes(config, options),
-    })
+    });
+    if let Some(tracing) = tracing::tracing(options) {
+        merge(&mut manager, json!({ "tracing": tracing }));
+    }
+    manager
 }

@@ -40,6 +40,8 @@ pub(super) struct Account {
     pub(super) streamed: bool,
     /// What the answer that goes to the client has used.
     pub(super) usage: Usage,
+    /// What of it the access log has been told.
+    pub(super) noted: Usage,
     own: Stopwatch,
 }
 
@@ -191,6 +193,8 @@ impl Exchange {
             None => Cause::NoAnswer,
         };
         let mut effects: Vec<Effect> = self.tell_attempt(cause, false).into_iter().collect();
+        effects.extend(self.notes(self.account.outcome(complete)));
+        effects.extend(self.note_usage());
         let account = &self.account;
         effects.push(Effect::Tell(Observation::Request {
             model: self.sending.as_ref().map(|sending| sending.model).or(self.wanted),

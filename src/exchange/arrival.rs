@@ -10,7 +10,9 @@ use crate::cookie;
 use crate::gateway::Route;
 use crate::prompt::{Form, NamedModel};
 use crate::reply::Reply;
+use crate::stream::Api;
 use crate::target::Target;
+use crate::usage::{self, Ask};
 
 impl Exchange {
     pub(super) fn arrived(&mut self, head: Head, world: &mut World<'_>) -> Vec<Effect> {
@@ -48,9 +50,17 @@ impl Exchange {
             passed: 0,
             content_length,
             named: None,
+            in_path: None,
+            asked: false,
         });
         effects.extend(match deployment {
             Some(name) => match self.named(&name) {
+                Ok(model) if self.may_ask(model) => {
+                    if let Some(arrival) = &mut self.arrival {
+                        arrival.in_path = Some(model);
+                    }
+                    vec![Effect::AwaitBody]
+                }
                 Ok(model) => self.choose(model, world),
                 Err(reply) => self.reply(reply),
             },
@@ -78,19 +88,65 @@ impl Exchange {
     }
 
     pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
-        let Some(arrival) = &mut self.arrival else { return Vec::new() };
+        match self.model_of(body) {
+            Ok(model) => {
+                let mut effects = self.ask(body, model);
+                effects.extend(self.choose(model, world));
+                effects
+            }
+            Err(reply) => self.reply(reply),
+        }
+    }
+
+    /// The model that a request whose body is there is for.
+    fn model_of(&mut self, body: &[u8]) -> Result<ModelId, Reply> {
+        let Some(arrival) = &mut self.arrival else { return self.unnamed_model() };
+        if let Some(model) = arrival.in_path {
+            return Ok(model);
+        }
         match NamedModel::read(body, arrival.content_type.as_deref()) {
             Ok(Some(named)) => {
                 let name = named.name.clone();
                 arrival.named = Some(named);
-                match self.named(&name) {
-                    Ok(model) => self.choose(model, world),
-                    Err(reply) => self.reply(reply),
-                }
+                self.named(&name)
             }
-            Ok(None) => self.unnamed(world),
-            Err(why) => self.reply(Reply::bad_body(&why)),
+            Ok(None) => self.unnamed_model(),
+            Err(why) => Err(Reply::bad_body(&why)),
         }
+    }
+
+    /// Whether a request for this model may be made to ask for its usage, should it want a stream.
+    fn may_ask(&self, model: ModelId) -> bool {
+        let includes = self.gateway.route(model).is_some_and(|route| route.model.usage_in_streams);
+        let takes = |arrival: &Arrival| {
+            arrival.has_body
+                && Api::of(&arrival.path) == Some(Api::Completions)
+                && usage::understands(arrival.target.api_version())
+        };
+        includes && self.arrival.as_ref().is_some_and(takes)
+    }
+
+    /// Makes a request for a stream ask for its usage. The router keeps what is sent for every
+    /// attempt, so this is done once.
+    fn ask(&mut self, body: &[u8], model: ModelId) -> Vec<Effect> {
+        let ask = if self.may_ask(model) { Ask::of(body) } else { None };
+        let (Some(ask), Some(arrival)) = (ask, &mut self.arrival) else { return Vec::new() };
+        arrival.asked = true;
+        let moved = |at: usize| {
+            let length = at.saturating_sub(ask.place.len());
+            length.saturating_add(ask.with.len())
+        };
+        if let Some(named) = &mut arrival.named
+            && named.place.start >= ask.place.end
+        {
+            named.place = moved(named.place.start)..moved(named.place.end);
+        }
+        let length = arrival.content_length.as_mut().map(|length| {
+            *length = moved(*length);
+            Effect::SetRequestHeader("content-length", length.to_string().into_bytes())
+        });
+        let replace = Effect::ReplaceBody { place: ask.place, with: ask.with.into() };
+        [replace].into_iter().chain(length).collect()
     }
 
     /// A body that announced no length, or a wrong one, is counted while it passes.
@@ -157,12 +213,16 @@ impl Exchange {
     /// A request that names no model goes where its cookie leads, or to the default model's pool:
     /// `GET /openai/responses/{id}` must find the backend that made the response.
     fn unnamed(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        match self.unnamed_model() {
+            Ok(model) => self.choose(model, world),
+            Err(reply) => self.reply(reply),
+        }
+    }
+
+    fn unnamed_model(&self) -> Result<ModelId, Reply> {
         let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
         let model = self.gateway.model_of_cookie(cookie).or(self.gateway.config.default_model);
-        match model {
-            Some(model) => self.choose(model, world),
-            None => self.reply(Reply::no_model(self.gateway.config.error_format)),
-        }
+        model.ok_or_else(|| Reply::no_model(self.gateway.config.error_format))
     }
 
     fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
@@ -213,12 +273,20 @@ impl Exchange {
             sent: 0,
         });
         effects.extend(self.limit_times(&route));
+        effects.extend(self.in_clear());
         let backend = route.model.pool.get(first).and_then(|member| gateway.backend(member));
         effects.extend(backend.map(|backend| Effect::SendTo {
             backend: backend.name.clone(),
             retries: self.retries(allowed),
         }));
         effects
+    }
+
+    /// What is compressed cannot be read while it passes, so an answer that reports tokens is asked
+    /// for as it is.
+    fn in_clear(&self) -> Option<Effect> {
+        let reports = self.arrival.as_ref().is_some_and(Arrival::reports);
+        reports.then(|| Effect::SetRequestHeader("accept-encoding", b"identity".to_vec()))
     }
 
     /// Nobody may be chosen: not the backend that holds the client's state, or none at all.
@@ -236,6 +304,18 @@ impl Exchange {
             Some(_) => Reply::pinned_backend_down(name, until, now),
             None => Reply::exhausted(name, until, cause, now, self.gateway.config.when_exhausted),
         })
+    }
+}
+
+impl Arrival {
+    /// Whether the answer to it reports its tokens: it makes a model work, and is not about an
+    /// answer that was given before.
+    pub(super) fn reports(&self) -> bool {
+        let embeds = || {
+            let path = self.path.split(|byte| *byte == b'?').next().unwrap_or_default();
+            path.strip_suffix(b"/").unwrap_or(path).ends_with(b"/embeddings")
+        };
+        self.has_body && (Api::of(&self.path).is_some() || embeds())
     }
 }
 

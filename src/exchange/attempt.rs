@@ -10,11 +10,14 @@ use crate::config::{Backend, CredentialHeader, Member};
 use crate::gateway::Route;
 use crate::reply::Reply;
 use crate::time::Millis;
+use crate::usage::Usage;
 
 impl Exchange {
     pub(super) fn attempt_starts(&mut self, world: &mut World<'_>) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.blame_silence(world).into_iter().collect();
         self.streaming = None;
+        self.reading = None;
+        self.account.usage = Usage::default();
         let Some((chosen, first)) = self.starting() else { return effects };
         let gateway = self.gateway.clone();
         let Some(id) = self.sending.as_ref().map(|sending| sending.model) else { return effects };

@@ -62,6 +62,15 @@ pub enum Effect {
     HoldOn,
     /// Add these bytes to the end of the answer's part that is passing.
     Append(Vec<u8>),
+    /// Let these bytes pass instead of those of the answer that are there, from this one on.
+    ReplacePart {
+        /// Bytes that are there before, and stay.
+        from: usize,
+        /// What passes instead of the rest.
+        with: Vec<u8>,
+    },
+    /// Tell of every further part of the answer ([`super::Event::AnswerPart`]).
+    ReadOn,
     /// Let the answer's headers go together with its first part, which is there.
     AwaitPart,
     /// Have an empty part of the answer pass through the writer seat, which has something to add.
@@ -102,6 +111,57 @@ pub enum Note {
     Client,
     /// The backends that were tried, what they said and how long they took; or why none was.
     Attempts,
+    /// What the backend that was asked last calls the model.
+    Deployment,
+    /// The `api-version` that the client asked for.
+    ApiVersion,
+    /// How the request ended, in one word ([`crate::observation::Outcome`]).
+    Outcome,
+    /// What it was besides: `pinned`, `stream`, both or neither.
+    Marks,
+    /// Tokens of the input.
+    PromptTokens,
+    /// Tokens of the answer.
+    CompletionTokens,
+    /// Tokens of the input that came from a cache.
+    CachedTokens,
+    /// Tokens of the answer that were spent on reasoning.
+    ReasoningTokens,
+}
+
+impl Note {
+    /// Every note.
+    pub const ALL: [Self; 11] = [
+        Self::Model,
+        Self::Client,
+        Self::Attempts,
+        Self::Deployment,
+        Self::ApiVersion,
+        Self::Outcome,
+        Self::Marks,
+        Self::PromptTokens,
+        Self::CompletionTokens,
+        Self::CachedTokens,
+        Self::ReasoningTokens,
+    ];
+
+    /// The name under which it stands in the stream's filter state, where Envoy puts `wasm.` before
+    /// it.
+    pub const fn property(self) -> &'static str {
+        match self {
+            Self::Model => "spillway.model",
+            Self::Client => "spillway.client",
+            Self::Attempts => "spillway.attempts",
+            Self::Deployment => "spillway.deployment",
+            Self::ApiVersion => "spillway.api_version",
+            Self::Outcome => "spillway.outcome",
+            Self::Marks => "spillway.marks",
+            Self::PromptTokens => "spillway.prompt_tokens",
+            Self::CompletionTokens => "spillway.completion_tokens",
+            Self::CachedTokens => "spillway.cached_tokens",
+            Self::ReasoningTokens => "spillway.reasoning_tokens",
+        }
+    }
 }
 
 /// The answer's header that Envoy's retry policy waits for.

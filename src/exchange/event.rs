@@ -41,6 +41,13 @@ pub enum Event<'a> {
         /// Nothing follows.
         end: bool,
     },
+    /// Backend seat: more of an answer, after [`super::Effect::ReadOn`].
+    AnswerPart {
+        /// What has come since the last part.
+        bytes: &'a [u8],
+        /// Nothing follows.
+        end: bool,
+    },
     /// Backend seat: the stream was held for as long as it may be.
     HeldLongEnough,
     /// Backend seat: the attempt is over, although its answer was not.

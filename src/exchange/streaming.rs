@@ -8,14 +8,19 @@
 use super::effect::Note;
 use super::event::Answer;
 use super::trail::Fate;
-use super::{Effect, Exchange, World};
+use super::{Arrival, Effect, Exchange, World};
 use crate::outcome::Verdict;
-use crate::stream::{Api, Ending, Fault};
+use crate::stream::{Api, Ending, Fault, Hidden, Piece};
+use crate::usage::{InEvents, Place, Scan};
 
 /// A stream that is read as it passes.
 #[derive(Debug)]
 pub(super) struct Streaming {
     ending: Ending,
+    /// The tokens that it reports.
+    usage: InEvents,
+    /// What its client did not ask for, where there is such a thing.
+    hidden: Option<Hidden>,
     /// Nobody has seen anything of it yet.
     held: bool,
     /// Bytes so far, while it is held.
@@ -38,14 +43,25 @@ impl Exchange {
             return vec![Effect::HoldOpening];
         }
         if !(answer.streams && answer.has_body && answer.readable && answer.status == 200) {
-            return self.follow(Verdict::GOOD, world);
+            let mut effects = self.follow(Verdict::GOOD, world);
+            if answer.has_body && !answer.streams && answer.status == 200 {
+                effects.extend(self.reads());
+            }
+            return effects;
         }
         let Some(route) = self.route() else { return Vec::new() };
         let rule = &route.model.first_event;
         let (time, most) = (rule.time, usize::try_from(rule.size).unwrap_or(usize::MAX));
-        let ending = Ending::new(api, most);
         self.account.streamed = true;
-        self.streaming = Some(Streaming { ending, held: true, length: 0, most });
+        let place = if api == Some(Api::Responses) { Place::Response } else { Place::Top };
+        self.streaming = Some(Streaming {
+            ending: Ending::new(api, most),
+            usage: InEvents::new(place),
+            hidden: self.asked_for_it().then(Hidden::default),
+            held: true,
+            length: 0,
+            most,
+        });
         // An error event may make it longer than its backend has announced.
         vec![Effect::RemoveAnswerHeader("content-length"), Effect::HoldStream(time)]
     }
@@ -66,7 +82,13 @@ impl Exchange {
     ) -> Vec<Effect> {
         match bytes.trim_ascii_start().first() {
             None if !end && bytes.len() < MOST_SPACE => vec![Effect::HoldOn],
-            Some(b'{') => self.follow(Verdict::GOOD, world),
+            Some(b'{') => {
+                let mut effects = self.follow(Verdict::GOOD, world);
+                let reads = self.reads();
+                effects.extend(self.answer_part(bytes, end));
+                effects.extend(reads.filter(|_| !end));
+                effects
+            }
             _ if !readable => self.follow(Verdict::GOOD, world),
             _ => self.begins_badly(Fault::Failed, world),
         }
@@ -79,14 +101,14 @@ impl Exchange {
         world: &mut World<'_>,
     ) -> Vec<Effect> {
         let Some(stream) = &mut self.streaming else { return Vec::new() };
-        let mut fault = stream.ending.push(bytes);
-        if end {
-            fault = fault.or_else(|| stream.ending.finish());
-        }
+        let fault = stream.read(bytes, end);
+        self.account.usage = stream.usage.usage();
         let mut effects = Vec::new();
+        let front = if stream.held { stream.length } else { 0 };
         if stream.held {
             stream.length = stream.length.saturating_add(bytes.len());
             if !stream.ending.has_begun() && !end && stream.length < stream.most {
+                stream.went_out();
                 return vec![Effect::HoldOn];
             }
             stream.held = false;
@@ -104,20 +126,54 @@ impl Exchange {
             effects = self.follow(Verdict::on_stream_end(fault), world);
             effects.push(self.note_attempts());
         }
-        if end {
-            let words = self.streaming.as_ref().and_then(|stream| stream.ending.error_event());
-            if let Some(words) = words {
-                effects.extend(self.breaks(world));
-                effects.push(Effect::Append(words));
+        let Some(stream) = &mut self.streaming else { return effects };
+        let passes = stream.passes(bytes);
+        let words = stream.ending.error_event().filter(|_| end);
+        if words.is_some() {
+            effects.extend(self.breaks(world));
+        }
+        effects.extend(match (passes, words) {
+            (None, words) => words.map(Effect::Append),
+            (Some(mut with), words) => {
+                with.extend(words.unwrap_or_default());
+                Some(Effect::ReplacePart { from: front, with })
             }
+        });
+        if end {
+            effects.extend(self.note_usage());
         }
         effects
+    }
+
+    /// More of an answer whose tokens are read, after [`Effect::ReadOn`].
+    pub(super) fn answer_part(&mut self, bytes: &[u8], end: bool) -> Vec<Effect> {
+        let Some(scan) = &mut self.reading else { return Vec::new() };
+        scan.push(bytes);
+        self.account.usage = scan.usage();
+        if !end {
+            return Vec::new();
+        }
+        self.reading = None;
+        self.note_usage()
+    }
+
+    /// Has an answer read that reports its tokens once, as a whole.
+    fn reads(&mut self) -> Option<Effect> {
+        let reports = self.arrival.as_ref().is_some_and(Arrival::reports);
+        self.reading = reports.then(|| Scan::new(Place::Top));
+        reports.then_some(Effect::ReadOn)
+    }
+
+    /// Whether the stream reports its usage because the gateway asked for it.
+    fn asked_for_it(&self) -> bool {
+        self.arrival.as_ref().is_some_and(|arrival| arrival.asked)
     }
 
     /// What is still to come is not waited for: it is good as far as anybody knows.
     pub(super) fn held_long_enough(&mut self, world: &mut World<'_>) -> Vec<Effect> {
         if let Some(stream) = &mut self.streaming {
             stream.held = false;
+            stream.went_out();
         }
         self.follow(Verdict::GOOD, world)
     }
@@ -135,7 +191,7 @@ impl Exchange {
             return self.follow(Verdict::on_stream_end(Fault::Failed), world);
         }
         let mut effects = self.breaks(world);
-        self.last_words = self.streaming.as_ref().and_then(|stream| stream.ending.error_event());
+        self.last_words = self.streaming.as_mut().and_then(Streaming::last_words);
         effects.extend(self.last_words.as_ref().map(|_| Effect::PassEmptyPart));
         effects
     }
@@ -177,6 +233,42 @@ impl Exchange {
     /// The access log's line is written when all is over, so the end is in it too.
     fn note_attempts(&self) -> Effect {
         Effect::Note(Note::Attempts, self.attempts_text())
+    }
+}
+
+impl Streaming {
+    /// Reads on; tells the first fault that shows.
+    fn read(&mut self, bytes: &[u8], end: bool) -> Option<Fault> {
+        let (usage, hidden) = (&mut self.usage, &mut self.hidden);
+        let mut hear = |piece: &Piece<'_>| {
+            usage.hear(piece);
+            if let Some(hidden) = hidden {
+                hidden.hear(piece);
+            }
+        };
+        let fault = self.ending.push(bytes, &mut hear);
+        if end { fault.or_else(|| self.ending.finish(&mut hear)) } else { fault }
+    }
+
+    /// What passes instead of the bytes that were read last; `None`: they do.
+    fn passes(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.hidden.as_mut()?.pass(bytes, self.ending.begun())
+    }
+
+    /// What was read goes out as it is: it may be in Envoy's buffer already.
+    fn went_out(&mut self) {
+        let inside = self.ending.begun().is_some();
+        if let Some(hidden) = &mut self.hidden {
+            hidden.went_out(inside);
+        }
+    }
+
+    /// What its client gets when nothing more comes: what has waited to be known, and the error.
+    fn last_words(&mut self) -> Option<Vec<u8>> {
+        let words = self.ending.error_event()?;
+        let mut rest = self.hidden.as_mut().map(Hidden::rest).unwrap_or_default();
+        rest.extend(words);
+        Some(rest)
     }
 }
 

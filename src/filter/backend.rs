@@ -28,6 +28,8 @@ enum State {
     Awaited,
     /// It passes.
     Passes,
+    /// It passes, and is read.
+    Reads,
     /// It is held until its body is there, of which so many bytes are.
     Held(usize),
     /// It is held until its first bytes are there.
@@ -61,15 +63,26 @@ impl Backend {
 
     /// The first bytes of an answer are there.
     fn opening(&mut self, size: usize, end: bool) -> Action {
-        let bytes = host::answer_body(0, size.min(OPENING_BYTES));
+        let bytes = host::answer_body(0, size);
         // Asked only where it matters.
         let readable = bytes.trim_ascii_start().first() == Some(&b'{')
             || host::answer_header("content-encoding").is_none();
-        if self.on(Event::Opening { bytes: &bytes, end, readable }) == Some(Next::HoldOn) {
-            return Action::Pause;
-        }
-        self.answer = if end { State::Ended } else { State::Passes };
+        self.answer = match self.on(Event::Opening { bytes: &bytes, end, readable }) {
+            Some(Next::HoldOn) => return Action::Pause,
+            _ if end => State::Ended,
+            Some(Next::ReadOn) => State::Reads,
+            _ => State::Passes,
+        };
         Action::Continue
+    }
+
+    /// More of an answer that is read is there.
+    fn part(&mut self, size: usize, end: bool) {
+        if end {
+            self.answer = State::Ended;
+        }
+        let bytes = host::answer_body(0, size);
+        self.on(Event::AnswerPart { bytes: &bytes, end });
     }
 
     /// More of a stream is there: of one that is held back, `size` counts from its beginning.
@@ -85,6 +98,7 @@ impl Backend {
         match self.on(Event::StreamPart { bytes: &part, end }) {
             Some(Next::HoldOn) => return Action::Pause,
             Some(Next::Append(bytes)) => host::append_to_answer(size, &bytes),
+            Some(Next::ReplacePart(from, bytes)) => host::replace_answer(from, size, &bytes),
             _ => {}
         }
         hold.release();
@@ -155,6 +169,7 @@ impl HttpContext for Backend {
                 State::Streams { hold: Hold::start(self.context, ticket, time), read: 0 }
             }
             _ if end_of_stream => State::Ended,
+            (Some(Next::ReadOn), _) => State::Reads,
             _ => State::Passes,
         };
         match self.answer {
@@ -167,6 +182,7 @@ impl HttpContext for Backend {
         match &mut self.answer {
             State::Streams { .. } => return self.stream_part(size, end_of_stream),
             State::Opens => return self.opening(size, end_of_stream),
+            State::Reads => self.part(size, end_of_stream),
             State::Held(there) if !end_of_stream && size < MOST_ERROR_BYTES => {
                 *there = size;
                 return Action::Pause;
@@ -199,6 +215,3 @@ impl HttpContext for Backend {
 
 /// No error that has to be read is longer.
 const MOST_ERROR_BYTES: usize = 64 * 1024;
-
-/// What is looked at of an answer's beginning: more than the space before it.
-const OPENING_BYTES: usize = 1024;

@@ -34,6 +34,10 @@ pub(super) enum Next {
     AwaitPart,
     /// Let the answer go on with these bytes after what is there.
     Append(Vec<u8>),
+    /// Let the answer go on with these bytes instead of what is there, from this one on.
+    ReplacePart(usize, Vec<u8>),
+    /// Let the answer go on, and tell of every further part of it.
+    ReadOn,
     /// The client has its answer; nothing goes on.
     Replied,
 }
@@ -51,6 +55,8 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::HoldStream(time) => next = Next::HoldStream(time),
             Effect::HoldOn => next = Next::HoldOn,
             Effect::Append(bytes) => next = Next::Append(bytes),
+            Effect::ReplacePart { from, with } => next = Next::ReplacePart(from, with),
+            Effect::ReadOn => next = Next::ReadOn,
             Effect::AwaitPart => next = Next::AwaitPart,
             Effect::PassEmptyPart => exchanges::resume_answer(ticket),
             Effect::Reply(reply) => {
@@ -108,7 +114,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                 host::add_answer_header("set-cookie", &cookie);
             }
             Effect::Tell(observation) => exchanges::tell(ticket, &observation),
-            Effect::Note(note, text) => host::put(property(note), text.as_bytes()),
+            Effect::Note(note, text) => host::put(note.property(), text.as_bytes()),
         }
     }
     next
@@ -121,25 +127,24 @@ fn record_it(ticket: Ticket, record: &Record) {
     }
 }
 
-const fn property(note: Note) -> &'static str {
-    match note {
-        Note::Model => MODEL,
-        Note::Client => CLIENT,
-        Note::Attempts => ATTEMPTS,
-    }
-}
-
 /// What a request that comes back must still have: it is another stream for Envoy.
-pub(super) const LASTING: [&str; 4] = [EXCHANGE, MODEL, CLIENT, ATTEMPTS];
+pub(super) const LASTING: [&str; 4] =
+    [EXCHANGE, Note::Model.property(), Note::Client.property(), ATTEMPTS];
 
-const MODEL: &str = "spillway.model";
-const CLIENT: &str = "spillway.client";
+/// What the access log makes numbers and flags of.
+pub(super) const CALCULATED: [Note; 5] = [
+    Note::Marks,
+    Note::PromptTokens,
+    Note::CompletionTokens,
+    Note::CachedTokens,
+    Note::ReasoningTokens,
+];
 
 /// The request's ticket, from the gateway seat to the backend seats.
 pub(super) const EXCHANGE: &str = "spillway.exchange";
 
 /// The attempts, for the access log.
-pub(super) const ATTEMPTS: &str = "spillway.attempts";
+pub(super) const ATTEMPTS: &str = Note::Attempts.property();
 
 /// The backend that the route's cluster specifier chooses, on the first attempt and each retry.
 const CLUSTER: &str = "spillway.cluster";

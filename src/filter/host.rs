@@ -94,6 +94,14 @@ pub(super) fn append_to_answer(length: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, length, 0, bytes);
 }
 
+/// Replaces the answer's body from `from` on, of which `length` bytes are there. As with requests,
+/// what stands before is put there again: little, and only where a stream begins.
+pub(super) fn replace_answer(from: usize, length: usize, with: &[u8]) {
+    let mut all = if from == 0 { Vec::new() } else { answer_body(0, from) };
+    all.extend_from_slice(with);
+    let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, length, &all);
+}
+
 /// Has the answer go on from the seat whose callback runs, once the callback is over.
 pub(super) fn resume_answer() {
     let _ = hostcalls::resume_http_response();
@@ -133,10 +141,24 @@ pub(super) fn take(name: &str) -> Option<Vec<u8>> {
 /// Has what [`put`] puts there stay when Envoy redirects the request inside itself. Otherwise it
 /// ends with the first run through the filters.
 pub(super) fn keep_across_redirects(name: &str) {
-    // `DeclarePropertyArguments` in protobuf: `name` is field 1, `span` field 5, in which 1 is the
-    // request's life. A name that is as short as ours has its length in one byte.
+    // `span` is field 5, in which 1 is the request's life.
+    declare(name, [0x28, 1]);
+}
+
+/// Has what [`put`] puts there be text for Envoy's expressions, which read it in the access log.
+/// Otherwise it is bytes, of which they can make no number.
+pub(super) fn put_as_text(name: &str) {
+    // `type` is field 3, in which 1 is a string.
+    declare(name, [0x18, 1]);
+}
+
+/// Says what a property is like, before it is put somewhere for the first time. Each seat declares
+/// those that it puts.
+fn declare(name: &str, how: [u8; 2]) {
+    // `DeclarePropertyArguments` in protobuf: `name` is field 1. One that is as short as ours has its
+    // length in one byte.
     let Ok(length @ ..=127) = u8::try_from(name.len()) else { return };
-    let arguments = [&[0x0a, length], name.as_bytes(), &[0x28, 1]].concat();
+    let arguments = [&[0x0a, length], name.as_bytes(), &how].concat();
     let _ = hostcalls::call_foreign_function("declare_property", Some(&arguments));
 }
 

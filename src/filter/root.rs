@@ -7,7 +7,7 @@ use proxy_wasm::types::ContextType;
 use serde::Deserialize;
 
 use super::backend::Backend;
-use super::effects::LASTING;
+use super::effects::{CALCULATED, LASTING};
 use super::exchanges::Desk;
 use super::gateway::Gateway;
 use super::writer::Writer;
@@ -55,11 +55,15 @@ impl Root {
         })?;
         let (config, failover) = match plugin {
             Plugin::Gateway { config, failover } => (config, failover),
-            Plugin::Backend => return Ok(Self::Backend),
+            Plugin::Backend => {
+                CALCULATED.into_iter().for_each(|note| host::put_as_text(note.property()));
+                return Ok(Self::Backend);
+            }
             Plugin::Writer => return Ok(Self::Writer),
         };
         let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
         host::lay_out(gateway.counted());
+        CALCULATED.into_iter().for_each(|note| host::put_as_text(note.property()));
         if failover.redirects() {
             LASTING.into_iter().for_each(host::keep_across_redirects);
         }

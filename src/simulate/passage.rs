@@ -53,7 +53,12 @@ impl Passage {
 
     /// The request arrives.
     pub(super) fn arrives(&mut self, head: Head, host: &mut Host, now: Timestamp) -> Next {
-        match self.on(Event::Arrived(head), host, now).reply {
+        let mut told = self.on(Event::Arrived(head), host, now);
+        if told.awaits_body {
+            // What it says does not matter: the model is in the path.
+            told = self.on(Event::Body(b"{}"), host, now);
+        }
+        match told.reply {
             Some(reply) => self.leaves(Ending::of(&reply), host, now),
             None => Next::Again,
         }
@@ -132,6 +137,7 @@ impl Passage {
                 Effect::MarkRetry => told.marked = true,
                 Effect::AskRemaining => told.asks_remaining = true,
                 Effect::HoldOpening => told.holds_opening = true,
+                Effect::AwaitBody => told.awaits_body = true,
                 // Headers, cookies and notes: they lead nowhere else.
                 _ => {}
             }
@@ -147,6 +153,7 @@ struct Told {
     marked: bool,
     asks_remaining: bool,
     holds_opening: bool,
+    awaits_body: bool,
 }
 
 impl Ending {

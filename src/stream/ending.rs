@@ -12,8 +12,9 @@
 use memchr::memmem;
 use serde_json::json;
 
+use super::Fault;
+use super::events::{Begun, Event, Events, Piece};
 use super::mend::mend;
-use super::{Event, Events, Fault};
 
 /// An API whose streams have a last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,15 +85,21 @@ impl Ending {
         }
     }
 
-    /// Reads on. Tells the fault that an event shows, if it is the first of this stream.
-    pub fn push(&mut self, bytes: &[u8]) -> Option<Fault> {
-        self.read(|events, each| events.push(bytes, each))
+    /// Reads on, and lets `also` see what is read. Tells the fault that an event shows, if it is the
+    /// first of this stream.
+    pub fn push(&mut self, bytes: &[u8], also: &mut dyn FnMut(&Piece<'_>)) -> Option<Fault> {
+        self.read(also, |events, each| events.push(bytes, each))
     }
 
     /// Nothing follows. Tells what [`push`](Self::push) tells.
-    pub fn finish(&mut self) -> Option<Fault> {
+    pub fn finish(&mut self, also: &mut dyn FnMut(&Piece<'_>)) -> Option<Fault> {
         self.cut = Some(self.join());
-        self.read(|events, each| events.finish(each))
+        self.read(also, |events, each| events.finish(each))
+    }
+
+    /// The event that has begun and not ended.
+    pub fn begun(&self) -> Option<Begun<'_>> {
+        self.events.begun()
     }
 
     /// Whether an event has come.
@@ -149,15 +156,24 @@ impl Ending {
         }
     }
 
-    fn read(&mut self, read: impl FnOnce(&mut Events, &mut dyn FnMut(Event<'_>))) -> Option<Fault> {
+    fn read(
+        &mut self,
+        also: &mut dyn FnMut(&Piece<'_>),
+        read: impl FnOnce(&mut Events, &mut dyn FnMut(Piece<'_>)),
+    ) -> Option<Fault> {
         let before = self.fault;
         let mut events = std::mem::replace(&mut self.events, Events::new(0));
-        read(&mut events, &mut |event| self.take(event));
+        read(&mut events, &mut |piece| {
+            also(&piece);
+            if let Piece::Event(event) = piece {
+                self.take(&event);
+            }
+        });
         self.events = events;
         if before.is_some() { None } else { self.fault }
     }
 
-    fn take(&mut self, event: Event<'_>) {
+    fn take(&mut self, event: &Event<'_>) {
         self.count = self.count.saturating_add(1);
         // What another API may begin with is not known.
         let first = self.count == 1 && self.api.is_some();
@@ -171,7 +187,7 @@ impl Ending {
         }
     }
 
-    fn chunk(&mut self, event: Event<'_>) {
+    fn chunk(&mut self, event: &Event<'_>) {
         self.complete |= event.data.starts_with(b"[DONE]");
         if has(event.data, b"\"finish_reason\":\"") || has(event.data, b"\"finish_reason\": \"") {
             self.finished = true;
@@ -180,7 +196,7 @@ impl Ending {
         }
     }
 
-    fn step(&mut self, event: Event<'_>) {
+    fn step(&mut self, event: &Event<'_>) {
         self.sequence = number_after(event.data, b"\"sequence_number\":").or(self.sequence);
         let is = |kind: &[u8]| {
             let typed =
@@ -227,9 +243,10 @@ mod tests {
 
     fn read(api: Option<Api>, parts: &[&str]) -> (Ending, Option<Fault>) {
         let mut ending = Ending::new(api, 1000);
-        let faults: Vec<_> = parts.iter().map(|part| ending.push(part.as_bytes())).collect();
+        let faults: Vec<_> =
+            parts.iter().map(|part| ending.push(part.as_bytes(), &mut |_| {})).collect();
         let fault = faults.into_iter().flatten().next();
-        let fault = fault.or_else(|| ending.finish());
+        let fault = fault.or_else(|| ending.finish(&mut |_| {}));
         (ending, fault)
     }
 
@@ -279,7 +296,8 @@ mod tests {
             let mut last = None;
             let mut events = Events::new(1000);
             let all = format!("{CHUNK}{cut}{words}");
-            let mut each = |event: Event<'_>| {
+            let mut each = |piece: Piece<'_>| {
+                let Piece::Event(event) = piece else { return };
                 let data: serde_json::Value = serde_json::from_slice(event.data).unwrap();
                 last = data["error"]["code"].as_str().map(str::to_owned);
             };

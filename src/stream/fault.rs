@@ -29,7 +29,7 @@ impl Fault {
     /// The fault that the stream's first event shows; `None`: it is healthy.
     ///
     /// An event that is too long to be read whole is no error: errors are short.
-    pub fn of_first(event: Event<'_>) -> Option<Self> {
+    pub fn of_first(event: &Event<'_>) -> Option<Self> {
         if event.cut {
             return None;
         }
@@ -41,7 +41,7 @@ impl Fault {
     }
 
     /// The fault that any event shows; `None`: it is no error.
-    pub fn of(event: Event<'_>) -> Option<Self> {
+    pub fn of(event: &Event<'_>) -> Option<Self> {
         let named = event.name == b"error";
         // Most events are text as it is generated; reading them all would be for nothing.
         if !named && !WORDS.iter().any(|word| memmem::find(event.data, word).is_some()) {
@@ -144,8 +144,12 @@ mod tests {
     use super::*;
     use crate::testing::test;
 
+    const fn event<'a>(name: &'a str, data: &'a [u8], cut: bool) -> Event<'a> {
+        Event { name: name.as_bytes(), data, cut, place: 0..0 }
+    }
+
     fn first(name: &str, data: &str) -> Option<Fault> {
-        Fault::of_first(Event { name: name.as_bytes(), data: data.as_bytes(), cut: false })
+        Fault::of_first(&event(name, data.as_bytes(), false))
     }
 
     #[test]
@@ -167,8 +171,8 @@ mod tests {
         for data in ["[DONE]", "", "<html>", "{\"cut", "\u{fffd}"] {
             assert_eq!(first("", data), Some(Fault::Failed), "{data}");
         }
-        let long = Event { name: b"", data: b"{\"id\":\"", cut: true };
-        assert_eq!(Fault::of_first(long), None);
+        let long = event("", b"{\"id\":\"", true);
+        assert_eq!(Fault::of_first(&long), None);
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod surroundings;
 mod timeouts;
 mod tls;
 mod too_long;
+mod tracing;
 mod trap;
+mod usage;
 mod visibility;
 mod workers;

@@ -107,6 +107,14 @@ impl Stage for OnEnvoy {
             let lines = self.gateway.log_lines();
             (lines.len() >= self.sent).then(|| lines.last().cloned()).flatten()
         }));
+        if let Some(of) = word.strip_suffix("_tokens") {
+            return line["tokens"][of].as_u64().map(|count| count.to_string()).unwrap_or_default();
+        }
+        if word == "marks" {
+            let marks = ["pinned", "stream"].into_iter().filter(|mark| line[mark] == true);
+            let marks = marks.collect::<Vec<_>>().join(" ");
+            return if marks.is_empty() { "none".to_owned() } else { marks };
+        }
         line[word].as_str().unwrap_or_default().to_owned()
     }
 

@@ -13,6 +13,8 @@ use crate::envoy::{Action, Stream};
 pub(super) enum Answers {
     Awaited,
     Passes,
+    /// Passes, and is read.
+    Reads,
     /// Held until its first bytes are there.
     Opens,
     /// Read as it comes; of what is held back, so many bytes have been read.
@@ -44,6 +46,15 @@ impl Core {
         self.tell(context, Event::Answered(answer), stream)
     }
 
+    /// More of an answer that is read.
+    fn part(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
+        let bytes = stream.answer_body.clone().unwrap_or_default();
+        if end {
+            self.set_answer(context, Answers::Ended);
+        }
+        self.tell(context, Event::AnswerPart { bytes: &bytes, end }, stream)
+    }
+
     pub(super) fn set_answer(&mut self, context: u32, answer: Answers) {
         self.contexts.get_mut(&context).expect("open").answer = answer;
     }
@@ -67,7 +78,9 @@ impl Core {
         let opening = Event::Opening { bytes: &bytes, end, readable: encoding.is_none() };
         let action = self.tell(context, opening, stream);
         if action == Action::Continue {
-            self.set_answer(context, if end { Answers::Ended } else { Answers::Passes });
+            let reads = self.contexts[&context].answer == Answers::Reads;
+            let passes = if reads { Answers::Reads } else { Answers::Passes };
+            self.set_answer(context, if end { Answers::Ended } else { passes });
         }
         action
     }
@@ -78,6 +91,9 @@ impl Core {
         }
         if self.contexts[&context].answer == Answers::Opens {
             return self.opening(context, end, stream);
+        }
+        if self.contexts[&context].answer == Answers::Reads {
+            return self.part(context, end, stream);
         }
         if end {
             self.set_answer(context, Answers::Ended);

@@ -3,7 +3,7 @@
 use spillway::affinity::set_cookie;
 use spillway::config::SecureCookie;
 use spillway::exchange::Effect;
-use spillway::exchange::effect::{Note, RETRY};
+use spillway::exchange::effect::RETRY;
 use spillway::exchange::redirect::FOLLOWED;
 use spillway::reply::Reply;
 
@@ -26,6 +26,11 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             let there = stream.answer_body.as_ref().map_or(0, Vec::len);
             stream.append_to_answer(there, &bytes);
         }
+        Effect::ReplacePart { from, with } => {
+            let body = stream.answer_body.as_mut().expect("a part passes");
+            body.truncate(from);
+            body.extend(with);
+        }
         Effect::PassEmptyPart => stream.answer_resumed = true,
         Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
         Effect::Redirect { to } => {
@@ -39,12 +44,7 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             leaving(stream).add("set-cookie", cookie);
         }
         Effect::Note(note, text) => {
-            let name = match note {
-                Note::Model => "spillway.model",
-                Note::Client => "spillway.client",
-                Note::Attempts => "spillway.attempts",
-            };
-            stream.filter_state.insert(name.into(), text.into());
+            stream.filter_state.insert(note.property().into(), text.into());
         }
         other => panic!("nothing carries out {other:?}"),
     }

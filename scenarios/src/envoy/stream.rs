@@ -51,6 +51,15 @@ impl Stream {
         true
     }
 
+    /// Replaces the answer's body, of which so many bytes are there. Envoy could replace its front
+    /// alone too; nobody does.
+    pub fn replace_answer(&mut self, there: usize, with: &[u8]) -> bool {
+        let Some(body) = &mut self.answer_body else { return false };
+        assert_eq!(there, body.len(), "all of it is replaced");
+        *body = with.to_vec();
+        true
+    }
+
     pub(super) fn cluster(&self) -> Option<String> {
         let name = self.filter_state.get("spillway.cluster")?;
         Some(String::from_utf8_lossy(name).into_owned())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Ids, patience, resolve, rule};
+use super::{Ids, patience, read_usage, resolve, rule};
 use crate::config::read::{Fields, Node, Reader};
 use crate::config::{
     Affinity, BackendId, BreakerRule, DeploymentNames, FirstEvent, Member, Model, RetryRule,
@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) timeouts: Timeouts,
     /// The file's rule.
     pub(super) first_event: FirstEvent,
+    /// The file's rule.
+    pub(super) usage_in_streams: bool,
 }
 
 /// The model.
@@ -60,6 +62,7 @@ pub(super) fn read(
             &context.first_event,
             reader,
         ),
+        usage_in_streams: read_usage(&fields, reader).unwrap_or(context.usage_in_streams),
     })
 }
 

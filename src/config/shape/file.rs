@@ -2,6 +2,7 @@
 
 use super::{
     BACKEND, CIRCUIT_BREAKER, Default, FIRST_EVENT, Field, Kind, MODEL, Object, RETRY, TIMEOUTS,
+    USAGE,
 };
 
 /// The whole file.
@@ -75,6 +76,13 @@ pub static FILE: Object = Object {
             default: Default::Is("{}"),
             doc: "How far an event stream is held back until its first event can be judged.",
             example: "{ time: 30s }",
+        },
+        Field {
+            name: "usage",
+            kind: Kind::Object(&USAGE),
+            default: Default::Is("{}"),
+            doc: "How the tokens that backends report are read.",
+            example: "{ include_in_streams: false }",
         },
         Field {
             name: "when_exhausted",

@@ -1,6 +1,8 @@
 //! The fields of a model and of its pool.
 
-use super::{CIRCUIT_BREAKER, Default, FIRST_EVENT, Field, Kind, MODEL_TIMEOUTS, Object, RETRY};
+use super::{
+    CIRCUIT_BREAKER, Default, FIRST_EVENT, Field, Kind, MODEL_TIMEOUTS, Object, RETRY, USAGE,
+};
 
 /// A model that clients may ask for.
 pub static MODEL: Object = Object {
@@ -60,6 +62,13 @@ pub static MODEL: Object = Object {
             default: Default::Means("the file's `first_event`"),
             doc: "Replaces the file's `first_event` for this model, field by field.",
             example: "{ time: 1m }",
+        },
+        Field {
+            name: "usage",
+            kind: Kind::Object(&USAGE),
+            default: Default::Means("the file's `usage`"),
+            doc: "Replaces the file's `usage` for this model, field by field.",
+            example: "{ include_in_streams: false }",
         },
     ],
 };

@@ -84,6 +84,7 @@ fn base() -> Value {
         "retry": {},
         "timeouts": {},
         "first_event": {},
+        "usage": {},
         "clients": [{ "name": "chat-app", "key": "${A}" }],
     })
 }
@@ -102,6 +103,7 @@ fn places() -> BTreeMap<&'static str, &'static str> {
         ("timeouts", "/timeouts"),
         ("model timeouts", "/models/gpt-4o/timeouts"),
         ("first_event", "/first_event"),
+        ("usage", "/usage"),
         ("client", "/clients/0"),
     ])
 }

@@ -37,6 +37,7 @@ fn set(mut vm: Vm<'_>, buffer: u32, start: u32, length: u32, place: u32, size: u
     let done = match (buffer, length) {
         (REQUEST_BODY, _) => stream.replace_request_body(start, length, &with),
         (ANSWER_BODY, 0) => stream.append_to_answer(start, &with),
+        (ANSWER_BODY, _) if start == 0 => stream.replace_answer(length, &with),
         (other, _) => return Err(fail(format!("the filter writes the buffer {other}"))),
     };
     Ok(if done { OK } else { BAD_ARGUMENT })

@@ -89,8 +89,11 @@ fn call_foreign(
     let name = text(&mut vm, name, length)?;
     if name == "declare_property" {
         let arguments = read(&mut vm, arguments, arguments_length)?;
-        let declared = lasting(&arguments).ok_or_else(|| fail("a declaration is not readable"))?;
-        vm.data_mut().lasting.insert(declared);
+        let (name, how) =
+            declared(&arguments).ok_or_else(|| fail("a declaration is not readable"))?;
+        if how == LASTING {
+            vm.data_mut().lasting.insert(name);
+        }
         give(&mut vm, &[], value, size)?;
         return Ok(OK);
     }
@@ -102,13 +105,20 @@ fn call_foreign(
     Ok(OK)
 }
 
-/// The name in a declaration, in protobuf: `name` (1), a string, then `span` (5), a number of
-/// which 1 is the request's life. The filter declares nothing else.
-fn lasting(arguments: &[u8]) -> Option<String> {
+/// The name in a declaration, in protobuf: `name` (1), a string, and how it is. The filter declares
+/// nothing else.
+fn declared(arguments: &[u8]) -> Option<(String, [u8; 2])> {
     let (length, rest) = arguments.strip_prefix(&[0x0a])?.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(*length))?;
-    (rest == [0x28, 1]).then(|| String::from_utf8(name.to_vec()).ok())?
+    let how = rest.try_into().ok().filter(|how| [LASTING, TEXT].contains(how))?;
+    Some((String::from_utf8(name.to_vec()).ok()?, how))
 }
+
+/// `span` (5), of which 1 is the request's life.
+const LASTING: [u8; 2] = [0x28, 1];
+
+/// `type` (3), of which 1 is a string.
+const TEXT: [u8; 2] = [0x18, 1];
 
 fn set_timer(mut vm: Vm<'_>, period: u32) -> u32 {
     let Host { clock, timers, root, .. } = vm.data_mut();

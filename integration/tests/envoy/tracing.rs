@@ -1,0 +1,192 @@
+//! Traces: the client's trace goes on to the backend, each attempt has its span, and the one that
+//! answered says what it used.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use prost::Message;
+use spillway_integration::{Call, Gateway, Journal, eventually, region};
+use spillway_simulator::Fault;
+use tokio::net::TcpListener;
+
+const CONFIG: &str = "
+clients: [{ name: chat-app, key: \"${CLIENT}\" }]
+models:
+  gpt-4o-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] }
+";
+
+#[tokio::test]
+async fn each_attempt_has_its_span_and_the_one_that_answered_says_what_it_used() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let collector = Collector::start().await;
+    let setup = Gateway::setup(CONFIG, [&eastus, &westus]).env("CLIENT", "the-clients-key");
+    let gateway = setup.otlp(collector.at).start().await;
+    eastus.script(Fault::status(503));
+
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let call = Call::streamed_chat("gpt-4o-mini").header("api-key", "the-clients-key");
+    let call = call.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+    let call = call.header("tracestate", "vendor=its-own");
+    assert_eq!(gateway.send(&call).await.status, 200);
+    // What is refused keeps its path, and with it the key in the query.
+    let refused = Call::chat("no-such-model").header("traceparent", OTHER_TRACE);
+    let refused = refused.with_query("api-key=the-clients-key");
+    assert_eq!(gateway.send(&refused).await.status, 400);
+
+    let spans = eventually("the spans of both", async || {
+        let spans = collector.spans();
+        (spans.len() >= 4).then_some(spans)
+    })
+    .await;
+    let spans: Vec<Span> = spans.into_iter().filter(|span| hex(&span.trace_id) == trace).collect();
+    assert_eq!(spans.len(), 3, "{spans:#?}");
+    let of_backend = |name: &str| {
+        let is =
+            |span: &&Span| span.tag("upstream_cluster.name") == Some(name) && span.kind == CLIENT;
+        spans.iter().find(is).unwrap_or_else(|| panic!("no attempt at {name}: {spans:#?}"))
+    };
+    let request = spans.iter().find(|span| hex(&span.parent) == "b7ad6b7169203331");
+    let request = request.expect("the request's own span, below the client's");
+    let usage = westus.only().usage.expect("tokens");
+    for (region, status, tokens) in [(&eastus, "503", None), (&westus, "200", Some(usage))] {
+        let span = of_backend(region.name());
+        assert_eq!(span.parent, request.id, "{span:#?}");
+        assert_eq!(span.tag("http.status_code"), Some(status));
+        assert_eq!(span.tag("gen_ai.request.model"), Some("gpt-4o-mini"));
+        assert_eq!(span.tag("gen_ai.provider.name"), Some("azure.ai.openai"));
+        let tokens = tokens.map(|usage| (usage.prompt.to_string(), usage.completion.to_string()));
+        let told =
+            span.tag("gen_ai.usage.input_tokens").zip(span.tag("gen_ai.usage.output_tokens"));
+        assert_eq!(told.map(|(i, o)| (i.to_owned(), o.to_owned())), tokens, "{span:#?}");
+        let seen = region.only();
+        let context = format!("00-{trace}-{}-01", hex(&span.id));
+        assert_eq!(seen.header("traceparent"), Some(context.as_str()), "the backend's parent");
+        assert_eq!(seen.header("tracestate"), Some("vendor=its-own"));
+    }
+    assert_eq!(request.tag("spillway.client"), Some("chat-app"));
+    assert!(request.tag("url.path").is_some_and(|path| path.ends_with("/chat/completions")));
+
+    for secret in ["the-clients-key", "key-of-eastus", "key-of-westus", "sarcastic", "api-version"]
+    {
+        assert!(!collector.holds(secret), "{secret} in a span");
+    }
+}
+
+/// A collector that keeps what it gets.
+struct Collector {
+    at: SocketAddr,
+    received: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl Collector {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let at = listener.local_addr().expect("an address");
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let all = received.clone();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let all = all.clone();
+                let take = service_fn(move |request: Request<Incoming>| {
+                    let all = all.clone();
+                    async move {
+                        assert_eq!(request.uri().path(), "/v1/traces");
+                        let body = request.into_body().collect().await.expect("a body");
+                        all.lock().expect("nobody panicked").push(body.to_bytes());
+                        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+                    }
+                });
+                tokio::spawn(async move {
+                    let http = hyper::server::conn::http1::Builder::new();
+                    drop(http.serve_connection(TokioIo::new(socket), take).await);
+                });
+            }
+        });
+        Self { at, received }
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        let received = self.received.lock().expect("nobody panicked");
+        let decode = |bytes: &Bytes| Export::decode(bytes.clone()).expect("OTLP");
+        let resources = received.iter().flat_map(|bytes| decode(bytes).resources);
+        resources.flat_map(|resource| resource.scopes).flat_map(|scope| scope.spans).collect()
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        let received = self.received.lock().expect("nobody panicked");
+        received.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(text))
+    }
+}
+
+impl Span {
+    fn tag(&self, key: &str) -> Option<&str> {
+        let attributes = self.attributes.iter().map(|pair| (pair.key.as_str(), &pair.value));
+        attributes.collect::<BTreeMap<_, _>>().get(key)?.as_ref().map(|value| value.text.as_str())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+const OTHER_TRACE: &str = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// `SPAN_KIND_CLIENT`.
+const CLIENT: i32 = 3;
+
+/// `ExportTraceServiceRequest`, as far as it is read here (opentelemetry-proto, `trace/v1`).
+#[derive(Clone, PartialEq, Message)]
+struct Export {
+    #[prost(message, repeated, tag = "1")]
+    resources: Vec<ResourceSpans>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ResourceSpans {
+    #[prost(message, repeated, tag = "2")]
+    scopes: Vec<ScopeSpans>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ScopeSpans {
+    #[prost(message, repeated, tag = "2")]
+    spans: Vec<Span>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Span {
+    #[prost(bytes = "vec", tag = "1")]
+    trace_id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    id: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    parent: Vec<u8>,
+    #[prost(string, tag = "5")]
+    name: String,
+    #[prost(int32, tag = "6")]
+    kind: i32,
+    #[prost(message, repeated, tag = "9")]
+    attributes: Vec<Pair>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Pair {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(message, optional, tag = "2")]
+    value: Option<Text>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Text {
+    #[prost(string, tag = "1")]
+    text: String,
+}

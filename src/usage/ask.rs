@@ -1,0 +1,197 @@
+//! Has a client's request for a stream ask for its usage, where the client did not.
+//!
+//! A stream of chat completions or completions reports its tokens only when it is asked to
+//! (`stream_options.include_usage`), in one chunk more at its end. What is changed are these bytes of
+//! the body and no others; whoever did not ask is not shown the chunk ([`crate::stream::Hidden`]).
+//!
+//! Azure takes `stream_options` from one version of its API on, and never together with
+//! `data_sources` ("Extra inputs are not permitted"). A request that would be refused for what was
+//! put into it is left as it is: its usage is unknown then.
+
+use std::ops::Range;
+
+use memchr::memmem;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// What makes a request ask for its usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Which bytes of the body.
+    pub place: Range<usize>,
+    /// What stands there instead.
+    pub with: &'static str,
+}
+
+impl Ask {
+    /// What must be changed in this body. `None`: it asks by itself, wants no stream, or is nothing
+    /// that a backend would stream for.
+    pub fn of(body: &[u8]) -> Option<Self> {
+        // Most requests want no stream, and do not say so.
+        memmem::find(body, b"\"stream\"")?;
+        let request: Request<'_> = serde_json::from_slice(body).ok()?;
+        if request.stream.map(RawValue::get) != Some("true") || request.data_sources.is_some() {
+            return None;
+        }
+        let Some(options) = request.stream_options else {
+            let start = memchr::memchr(b'{', body)?.checked_add(1)?;
+            return Some(Self {
+                place: start..start,
+                with: "\"stream_options\":{\"include_usage\":true},",
+            });
+        };
+        let place = |raw: &RawValue| {
+            // The raw value borrows from the body: the distance of the two is where it stands.
+            let start = (raw.get().as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+            start..start.saturating_add(raw.get().len())
+        };
+        if options.get() == "null" {
+            return Some(Self { place: place(options), with: "{\"include_usage\":true}" });
+        }
+        let said: Options<'_> = serde_json::from_str(options.get()).ok()?;
+        match said.include_usage {
+            Some(usage) if matches!(usage.get(), "false" | "null") => {
+                Some(Self { place: place(usage), with: "true" })
+            }
+            Some(_) => None,
+            None => {
+                let rest = options.get().strip_prefix('{')?;
+                let start = place(options).start.checked_add(1)?;
+                let empty = rest.trim_start().starts_with('}');
+                let with = if empty { "\"include_usage\":true" } else { "\"include_usage\":true," };
+                Some(Self { place: start..start, with })
+            }
+        }
+    }
+}
+
+/// Whether a request of this `api-version` may have `stream_options`; without one it is for OpenAI's
+/// own API, which always has them.
+///
+/// From 2024-09-01-preview on, says Azure's list of changes ("`stream_options` & `include_usage`
+/// added"); earlier versions answer 400.
+pub fn understands(api_version: Option<&[u8]>) -> bool {
+    match api_version {
+        None | Some(b"" | b"v1" | b"preview" | b"latest") => true,
+        Some(version) => {
+            let date = version.get(..SINCE.len()).filter(|date| is_date(date));
+            date.is_some_and(|date| date >= SINCE)
+        }
+    }
+}
+
+fn is_date(text: &[u8]) -> bool {
+    text.iter().enumerate().all(|(at, byte)| match at {
+        4 | 7 => *byte == b'-',
+        _ => byte.is_ascii_digit(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    stream_options: Option<&'a RawValue>,
+    #[serde(alias = "dataSources")]
+    data_sources: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Options<'a> {
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    include_usage: Option<&'a RawValue>,
+}
+
+/// A `null` that is written is there.
+fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+const SINCE: &[u8] = b"2024-09-01";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    /// The body that is sent instead.
+    fn asked(body: &str) -> Option<String> {
+        let ask = Ask::of(body.as_bytes())?;
+        let mut sent = body.to_owned();
+        sent.replace_range(ask.place, ask.with);
+        Some(sent)
+    }
+
+    #[test]
+    fn a_stream_is_made_to_report_its_usage() {
+        for (body, wanted) in [
+            (
+                r#" {"model":"m", "stream":true}"#,
+                r#" {"stream_options":{"include_usage":true},"model":"m", "stream":true}"#,
+            ),
+            (
+                r#"{"stream" : true,"stream_options":null}"#,
+                r#"{"stream" : true,"stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{"stream_options": { },"stream":true}"#,
+                r#"{"stream_options": {"include_usage":true },"stream":true}"#,
+            ),
+            (
+                r#"{"stream":true,"stream_options":{"include_obfuscation":false}}"#,
+                r#"{"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}"#,
+            ),
+            (
+                r#"{"stream":true,"stream_options":{"include_usage": false, "x":1}}"#,
+                r#"{"stream":true,"stream_options":{"include_usage": true, "x":1}}"#,
+            ),
+            (
+                r#"{"stream":true,"stream_options":{"include_usage":null}}"#,
+                r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+        ] {
+            assert_eq!(asked(body).as_deref(), Some(wanted), "{body}");
+            assert_eq!(asked(wanted), None, "it asks by itself: {wanted}");
+        }
+    }
+
+    #[test]
+    fn every_other_body_stays_as_it_is() {
+        for body in [
+            "",
+            "{}",
+            "[true]",
+            r#"{"stream":false}"#,
+            r#"{"stream":null}"#,
+            r#"{"stream":"true"}"#,
+            r#"{"a":{"stream":true}}"#,
+            r#"{"stream":true"#,
+            r#"{"stream":true,"stream":true}"#,
+            r#"{"stream":true,"stream_options":{},"stream_options":{}}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":"no"}}"#,
+            r#"{"stream":true,"stream_options":"all"}"#,
+            r#"{"stream":true,"stream_options":[]}"#,
+            r#"{"stream":true,"data_sources":[{"type":"azure_search"}]}"#,
+            r#"{"stream":true,"dataSources":[]}"#,
+        ] {
+            assert_eq!(asked(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn older_versions_of_azures_api_are_not_asked() {
+        for version in
+            ["2024-09-01-preview", "2024-10-21", "2025-04-01-preview", "v1", "preview", ""]
+        {
+            assert!(understands(Some(version.as_bytes())), "{version}");
+        }
+        for version in ["2024-08-01-preview", "2023-05-15", "20241021", "2024-1-21", "x", "\u{e9}"]
+        {
+            assert!(!understands(Some(version.as_bytes())), "{version}");
+        }
+        assert!(understands(None));
+    }
+}

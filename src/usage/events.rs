@@ -1,0 +1,62 @@
+//! Reads `usage` from a stream's events, however long they are.
+//!
+//! Most events are text as it is generated, and say nothing of tokens: a search for the word tells.
+//! The last event of a response holds the whole response, and may be longer than anything that is
+//! kept of an event. What is not kept of it is followed as it passes.
+
+use memchr::memmem;
+
+use super::{Place, Scan, Usage};
+use crate::stream::Piece;
+
+/// What a stream has reported so far.
+#[derive(Debug)]
+pub struct InEvents {
+    place: Place,
+    /// The event that passes, where it is too long to be kept.
+    long: Option<Scan>,
+    usage: Usage,
+}
+
+impl InEvents {
+    /// Nothing read yet. `place`: where an event has it.
+    pub const fn new(place: Place) -> Self {
+        Self {
+            place,
+            long: None,
+            usage: Usage { prompt: None, completion: None, cached: None, reasoning: None },
+        }
+    }
+
+    /// The last that was reported whole.
+    pub const fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Reads on.
+    pub fn hear(&mut self, piece: &Piece<'_>) {
+        match piece {
+            Piece::More { kept, more } => {
+                let scan = self.long.get_or_insert_with(|| Scan::new(self.place));
+                scan.push(kept);
+                scan.push(more);
+                let usage = scan.usage();
+                self.take(usage);
+            }
+            Piece::Event(event) => {
+                let was_long = self.long.take().is_some();
+                if !was_long && memmem::find(event.data, b"\"usage\"").is_some() {
+                    let mut scan = Scan::new(self.place);
+                    scan.push(event.data);
+                    self.take(scan.usage());
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, usage: Usage) {
+        if usage.is_known() {
+            self.usage = usage;
+        }
+    }
+}

@@ -12,6 +12,8 @@ pub mod import;
 pub mod places;
 pub mod render;
 pub mod simulate;
+pub mod status;
+pub mod top;
 pub mod up;
 
 use std::io::{self, Write};
@@ -36,6 +38,7 @@ enum Command {
     Render(render::Args),
     Import(import::Args),
     Simulate(simulate::Args),
+    Top(top::Args),
     Docs(docs::Args),
 }
 
@@ -81,6 +84,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Render(args) => render::run(&args, output),
         Command::Import(args) => import::run(&args, output),
         Command::Simulate(args) => simulate::run(&args, output),
+        Command::Top(args) => top::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),
     }
 }

@@ -22,6 +22,7 @@ mod route;
 mod secret;
 pub mod start_up;
 pub mod stats;
+mod status;
 mod tracing;
 pub mod transport;
 pub mod version;
@@ -43,6 +44,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where Envoy's admin interface listens. It can stop Envoy: keep it off public addresses.
     pub admin: SocketAddr,
+    /// Where the status page listens; `None`: nowhere. It has no key: loopback unless wanted.
+    pub status: Option<SocketAddr>,
     /// The path of `spillway.wasm`.
     pub filter: String,
     /// Where the line for each request goes.

@@ -77,7 +77,7 @@ fn a_port_that_is_in_use_is_named() {
     ] {
         let expected = format!(
             "error: {taken} is already in use\n  \
-             hint: stop what listens there, or choose another address with `--listen` or `--admin`\n"
+             hint: stop what listens there, or choose another address with `--listen`, `--admin` or `--status`\n"
         );
         assert_eq!(alone.up(&arguments), expected);
     }

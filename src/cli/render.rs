@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::file::{self, Loaded};
+use super::status::{self, Wish};
 use super::{Exit, Output};
 use crate::envoy::version::Version;
 use crate::envoy::{AccessLog, Options, bootstrap, secret_files, transport};
@@ -33,6 +34,9 @@ struct Envoy {
     /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
+    /// Where the status page listens, or `off`; it has no key, so keep it private
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10001", value_parser = status::wish)]
+    status: Wish,
     /// Where Envoy will find the filter
     #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
     filter: String,
@@ -68,6 +72,7 @@ impl Envoy {
         let options = Options {
             listen: self.listen,
             admin: self.admin,
+            status: self.status.address(),
             filter: self.filter.clone(),
             access_log: self.access_log.clone(),
             state_dir: self.state_dir.clone(),
@@ -78,6 +83,9 @@ impl Envoy {
         let rendered = bootstrap(&loaded.config, &loaded.value, &options);
         let yaml = serde_saphyr::to_string(&rendered).map_err(io::Error::other)?;
 
+        if let Some(note) = status::note(options.status) {
+            writeln!(output.talk, "note: {note}")?;
+        }
         let data = &mut output.data;
         let needs = match options.envoy.failover {
             Failover::Retry => "needs Envoy 1.39 or newer",

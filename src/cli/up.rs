@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::file::{self, Failure};
+use super::status::{self, Wish};
 use super::{Exit, Output, check};
 use crate::config::Problem;
 use crate::envoy::process::{self, End, Launch};
@@ -30,6 +31,10 @@ pub struct Args {
     /// Where Envoy's admin interface listens; it can stop the gateway, so keep it private
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     admin: SocketAddr,
+    /// Where the status page listens, `off` for nowhere; it has no key [default: on this machine
+    /// alone, the port after --listen's, or a free one]
+    #[arg(long, value_name = "ADDRESS", value_parser = status::wish)]
+    status: Option<Wish>,
     /// Envoy's binary [default: on PATH, then the project's own]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
@@ -88,11 +93,13 @@ impl Args {
         let filter = find::filter(self.filter.as_deref())?;
         free(self.listen)?;
         free(self.admin)?;
+        let status = self.status_address()?;
 
         let directory = private_directory().map_err(|e| problem("a temporary directory", &e))?;
         let options = Options {
             listen: self.listen,
             admin: self.admin,
+            status,
             filter: filter.to_string_lossy().into_owned(),
             access_log: self.access_log.clone(),
             state_dir: directory.path().to_string_lossy().into_owned(),
@@ -101,6 +108,9 @@ impl Args {
             otlp: self.otlp,
         };
         for note in options.envoy.notes() {
+            drop(writeln!(output.talk, "note: {note}"));
+        }
+        if let Some(note) = status::note(status) {
             drop(writeln!(output.talk, "note: {note}"));
         }
         for file in secret_files(&loaded.config, &options) {
@@ -120,7 +130,23 @@ impl Args {
             // Without a reader there is nobody to be told, and Envoy serves all the same.
             drop(writeln!(output.talk, "listening on http://{}", ready.listener));
             drop(writeln!(output.talk, "admin on http://{}", ready.admin));
+            if let Some(status) = ready.status {
+                drop(writeln!(output.talk, "status on http://{status}/"));
+            }
         })
+    }
+
+    /// Where the status page listens. Nobody who has said nothing about it is refused for it.
+    fn status_address(&self) -> Result<Option<SocketAddr>, Problem> {
+        match self.status {
+            Some(Wish::Off) => Ok(None),
+            Some(Wish::At(address)) => free(address).map(|()| Some(address)),
+            None => {
+                let usual = status::beside(self.listen);
+                let any = SocketAddr::new(usual.ip(), 0);
+                Ok(Some(if free(usual).is_ok() { usual } else { any }))
+            }
+        }
     }
 }
 

@@ -36,11 +36,13 @@ impl Admin {
         self.ask("GET", "/ready").is_ok_and(|body| body.contains("LIVE"))
     }
 
-    /// The address that the listener really has, which differs from the wish where that was port 0.
-    pub fn listener(&self) -> Option<SocketAddr> {
+    /// The address that this listener really has, which differs from the wish where that was port 0.
+    pub fn listener(&self, name: &str) -> Option<SocketAddr> {
         let body = self.ask("GET", "/listeners?format=json").ok()?;
         let answer: Value = serde_json::from_str(&body).ok()?;
-        let address = answer.pointer("/listener_statuses/0/local_address/socket_address")?;
+        let listeners = answer.get("listener_statuses")?.as_array()?;
+        let listener = listeners.iter().find(|listener| listener["name"] == name)?;
+        let address = listener.pointer("/local_address/socket_address")?;
         let ip: IpAddr = address.get("address")?.as_str()?.parse().ok()?;
         let port = u16::try_from(address.get("port_value")?.as_u64()?).ok()?;
         Some(SocketAddr::new(ip, port))
@@ -64,7 +66,8 @@ impl Admin {
         body.trim().rsplit(' ').next()?.parse().ok()
     }
 
-    fn ask(&self, method: &str, path: &str) -> io::Result<String> {
+    /// What is said at this path, whatever its status; the status listener speaks as plainly.
+    pub fn ask(&self, method: &str, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;

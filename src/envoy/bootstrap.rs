@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, cluster, listener, secret, socket_address, stats, tracing};
+use super::{Options, cluster, listener, secret, socket_address, stats, status, tracing};
 use crate::config::Config;
 
 /// Connections that clients may hold open at once. Envoy warns where no limit is set, and without
@@ -14,6 +14,8 @@ const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 /// `raw` is the file as the user wrote it: the gateway seat gets it verbatim and checks it with
 /// the same code. It holds references to secrets, never a secret.
 pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
+    let mut listeners = vec![listener::listener(config, raw, options)];
+    listeners.extend(status::listener(config, options));
     let backends = config.backends.iter();
     let clusters = backends.map(|backend| cluster::cluster(backend, config, options));
     let clusters: Vec<Value> = clusters.chain(tracing::cluster(options)).collect();
@@ -29,7 +31,7 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
         },
         "stats_config": stats::config(),
         "static_resources": {
-            "listeners": [listener::listener(config, raw, options)],
+            "listeners": listeners,
             "clusters": clusters,
             "secrets": secret::secrets(config),
         },

@@ -10,11 +10,14 @@ use super::{
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;
 
+/// Its name in Envoy's own words.
+pub(super) const NAME: &str = "spillway";
+
 /// The listener, plain HTTP: TLS ends in front of it, or is added to what `render` prints.
 pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value {
     let buffer = client_buffer(config, options);
     json!({
-        "name": "spillway",
+        "name": NAME,
         "address": socket_address(&options.listen.ip().to_string(), options.listen.port()),
         "per_connection_buffer_limit_bytes": buffer,
         "filter_chains": [{ "filters": [extension(

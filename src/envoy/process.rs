@@ -57,6 +57,8 @@ pub struct Launch<'a> {
 pub struct Ready {
     /// Where clients connect.
     pub listener: SocketAddr,
+    /// Where the status page is, if it is anywhere.
+    pub status: Option<SocketAddr>,
     /// The admin interface.
     pub admin: SocketAddr,
 }
@@ -190,9 +192,10 @@ fn ready(admin_file: &Path) -> Option<(Admin, Ready)> {
     if !admin.is_live() {
         return None;
     }
-    let listener = admin.listener()?;
+    let listener = admin.listener(super::listener::NAME)?;
     TcpStream::connect(Admin::at(listener).address()).ok()?;
-    Some((admin, Ready { listener, admin: address }))
+    let status = admin.listener(super::status::NAME);
+    Some((admin, Ready { listener, status, admin: address }))
 }
 
 fn drain(admin: &Admin, signals: &mut Signals) {

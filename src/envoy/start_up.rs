@@ -27,7 +27,7 @@ pub fn in_use(address: &str) -> Problem {
     Problem::new(
         "",
         format!("{address} is already in use"),
-        "stop what listens there, or choose another address with `--listen` or `--admin`",
+        "stop what listens there, or choose another address with `--listen`, `--admin` or `--status`",
     )
 }
 

@@ -25,6 +25,7 @@ mod refusal;
 mod routing;
 mod secrets;
 mod started;
+mod status;
 mod streaming;
 mod timeouts;
 mod tls;

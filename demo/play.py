@@ -18,9 +18,11 @@ from chart import bars, tint
 from labs import RUNS, Labs
 from page import page
 from process import Broken
+from regions import REGIONS
 from report import POOL_HEAD, Recording, Report, table
 from run import Run
 from stack import Stack
+from traffic import TRAFFIC_HEAD, traffic
 from up import stay
 
 OUT = Path(__file__).parent / "out"
@@ -44,6 +46,7 @@ def main() -> int:
         say(f"Configuration: demo/spillway.yaml, with their ports: {shown(OUT / 'spillway.yaml')}")
         with stack:
             say(f"The gateway listens on {stack.gateway}")
+            say(f"Its status page, live: {stack.status_page}")
             if arguments.what == "up":
                 stay(stack)
             report = play(stack)
@@ -104,6 +107,14 @@ def play(stack: Stack) -> Report:
     seen = stack.seen()
     checks = [*verdict.of_affinity(report.affinity, seen), verdict.of_client(seen)]
     report.checks["With affinity"] = checks
+
+    routed = report.routed()
+    report.traffic = traffic(stack.status(len(routed)))
+    throttled = {
+        region: sum(recording.throttled[region] for recording in report.recordings)
+        for region in REGIONS
+    }
+    report.checks["Status page"] = verdict.of_traffic(report.traffic, routed, throttled)
     return report
 
 
@@ -116,6 +127,8 @@ def show(report: Report, stack: Stack) -> int:
         say("\n".join(table(POOL_HEAD, recording.rows())))
     heading("Models and regions")
     say("\n".join(table(("API", "model", "region"), routing_rows(report))))
+    heading("Tokens and failovers by region, as the status page has them")
+    say("\n".join(table(TRAFFIC_HEAD, [part.row() for part in report.traffic])))
 
     file = OUT / "index.html"
     when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")

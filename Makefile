@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-older test-compose test-clients versions chaos fuzz clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients versions chaos fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-wasm: ## The pure core's tests in Node, compiled to wasm32
 
 test-envoy: ## Every story on a real Envoy, the Python clients included
 	@tools/test.sh envoy
+
+test-page: ## The status page in Chromium, with screenshots in .tools/screenshots
+	@tools/test.sh page
 
 test-older: ## The stories of failover on the oldest Envoy
 	@tools/test.sh older

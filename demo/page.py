@@ -9,6 +9,7 @@ from chart import scale, svg
 from regions import REGIONS
 from report import POOL_HEAD, Recording, Report
 from run import Run
+from traffic import TRAFFIC_HEAD
 
 
 def page(report: Report, when: str) -> str:
@@ -29,6 +30,7 @@ def page(report: Report, when: str) -> str:
         ("model", "status", "said"),
         [(run.model, str(run.status), run.text) for run in report.refusals],
     )
+    traffic = rows_table(TRAFFIC_HEAD, [part.row() for part in report.traffic])
     checks = "".join(
         f"<h3>{escape(part)}</h3><ul>"
         + "".join(
@@ -74,6 +76,11 @@ over. UK South (priority 3) is there for when all three throttle.</p>
 <p>The second call is meant to fail and is not counted above.</p>
 <h3>With affinity</h3>
 {calls(report.affinity)}
+</section>
+<section>
+<h2>Tokens and failovers by region</h2>
+<p>As the gateway's status page had them at the end. Tokens are what regions told.</p>
+{traffic}
 </section>
 <section>
 <h2>Checked while it played</h2>

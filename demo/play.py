@@ -1,6 +1,6 @@
 """Plays the labs through the gateway and shows how it went: play.py demo
 Or leaves the gateway running, for curl: play.py up
-Or plays on what is running already: play.py demo --gateway URL --region NAME=URL …
+Or plays on what is running already: play.py demo --gateway URL --status URL --region NAME=URL …
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from chart import bars, tint
 from labs import RUNS, Labs
 from page import page
 from process import Broken
+from regions import REGIONS
 from report import POOL_HEAD, Recording, Report, table
 from run import Run
 from running import region_at, running
 from stack import Stack
+from traffic import TRAFFIC_HEAD, requests_told, traffic
 from up import stay
 
 OUT = Path(__file__).parent / "out"
@@ -49,6 +51,7 @@ def main() -> int:
         say(f"Configuration: demo/spillway.yaml, with their ports: {shown(OUT / 'spillway.yaml')}")
         with stack:
             say(f"The gateway listens on {stack.gateway}")
+            say(f"Its status page, live: {stack.status_page}")
             if arguments.what == "up":
                 stay(stack)
             report = play(stack)
@@ -83,6 +86,7 @@ def play(stack: Stack) -> Report:
     """All labs, one after the other."""
     labs = Labs(stack.gateway, stack.key)
     report = Report()
+    alone = requests_told(stack.status(0)) == 0
 
     heading("Lab 1: a pool that spills over and comes back")
     for name, title, runs in (
@@ -123,6 +127,17 @@ def play(stack: Stack) -> Report:
     seen = stack.seen()
     checks = [*verdict.of_affinity(report.affinity, seen), verdict.of_client(seen)]
     report.checks["With affinity"] = checks
+
+    routed = report.routed()
+    report.traffic = traffic(stack.status(len(routed)))
+    throttled = {
+        region: sum(recording.throttled[region] for recording in report.recordings)
+        for region in REGIONS
+    }
+    if alone:
+        report.checks["Status page"] = verdict.of_traffic(report.traffic, routed, throttled)
+    else:
+        say("The status page has counted other requests before these: it is shown, not compared.")
     return report
 
 
@@ -135,6 +150,8 @@ def show(report: Report, stack: Stack, file: Path | None = None) -> int:
         say("\n".join(table(POOL_HEAD, recording.rows())))
     heading("Models and regions")
     say("\n".join(table(("API", "model", "region"), routing_rows(report))))
+    heading("Tokens and failovers by region, as the status page has them")
+    say("\n".join(table(TRAFFIC_HEAD, [part.row() for part in report.traffic])))
 
     if file:
         when = datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z")
@@ -201,6 +218,7 @@ def read_arguments() -> argparse.Namespace:
     for part in PARTS:
         parser.add_argument(f"--{part}", metavar="FILE")
     parser.add_argument("--gateway", metavar="URL", help="of a stack that runs already")
+    parser.add_argument("--status", metavar="URL", help="of its status page")
     parser.add_argument("--region", metavar="NAME=URL", type=region_at, action="append", default=[])
     arguments = parser.parse_args()
     if arguments.gateway and arguments.what != "demo":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from regions import REGIONS, Region
 from run import Run, mean_ms
 from stack import Seen
+from traffic import Traffic
 from verdict import Check
 
 
@@ -51,6 +52,7 @@ class Report:
     refusals: list[Run] = field(default_factory=list)
     wandering: list[Run] = field(default_factory=list)
     affinity: list[Run] = field(default_factory=list)
+    traffic: list[Traffic] = field(default_factory=list)
     checks: dict[str, list[Check]] = field(default_factory=dict)
     """By the part of the demo that they were made in."""
 
@@ -66,6 +68,10 @@ class Report:
             *self.wandering[:1],
             *self.affinity,
         ]
+
+    def routed(self) -> list[Run]:
+        """The requests that were sent to regions: all but those refused by intent."""
+        return [*self.counted(), *self.wandering[1:]]
 
     def apart(self) -> list[Run]:
         """The requests that are meant to fail."""

@@ -15,9 +15,10 @@ from stack import Stack
 class Running(Stack):
     """Nothing is started here and nothing stopped, and there are no logs to show."""
 
-    def __init__(self, gateway: str, key: str, regions: Mapping[Region, str]) -> None:
+    def __init__(self, arguments: Namespace, key: str, regions: Mapping[Region, str]) -> None:
         super().__init__(Namespace(), Path())
-        self.gateway = gateway
+        self.gateway = arguments.gateway
+        self.status_page = arguments.status.rstrip("/") + "/"
         self.key = key
         self._regions = dict(regions)
 
@@ -30,10 +31,12 @@ def running(arguments: Namespace) -> Running:
     regions = dict(arguments.region)
     if missing := [region.name for region in REGIONS if region not in regions]:
         raise Broken(f"with --gateway, --region NAME=URL must tell of {', '.join(missing)} too")
+    if not arguments.status:
+        raise Broken("with --gateway, --status URL must tell of its status page too")
     key = os.environ.get("SPILLWAY_KEY")
     if not key:
         raise Broken("SPILLWAY_KEY is not set: it is the clients' key at the gateway")
-    return Running(arguments.gateway, key, regions)
+    return Running(arguments, key, regions)
 
 
 def region_at(text: str) -> tuple[Region, str]:

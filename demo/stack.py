@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
@@ -24,6 +25,7 @@ from regions import (
     THROTTLED,
     Region,
 )
+from traffic import requests_told
 
 
 class Seen:
@@ -58,6 +60,8 @@ class Stack:
 
     gateway: str
     """Where clients call."""
+    status_page: str
+    """Where people look."""
 
     def __init__(self, parts: Namespace, out: Path) -> None:
         self._parts = parts
@@ -66,6 +70,11 @@ class Stack:
         self._regions: dict[Region, str] = {}
         self.key = secrets.token_hex(16)
         self._keys = {key_name(region): secrets.token_hex(16) for region in REGIONS}
+
+    @property
+    def command(self) -> str:
+        """The command that runs the gateway."""
+        return str(self._parts.spillway)
 
     def __enter__(self) -> Stack:
         try:
@@ -113,6 +122,23 @@ class Stack:
         """What every region has seen."""
         return Seen({region: self._control("GET", region, "requests") for region in REGIONS})
 
+    def status(self, requests_so_far: int) -> dict[str, Any]:
+        """What the status page says, once it has counted so many requests.
+
+        Its counts are half a second late; should they never come, a check will say so.
+        """
+        deadline = time.monotonic() + COUNTS_S
+        while True:
+            try:
+                answer = requests.get(f"{self.status_page}status", timeout=CONTROL_TIMEOUT_S)
+                answer.raise_for_status()
+            except requests.RequestException as error:
+                raise Broken(f"the status page does not answer: {error}") from error
+            status: dict[str, Any] = answer.json()
+            if requests_told(status) >= requests_so_far or time.monotonic() > deadline:
+                return status
+            time.sleep(0.1)
+
     def _start_regions(self) -> None:
         command = [self._parts.simulator, "--latency-ms", str(USUAL_LATENCY_MS)]
         for region in REGIONS:
@@ -131,11 +157,11 @@ class Stack:
         config.write_text(text)
         command = [
             *(self._parts.spillway, "up", "--config", str(config)),
-            *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
+            *("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--status", "127.0.0.1:0"),
             *("--envoy", self._parts.envoy, "--filter", self._parts.filter, "--workers", "2"),
         ]
         gateway = self._run("gateway", command, {**self._keys, "SPILLWAY_KEY": self.key})
-        self.gateway = gateway.wait_for(listening_gateway)
+        self.gateway, self.status_page = gateway.wait_for(listening_gateway)
 
     def _run(self, name: str, command: list[str], environment: dict[str, str]) -> Process:
         process = Process(name, command, environment, self._out)
@@ -167,14 +193,14 @@ def listening_regions(log: str) -> dict[Region, str] | None:
     return urls if len(urls) == len(REGIONS) else None
 
 
-def listening_gateway(log: str) -> str | None:
-    """Where the gateway listens, once it does."""
-    for line in log.splitlines():
-        if found := re.search(r"listening on (http://[^/\s]+)", line):
-            return found[1]
-    return None
+def listening_gateway(log: str) -> tuple[str, str] | None:
+    """Where the gateway and its status page listen, once both do."""
+    gateway = re.search(r"^listening on (http://[^/\s]+)$", log, re.MULTILINE)
+    status = re.search(r"^status on (http://[^/\s]+/)$", log, re.MULTILINE)
+    return (gateway[1], status[1]) if gateway and status else None
 
 
 TEMPLATE = Path(__file__).parent / "spillway.yaml"
 USUAL_LATENCY_MS = 200
 CONTROL_TIMEOUT_S = 10
+COUNTS_S = 10

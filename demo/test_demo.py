@@ -6,7 +6,7 @@ import unittest
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 from xml.etree import ElementTree
 
@@ -20,6 +20,7 @@ from report import Recording, Report, table
 from run import Run
 from running import region_at, running
 from stack import Seen, listening_gateway, listening_regions
+from traffic import requests_told, traffic
 
 BY_INITIAL = {region.initial: region for region in REGIONS}
 GOOD = "EEEEEEEESWSWSWSWEEEE"
@@ -47,6 +48,12 @@ def seen(throttled: int = 1, headers: Sequence[tuple[str, str]] = ()) -> Seen:
     requests[BY_NAME["eastus"]] = [{"status": 429, "headers": []}] * throttled
     requests[BY_NAME["westus"]] = [{"status": 200, "headers": list(headers)}]
     return Seen(requests)
+
+
+def member(backend: str, answered: int, failovers: int = 0, **tokens: int) -> dict[str, Any]:
+    """A member of a pool as `/status` has it."""
+    told: dict[str, Any] = {"told": 0, "prompt": None, "completion": None, **tokens}
+    return {"backend": backend, "answered": answered, "failovers": failovers, "tokens": told}
 
 
 def unmet(checks: Sequence[verdict.Check]) -> list[str]:
@@ -111,6 +118,53 @@ class OtherLabs(unittest.TestCase):
         self.assertEqual(len(unmet(verdict.of_affinity(runs("SW"), seen()))), 1)
         cookie = seen(headers=[("cookie", "APIM-Backend-Affinity=1")])
         self.assertEqual(len(unmet(verdict.of_affinity(runs("SS"), cookie))), 1)
+
+
+class Status(unittest.TestCase):
+    """The JSON of `/status`, shortened to what the demo reads."""
+
+    STATUS: ClassVar[dict[str, Any]] = {
+        "models": [
+            {
+                "requests": 20,
+                "tiers": [
+                    {"members": [member("eastus", 12, failovers=1, told=12, prompt=480)]},
+                    {"members": [member("swedencentral", 4, told=4, prompt=9, completion=8)]},
+                    {"members": [member("westus", 4, told=4, prompt=1, completion=2)]},
+                ],
+            },
+            {
+                "requests": 2,
+                "tiers": [{"members": [member("eastus", 1, told=1, prompt=7, completion=3)]}],
+            },
+        ]
+    }
+
+    def test_regions_are_summed_over_models(self) -> None:
+        self.assertEqual(requests_told(self.STATUS), 22)
+        rows = [part.row() for part in traffic(self.STATUS)]
+        self.assertEqual(rows[0], ("E  East US", "13", "487", "3", "1"))
+        self.assertEqual(rows[1], ("S  Sweden Central", "4", "9", "8", "0"))
+        self.assertEqual(rows[3], ("U  UK South", "0", "", "", "0"))
+
+    def test_tokens_that_nobody_told_are_unknown_and_not_zero(self) -> None:
+        status = {"models": [{"tiers": [{"members": [member("westus", 4)]}]}]}
+        parts = traffic(status)
+        self.assertEqual(parts[2].row(), ("W  West US", "4", "unknown", "unknown", "0"))
+        never = dict.fromkeys(REGIONS, 0)
+        self.assertEqual(
+            unmet(verdict.of_traffic(parts, runs("WWWW"), never)),
+            ["and the tokens of each good one"],
+        )
+
+    def test_what_the_status_page_missed_or_made_up_is_seen(self) -> None:
+        parts = traffic(self.STATUS)
+        played = [*runs(GOOD), runs("E")[0]]
+        once = {region: int(region.name == "eastus") for region in REGIONS}
+        self.assertEqual(unmet(verdict.of_traffic(parts, played, once)), [])
+        self.assertEqual(len(unmet(verdict.of_traffic(parts, played[1:], once))), 2)
+        never = dict.fromkeys(REGIONS, 0)
+        self.assertEqual(len(unmet(verdict.of_traffic(parts, played, never))), 1)
 
 
 class Showing(unittest.TestCase):
@@ -179,19 +233,26 @@ class Starting(unittest.TestCase):
 
     def test_the_gateway_says_where_it_listens(self) -> None:
         self.assertIsNone(listening_gateway("starting\n"))
-        log = "starting\nlistening on http://127.0.0.1:8000\nready\n"
-        self.assertEqual(listening_gateway(log), "http://127.0.0.1:8000")
+        log = "starting\nlistening on http://127.0.0.1:8000\nadmin on http://127.0.0.1:1\n"
+        self.assertIsNone(listening_gateway(log))
+        self.assertIsNone(listening_gateway(f"{log}status on http://127.0.0.1:80"))
+        log += "status on http://127.0.0.1:8001/\n"
+        wanted = ("http://127.0.0.1:8000", "http://127.0.0.1:8001/")
+        self.assertEqual(listening_gateway(log), wanted)
 
 
 class Elsewhere(unittest.TestCase):
     def arguments(self, *names: str) -> Namespace:
         regions = [region_at(f"{name}=http://{name}:8080") for name in names]
-        return Namespace(gateway="http://gateway:10000", region=regions)
+        return Namespace(
+            gateway="http://gateway:10000", status="http://gateway:10001", region=regions
+        )
 
     def test_a_stack_that_runs_is_played_on_as_it_is(self) -> None:
         with mock.patch.dict("os.environ", {"SPILLWAY_KEY": "a word"}):
             stack = running(self.arguments(*BY_NAME))
         self.assertEqual((stack.gateway, stack.key), ("http://gateway:10000", "a word"))
+        self.assertEqual(stack.status_page, "http://gateway:10001/")
         with stack:
             self.assertIsNone(stack.ended())
         self.assertEqual(stack.logs(), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from labs import API_VERSION
 from process import Broken
@@ -30,6 +31,11 @@ A model that nobody has:
 East US takes {count} chat requests in {seconds:g} s: repeat the first one quickly, and look at
 x-spillway-backend and x-spillway-attempts.
 
+Watch it on its status page, or in another terminal:
+
+  {status}
+  {spillway} top --status {address}
+
 Ctrl-C stops everything."""
 
 
@@ -43,6 +49,9 @@ def stay(stack: Stack) -> NoReturn:
         ),
         response=curl(stack, "responses", '{"model": "gpt-4.1-mini", "input": "Hi"}'),
         unknown=curl(stack, chat_path("gpt-3.5-turbo"), '{"messages": []}'),
+        status=stack.status_page,
+        spillway=stack.command,
+        address=urlsplit(stack.status_page).netloc,
         count=THROTTLE_REQUESTS,
         seconds=THROTTLE_WINDOW_MS / 1000,
     )

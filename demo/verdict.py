@@ -7,13 +7,14 @@ wrong would be worse than no picture.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labs import OWNERS, REFUSED
-from regions import BY_NAME, REGIONS
+from regions import BY_NAME, REGIONS, Region
 from run import Run
 from stack import Seen
+from traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,36 @@ def of_affinity(runs: Sequence[Run], seen: Seen) -> list[Check]:
         Check("by the same region", first.region is second.region, initials(runs)),
         Check("the cookie stays with the gateway", seen.cookies() == 0, f"{seen.cookies()} seen"),
     ]
+
+
+def of_traffic(
+    traffic: Sequence[Traffic], runs: Sequence[Run], throttled: Mapping[Region, int]
+) -> list[Check]:
+    """The status page tells what clients and regions have seen, each for itself."""
+    checks = []
+    for part in traffic:
+        name = part.region.title
+        of_region = [run for run in runs if run.region is part.region]
+        answers, good = len(of_region), sum(run.answered for run in of_region)
+        failovers = throttled[part.region]
+        checks += [
+            Check(
+                f"the status page has every answer of {name}",
+                part.answered == answers,
+                f"{part.answered} of {answers}",
+            ),
+            Check(
+                "and the tokens of each good one",
+                part.told == good,
+                f"{part.told} of {good}",
+            ),
+            Check(
+                f"and a failover for each 429 of {name}",
+                part.failovers == failovers,
+                f"{part.failovers} of {failovers}",
+            ),
+        ]
+    return checks
 
 
 def of_client(seen: Seen) -> Check:

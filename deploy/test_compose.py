@@ -91,7 +91,7 @@ class TheStack(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        names = ("SPILLWAY_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
+        names = ("SPILLWAY_PORT", "STATUS_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
         cls.ports = dict(zip(names, free_ports(len(names)), strict=True))
         ports = {name: str(port) for name, port in cls.ports.items()}
         cls.project = Project(ROOT, ports)

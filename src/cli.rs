@@ -13,6 +13,8 @@ pub mod import;
 pub mod places;
 pub mod render;
 pub mod simulate;
+pub mod status;
+pub mod top;
 pub mod up;
 
 use std::io::{self, Write};
@@ -38,6 +40,7 @@ enum Command {
     Import(import::Args),
     Simulate(simulate::Args),
     Health(health::Args),
+    Top(top::Args),
     Docs(docs::Args),
 }
 
@@ -84,6 +87,7 @@ fn run(cli: Cli, output: &mut Output<'_>) -> io::Result<Exit> {
         Command::Import(args) => import::run(&args, output),
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Health(args) => health::run(&args, output),
+        Command::Top(args) => top::run(&args, output),
         Command::Docs(args) => docs::run(&args, output),
     }
 }

@@ -34,6 +34,7 @@ pub fn compose(config: &Config, options: &Options<'_>) -> Value {
         "command": [
             "up", "--config", mounted.config, "--listen", format!("0.0.0.0:{PORT}"),
             "--admin", "127.0.0.1:9901", "--metrics", "0.0.0.0:9902",
+            "--status", format!("0.0.0.0:{STATUS}"),
         ],
     });
     let environment = variables(config);
@@ -45,11 +46,15 @@ pub fn compose(config: &Config, options: &Options<'_>) -> Value {
         json!({
             "volumes": volumes,
             "tmpfs": ["/tmp"],
-            "ports": [{
-                "host_ip": options.publish.ip().to_string(),
-                "published": options.publish.port().to_string(),
-                "target": PORT,
-            }],
+            "ports": [
+                {
+                    "host_ip": options.publish.ip().to_string(),
+                    "published": options.publish.port().to_string(),
+                    "target": PORT,
+                },
+                // The status page has no key, so it stays on this machine wherever clients are.
+                { "host_ip": "127.0.0.1", "published": STATUS.to_string(), "target": STATUS },
+            ],
             "healthcheck": {
                 "test": ["CMD", "spillway", "health"],
                 "interval": "10s",
@@ -88,6 +93,7 @@ pub fn notes(config: &Config) -> Vec<String> {
 
 /// Where the gateway listens in its container.
 const PORT: u16 = 10_000;
+const STATUS: u16 = 10_001;
 
 /// The folder in the container for the configuration.
 const FOLDER: &str = "/etc/spillway";

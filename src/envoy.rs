@@ -25,6 +25,7 @@ pub(crate) mod route;
 mod secret;
 pub mod start_up;
 pub mod stats;
+mod status;
 mod tracing;
 pub mod transport;
 pub mod version;
@@ -48,6 +49,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Where Prometheus finds Envoy's metrics, if anywhere; needs the port of `admin`.
     pub metrics: Option<SocketAddr>,
+    /// Where the status page listens; `None`: nowhere. It has no key: loopback unless wanted.
+    pub status: Option<SocketAddr>,
     /// The path of `spillway.wasm`.
     pub filter: String,
     /// Where the line for each request goes.

@@ -199,6 +199,12 @@ impl Exchange {
         })
     }
 
+    /// The member that is asked after the one whose attempt was just told of. One that failed
+    /// without an answer is told of when the next attempt starts.
+    pub fn asked_next(&self) -> Option<usize> {
+        self.trail.unanswered().or_else(|| self.sending.as_ref()?.next)
+    }
+
     fn reply(&mut self, reply: Reply) -> Vec<Effect> {
         self.refused = Some(reply.reason);
         self.account.reason = Some(reply.reason);

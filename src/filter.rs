@@ -4,6 +4,7 @@
 //! worker share a VM, and so the requests that [`exchanges`] keeps. Everything that decides is in
 //! the core; nothing here does more than ask and carry out.
 
+mod activity;
 mod backend;
 mod effects;
 mod exchanges;
@@ -12,6 +13,8 @@ mod holds;
 mod host;
 mod meters;
 mod root;
+mod status;
+mod timer;
 mod writer;
 
 proxy_wasm::main! {{

@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod pool;
 pub mod prompt;
 pub mod reply;
+pub mod status;
 pub mod stream;
 pub mod target;
 pub mod time;

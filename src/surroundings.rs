@@ -105,6 +105,7 @@ fn options(envoy: Abilities) -> Options {
         admin: ([127, 0, 0, 1], 0).into(),
         metrics: None,
         otlp: None,
+        status: None,
         filter: String::new(),
         access_log: AccessLog::Stdout,
         state_dir: String::new(),

@@ -77,7 +77,8 @@ fn a_port_that_is_in_use_is_named() {
     ] {
         let expected = format!(
             "error: {taken} is already in use\n  \
-             hint: stop what listens there, or choose another address with `--listen`, `--admin` or `--metrics`\n"
+             hint: stop what listens there, or choose another address with `--listen`, `--admin`, \
+             `--metrics` or `--status`\n"
         );
         assert_eq!(alone.up(&arguments), expected);
     }

@@ -37,6 +37,7 @@ fn options(directory: &str) -> Options {
         listen: ([127, 0, 0, 1], 0).into(),
         admin: ([127, 0, 0, 1], 0).into(),
         metrics: Some(([127, 0, 0, 1], 0).into()),
+        status: Some(([127, 0, 0, 1], 0).into()),
         filter: format!("{directory}/filter.wasm"),
         access_log: AccessLog::Stdout,
         state_dir: directory.to_owned(),
@@ -55,6 +56,31 @@ fn rendered_for(version: &str) -> (Config, Value) {
     let envoy = Version::named(version).unwrap().abilities();
     let rendered = bootstrap(&config, &raw, &Options { envoy, ..options("/state") });
     (config, rendered)
+}
+
+#[test]
+fn the_status_listener_answers_to_any_name_only_where_others_may_ask() {
+    let raw = example("/run/secrets/key");
+    let config = config::check(&raw).unwrap();
+    let listeners = |status: Option<&str>| {
+        let status = status.map(|address| address.parse().unwrap());
+        let rendered = bootstrap(&config, &raw, &Options { status, ..options("/state") });
+        rendered["static_resources"]["listeners"].as_array().unwrap().clone()
+    };
+    let filters = "/filter_chains/0/filters/0/typed_config/http_filters";
+    let gateways = listeners(None);
+    assert_eq!(gateways.len(), 1);
+    let of_gateway = gateways[0].pointer(filters).unwrap();
+    for (address, any_host) in [("127.0.0.1:1", false), ("[::1]:1", false), ("0.0.0.0:1", true)] {
+        let seat = listeners(Some(address))[1].pointer(filters).unwrap()[0].clone();
+        let of = |pointer: &str| seat["typed_config"]["config"].pointer(pointer).cloned();
+        let told: Value =
+            serde_json::from_str(of("/configuration/value").unwrap().as_str().unwrap()).unwrap();
+        assert_eq!(told, json!({ "seat": "status", "any_host": any_host }), "{address}");
+        // Otherwise it has a VM of its own, and finds nothing there.
+        let vm = &of_gateway[0]["typed_config"]["config"]["vm_config"];
+        assert_eq!(of("/vm_config").as_ref(), Some(vm));
+    }
 }
 
 fn chain(rendered: &Value, cluster: usize) -> &Vec<Value> {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, prometheus, all; and fuzz, which `make test` has
-# no use for. Everything goes into .tools/, except that rustup adds the wasm targets to the
-# toolchain. A part that is there already is left alone: its stamp file is named after what it was
-# made from, so a changed pin makes it again.
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, prometheus, all; and fuzz,
+# which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
+# targets to the toolchain. A part that is there already is left alone: its stamp file is named after
+# what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # rust: the toolchain with clippy, rustfmt and both wasm targets, and a linker.
@@ -76,6 +76,12 @@ setup_clients() {
     venv openai-newest "the newest openai SDK" -r tools/openai-newest.txt -r integration/python/requirements-new.txt
 }
 
+# browser: Chromium, the distribution's own, and what drives it.
+setup_browser() {
+    [ -x "${SPILLWAY_CHROMIUM:-}" ] || command -v chromium >/dev/null || apt_install Chromium chromium
+    venv browser "what drives a browser" -r integration/python/requirements-browser.txt
+}
+
 # prometheus: Prometheus and promtool, as Debian packages them. Unpacked, not installed: nobody needs
 # to be root for that.
 setup_prometheus() {
@@ -112,6 +118,7 @@ setup_all() {
     setup_oldest-envoy
     setup_demo
     setup_clients
+    setup_browser
     setup_prometheus
     setup_node
 }
@@ -166,10 +173,13 @@ apt_install() {
         env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$2"
 }
 
-[ $# -gt 0 ] || fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|prometheus|fuzz|all …"
+[ $# -gt 0 ] ||
+    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|prometheus|fuzz|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | prometheus | fuzz | all) "setup_$part" ;;
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | prometheus | fuzz | all)
+            "setup_$part"
+            ;;
         *) fail "tools/setup.sh knows no part $part" ;;
     esac
 done

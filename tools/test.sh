@@ -6,7 +6,7 @@
 # skipped without a word.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-stages=(check core simulator demo wasm envoy older compose)
+stages=(check core simulator demo wasm envoy page older compose)
 
 # check: formatting, and clippy for the command and for the filter.
 stage_check() {
@@ -38,6 +38,11 @@ stage_wasm() {
 
 stage_envoy() {
     cargo test -p spillway-integration
+}
+
+# page: the status page in a browser; screenshots are left in .tools/screenshots.
+stage_page() {
+    cargo test -p spillway-integration --test page
 }
 
 # older: the stories of failover (behaviours 5 to 8) on the oldest Envoy, which fails over in
@@ -84,6 +89,10 @@ needs() {
             tools/setup.sh envoy clients prometheus
             # The filter last, so that its artefact is what cargo leaves behind.
             tools/build.sh traps
+            needs_filter_and_command
+            ;;
+        page)
+            tools/setup.sh envoy browser
             needs_filter_and_command
             ;;
         older)
@@ -153,6 +162,7 @@ export SPILLWAY_PYTHON_OLD=$tools/openai-oldest/bin/python
 export SPILLWAY_PYTHON_1=$tools/openai-1/bin/python
 export SPILLWAY_PYTHON_2=$tools/openai-2/bin/python
 export SPILLWAY_PYTHON_NEW=$tools/openai-newest/bin/python
+export SPILLWAY_PYTHON_BROWSER=$tools/browser/bin/python
 
 [ $# -gt 0 ] || fail "usage: tools/test.sh STAGE… or all"
 [ "$*" != all ] || set -- "${stages[@]}"

@@ -29,10 +29,15 @@ pub fn command() -> PathBuf {
     first("SPILLWAY_BIN", profiles, "the command", "run `make build` first")
 }
 
-/// A Python with an `openai` SDK: what the variable names, else the project's own.
+/// A Python with its packages: what the variable names, else the project's own.
 pub(crate) fn python(variable: &str, own: &str) -> PathBuf {
     let own = workspace().join(format!(".tools/{own}/bin/python"));
-    first(variable, [own], "a Python with the `openai` SDK", "run `make setup` first")
+    first(variable, [own], "a Python with what the test needs", "run `make setup` first")
+}
+
+/// Where pictures of pages are left for people.
+pub fn screenshots() -> PathBuf {
+    workspace().join(".tools/screenshots")
 }
 
 /// Prometheus, or its tool: where `$SPILLWAY_PROMETHEUS` says that both are, else the project's own.

@@ -29,7 +29,10 @@ pub struct Setup {
 pub struct Gateway {
     /// Where clients connect.
     pub at: SocketAddr,
-    admin: SocketAddr,
+    /// Where the status page is.
+    pub status: SocketAddr,
+    /// Where Envoy's admin interface is.
+    pub admin: SocketAddr,
     client: Client,
     asked_to_end: bool,
     // Ended before the folder is removed: fields are dropped in this order.
@@ -111,6 +114,13 @@ impl Gateway {
     /// What the command and Envoy have logged.
     pub fn log(&self) -> String {
         self.read(LOG)
+    }
+
+    /// What `/status` says.
+    pub async fn report(&self) -> Value {
+        let answer = Client::at(self.status).send(&Call::get("/status")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
     }
 
     /// What Envoy's admin interface says at this path.
@@ -219,7 +229,7 @@ impl Setup {
             otlp: self.otlp,
         });
         let deadline = Instant::now() + START;
-        let (at, admin) = loop {
+        let [at, admin, status] = loop {
             if let Some(addresses) = Process::addresses(directory.path()) {
                 break addresses;
             }
@@ -230,7 +240,7 @@ impl Setup {
         };
         let may_trap = self.may_trap;
         let (client, asked_to_end) = (Client::at(at), false);
-        Gateway { at, admin, client, asked_to_end, process, directory, may_trap }
+        Gateway { at, status, admin, client, asked_to_end, process, directory, may_trap }
     }
 }
 

@@ -60,12 +60,16 @@ impl Process {
         Self(command.spawn().expect("the command starts"))
     }
 
-    /// Where clients connect and where the admin interface is, once the command has said so.
-    pub(crate) fn addresses(directory: &Path) -> Option<(SocketAddr, SocketAddr)> {
+    /// Where clients connect, where the admin interface and where the status page is, once the
+    /// command has said so.
+    pub(crate) fn addresses(directory: &Path) -> Option<[SocketAddr; 3]> {
         let log = fs::read_to_string(directory.join(LOG)).ok()?;
-        let after =
-            |text: &str| log.lines().find_map(|line| line.strip_prefix(text)?.trim().parse().ok());
-        Some((after("listening on http://")?, after("admin on http://")?))
+        let after = |text: &str| {
+            let line = log.lines().find_map(|line| line.strip_prefix(text));
+            line?.trim().trim_end_matches('/').parse().ok()
+        };
+        let (at, admin) = (after("listening on http://")?, after("admin on http://")?);
+        Some([at, admin, after("status on http://")?])
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

@@ -18,6 +18,8 @@ pub enum Python {
     Two,
     /// The newest.
     New,
+    /// No SDK, but what drives a browser.
+    Browser,
 }
 
 impl Python {
@@ -38,6 +40,7 @@ impl Python {
             Self::One => find::python("SPILLWAY_PYTHON_1", "openai-1"),
             Self::Two => find::python("SPILLWAY_PYTHON_2", "openai-2"),
             Self::New => find::python("SPILLWAY_PYTHON_NEW", "openai-newest"),
+            Self::Browser => find::python("SPILLWAY_PYTHON_BROWSER", "browser"),
         };
         Command::new(python)
             .arg(find::workspace().join("integration/python").join(script))

@@ -53,7 +53,7 @@ pub trait Seats {
     fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action;
     /// It is over.
     fn close(&mut self, context: u32, stream: &mut Stream);
-    /// The period of the timer that the filter has set, if it runs.
+    /// After how long the next of the filter's timers fires, if one runs.
     fn timer(&self) -> Option<Duration>;
     /// Time has passed: what waits for a time that is over now happens, but for what is held.
     fn time_has_passed(&mut self);

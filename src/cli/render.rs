@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::file::{self, Loaded};
+use super::status::{self, Wish};
 use super::{Exit, Output};
 use crate::envoy::pieces::{Piece, pieces};
 use crate::envoy::version::Version;
@@ -25,7 +26,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Target {
     /// A bootstrap for `envoy -c`, as YAML; or the pieces of it for an Envoy in place
-    Envoy(Envoy),
+    Envoy(Box<Envoy>),
     /// A compose file that runs the gateway in a container
     Compose(compose::Args),
 }
@@ -43,6 +44,9 @@ struct Envoy {
     /// Where Prometheus finds Envoy's metrics, and nothing else of the admin interface
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    /// Where the status page listens, or `off`; it has no key, so keep it private
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10001", value_parser = status::wish)]
+    status: Wish,
     /// Where Envoy will find the filter
     #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
     filter: String,
@@ -93,6 +97,7 @@ impl Envoy {
             listen: self.listen,
             admin: self.admin,
             metrics: self.metrics,
+            status: self.status.address(),
             filter: self.filter.clone(),
             access_log: self.access_log.clone(),
             state_dir: self.state_dir.clone(),
@@ -100,6 +105,9 @@ impl Envoy {
             envoy: self.envoy_version.map(Version::abilities).unwrap_or_default(),
             otlp: self.otlp,
         };
+        if let Some(note) = status::note(options.status) {
+            writeln!(output.talk, "note: {note}")?;
+        }
         if self.pieces || self.piece.is_some() {
             return self.print_pieces(loaded, &options, output);
         }

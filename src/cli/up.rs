@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::file::{self, Failure};
+use super::status::{self, Wish};
 use super::{Exit, Output, check};
 use crate::config::Problem;
 use crate::envoy::process::{self, End, Launch};
@@ -35,6 +36,10 @@ pub struct Args {
     /// a free one [default: nowhere]
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    /// Where the status page listens, `off` for nowhere; it has no key [default: on this machine
+    /// alone, the port after --listen's, or a free one]
+    #[arg(long, value_name = "ADDRESS", value_parser = status::wish)]
+    status: Option<Wish>,
     /// Envoy's binary [default: on PATH, then the project's own]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
@@ -96,6 +101,7 @@ impl Args {
         if let Some(metrics) = self.metrics {
             free(metrics)?;
         }
+        let status = self.status_address()?;
 
         let directory = private_directory().map_err(|e| problem("a temporary directory", &e))?;
         let options = Options {
@@ -103,6 +109,7 @@ impl Args {
             // Whoever passes requests on to it must know its port before Envoy starts.
             admin: if self.metrics.is_some() { free_admin } else { self.admin },
             metrics: self.metrics,
+            status,
             filter: filter.to_string_lossy().into_owned(),
             access_log: self.access_log.clone(),
             state_dir: directory.path().to_string_lossy().into_owned(),
@@ -111,6 +118,9 @@ impl Args {
             otlp: self.otlp,
         };
         for note in options.envoy.notes() {
+            drop(writeln!(output.talk, "note: {note}"));
+        }
+        if let Some(note) = status::note(status) {
             drop(writeln!(output.talk, "note: {note}"));
         }
         for file in secret_files(&loaded.config, &options) {
@@ -134,7 +144,23 @@ impl Args {
                 let path = metrics_listener::PATH;
                 drop(writeln!(output.talk, "metrics on http://{metrics}{path}"));
             }
+            if let Some(status) = ready.status {
+                drop(writeln!(output.talk, "status on http://{status}/"));
+            }
         })
+    }
+
+    /// Where the status page listens. Nobody who has said nothing about it is refused for it.
+    fn status_address(&self) -> Result<Option<SocketAddr>, Problem> {
+        match self.status {
+            Some(Wish::Off) => Ok(None),
+            Some(Wish::At(address)) => free(address).map(|_| Some(address)),
+            None => {
+                let usual = status::beside(self.listen);
+                let any = SocketAddr::new(usual.ip(), 0);
+                Ok(Some(if free(usual).is_ok() { usual } else { any }))
+            }
+        }
     }
 }
 

@@ -66,7 +66,8 @@ impl Admin {
         body.trim().rsplit(' ').next()?.parse().ok()
     }
 
-    fn ask(&self, method: &str, path: &str) -> io::Result<String> {
+    /// What is said at this path, whatever its status; the status listener speaks as plainly.
+    pub fn ask(&self, method: &str, path: &str) -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;

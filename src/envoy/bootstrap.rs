@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Options, cluster, listener, metrics_listener, secret, socket_address, stats, tracing,
+    Options, cluster, listener, metrics_listener, secret, socket_address, stats, status, tracing,
 };
 use crate::config::Config;
 
@@ -18,6 +18,7 @@ const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
     let mut listeners = vec![listener::listener(config, raw, options)];
     listeners.extend(options.metrics.map(metrics_listener::listener));
+    listeners.extend(status::listener(config, options));
     let mut clusters: Vec<Value> =
         config.backends.iter().map(|backend| cluster::cluster(backend, config, options)).collect();
     clusters.extend(tracing::cluster(options));

@@ -57,6 +57,8 @@ pub struct Launch<'a> {
 pub struct Ready {
     /// Where clients connect.
     pub listener: SocketAddr,
+    /// Where the status page is, if it is anywhere.
+    pub status: Option<SocketAddr>,
     /// The admin interface.
     pub admin: SocketAddr,
     /// Where metrics are scraped, if anywhere.
@@ -195,7 +197,8 @@ fn ready(admin_file: &Path) -> Option<(Admin, Ready)> {
     let listener = admin.listener(super::listener::NAME)?;
     TcpStream::connect(Admin::at(listener).address()).ok()?;
     let metrics = admin.listener(super::metrics_listener::NAME);
-    Some((admin, Ready { listener, admin: address, metrics }))
+    let status = admin.listener(super::status::NAME);
+    Some((admin, Ready { listener, status, admin: address, metrics }))
 }
 
 fn drain(admin: &Admin, signals: &mut Signals) {

@@ -27,7 +27,8 @@ pub fn in_use(address: &str) -> Problem {
     Problem::new(
         "",
         format!("{address} is already in use"),
-        "stop what listens there, or choose another address with `--listen`, `--admin` or `--metrics`",
+        "stop what listens there, or choose another address with `--listen`, `--admin`, `--metrics` \
+         or `--status`",
     )
 }
 

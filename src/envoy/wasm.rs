@@ -1,6 +1,6 @@
-//! The filter's two seats.
+//! The filter's seats.
 //!
-//! Both seats must say exactly the same about the VM: Envoy shares one VM per worker only between
+//! All seats must say exactly the same about the VM: Envoy shares one VM per worker only between
 //! plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
 //! weights through it. So there is one function for the VM, and one for the plugin around it.
 
@@ -29,6 +29,12 @@ pub(super) fn writer_seat(config: &Config, options: &Options) -> Value {
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
 pub(super) fn backend_seat(config: &Config, options: &Options) -> Value {
     seat("backend", &json!({ "seat": "backend" }), config, options)
+}
+
+/// The status seat: the only filter of the status listener. It finds the others' configuration in
+/// the VM that they share.
+pub(super) fn status_seat(config: &Config, any_host: bool, options: &Options) -> Value {
+    seat("status", &json!({ "seat": "status", "any_host": any_host }), config, options)
 }
 
 fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -> Value {

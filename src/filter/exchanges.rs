@@ -10,19 +10,25 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::host;
 use super::meters::Meters;
+use super::{activity, host, timer};
 use crate::breaker::CircuitId;
 use crate::breaker::board::Turn;
 use crate::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use crate::gateway::Gateway;
 use crate::observation::Observation;
 use crate::pool::Local;
+use crate::status::Rows;
+use crate::status::report::Config as About;
+use crate::time::Timestamp;
 
 /// A gateway and what this worker knows of its pools.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) gateway: Rc<Gateway>,
+    /// What is counted for the status, by row.
+    pub(super) rows: Rows,
+    pub(super) about: About,
     pools: RefCell<Vec<Local>>,
     meters: Meters,
 }
@@ -59,11 +65,12 @@ thread_local! {
 }
 
 impl Desk {
-    pub(super) fn new(gateway: Gateway) -> Self {
+    pub(super) fn new(gateway: Gateway, about: About) -> Self {
         let pools = RefCell::new(gateway.pools());
+        let rows = Rows::new(&gateway.config);
         let meters = Meters::default();
         meters.begin(&gateway);
-        Self { gateway: Rc::new(gateway), pools, meters }
+        Self { gateway: Rc::new(gateway), rows, about, pools, meters }
     }
 
     /// Carries what the core tells to where an operator sees it.
@@ -76,17 +83,15 @@ impl Desk {
         for (model, member) in self.gateway.covered(circuit) {
             self.tell(&Observation::Circuit { model, member, turn });
         }
-        self.meters.set_gauges(&self.gateway);
+        let now = host::now();
+        if let Some(due) = self.meters.set_gauges(&self.gateway, now) {
+            timer::wanted(due, now);
+        }
     }
 
-    /// The timer has fired that this has set.
-    pub(super) fn tick(&self) {
-        self.meters.tick(&self.gateway);
-    }
-
-    /// Sets the timer where a callback before, of either seat, has made it necessary.
-    pub(super) fn set_timer(&self) {
-        self.meters.set_timer();
+    /// The timer has fired. Tells when it should the next time.
+    pub(super) fn tick(&self, now: Timestamp) -> Option<Timestamp> {
+        self.meters.tick(&self.gateway, now)
     }
 }
 
@@ -103,7 +108,14 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
         let mut pools = desk.pools.try_borrow_mut().ok()?;
         let shared = Shared { board: &host::board, record: &host::record, draw: &host::draw };
         let mut world = World::at(host::moment(), &mut pools, &shared);
-        Some(exchange.on(event, &mut world))
+        let now = world.now;
+        let effects = exchange.on(event, &mut world);
+        for effect in &effects {
+            if let Effect::Tell(observation) = effect {
+                activity::note(desk, observation, exchange.asked_next(), now);
+            }
+        }
+        Some(effects)
     })
 }
 

@@ -71,9 +71,7 @@ impl Gateway {
 
     fn on(&mut self, event: Event<'_>) -> Next {
         let effects = exchanges::on(self.ticket, event).unwrap_or_default();
-        let next = carry_out(self.ticket, effects);
-        self.desk.set_timer();
-        next
+        carry_out(self.ticket, effects)
     }
 
     fn act(&mut self, next: Next) -> Action {

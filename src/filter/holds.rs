@@ -1,16 +1,15 @@
 //! Streams that are held back, and the timer that lets them go.
 //!
 //! A held stream waits for its backend's next bytes, and Envoy calls nobody while none come. So the
-//! filter's timer runs while streams are held: it is set when the first one is, and switched off
-//! when it finds none. Streams that were judged in the meantime are not taken out one by one; the
-//! timer, when it fires, finds them released.
+//! [`timer`] runs while streams are held. Streams that were judged in the meantime are not taken out
+//! one by one; the timer, when it fires, finds them released.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::effects::carry_out;
 use super::exchanges::{self, Ticket};
-use super::host;
+use super::{host, timer};
 use crate::exchange::Event;
 use crate::time::{Millis, Timestamp};
 
@@ -25,15 +24,8 @@ struct Held {
     hold: Hold,
 }
 
-#[derive(Default)]
-struct Holds {
-    held: Vec<Held>,
-    /// When the timer fires next, where it runs.
-    timer: Option<Timestamp>,
-}
-
 thread_local! {
-    static HOLDS: RefCell<Holds> = RefCell::default();
+    static HELD: RefCell<Vec<Held>> = RefCell::default();
 }
 
 impl Hold {
@@ -41,11 +33,9 @@ impl Hold {
     pub(super) fn start(context: u32, ticket: Ticket, time: Millis) -> Self {
         let hold = Self(Rc::new(Cell::new(true)));
         let now = host::now();
-        let held = Held { until: now + time, context, ticket, hold: hold.clone() };
-        HOLDS.with_borrow_mut(|holds| {
-            holds.held.push(held);
-            holds.set_timer(now);
-        });
+        let until = now + time;
+        HELD.with_borrow_mut(|held| held.push(Held { until, context, ticket, hold: hold.clone() }));
+        timer::wanted(until, now);
         hold
     }
 
@@ -60,17 +50,15 @@ impl Hold {
     }
 }
 
-/// The timer has fired: lets go of every stream that was held for long enough.
-pub(super) fn tick() {
-    let now = host::now();
-    let due = HOLDS.with_borrow_mut(|holds| {
-        holds.timer = None;
-        let all = std::mem::take(&mut holds.held).into_iter().filter(|held| held.hold.is_on());
+/// The timer has fired: lets go of every stream that was held for long enough. Tells when the next
+/// one will have been.
+pub(super) fn tick(now: Timestamp) -> Option<Timestamp> {
+    let due: Vec<Held> = HELD.with_borrow_mut(|held| {
+        let all = std::mem::take(held).into_iter().filter(|held| held.hold.is_on());
         let (due, rest) = all.partition(|held| held.until <= now);
-        holds.held = rest;
+        *held = rest;
         due
     });
-    let due: Vec<Held> = due;
     for held in due {
         held.hold.release();
         if let Some(effects) = exchanges::on(held.ticket, Event::HeldLongEnough) {
@@ -78,20 +66,5 @@ pub(super) fn tick() {
             host::resume_answer_of(held.context);
         }
     }
-    HOLDS.with_borrow_mut(|holds| holds.set_timer(now));
-}
-
-impl Holds {
-    /// Has the timer fire when the first stream is due; where none is held, not at all.
-    fn set_timer(&mut self, now: Timestamp) {
-        let first = self.held.iter().map(|held| held.until).min();
-        match (first, self.timer) {
-            (None, _) => host::set_timer(Millis(0)),
-            (Some(first), Some(timer)) if timer <= first => {}
-            (Some(first), _) => {
-                self.timer = Some(first);
-                host::set_timer(first.since(now).max(Millis(1)));
-            }
-        }
-    }
+    HELD.with_borrow(|held| held.iter().map(|held| held.until).min())
 }

@@ -17,6 +17,7 @@ use crate::breaker::window::{self, Tally};
 use crate::config::BreakerRule;
 use crate::metrics::Kind;
 use crate::reply::Reply;
+use crate::status::activity::{self, Activity};
 use crate::time::{Micros, Millis, Timestamp};
 
 /// What the time is.
@@ -196,6 +197,7 @@ pub(super) fn lay_out(counted: impl Iterator<Item = CircuitId>) {
         }
     };
     lay(board::KEY, &Board::default().encode(now()));
+    lay(activity::KEY, &Activity::default().encode());
     for circuit in counted {
         lay(&window::key(circuit), &[]);
     }
@@ -248,6 +250,18 @@ pub(super) fn count(circuit: CircuitId, tally: Tally, rule: &BreakerRule) -> boo
         Some(changed)
     });
     counted && too_many
+}
+
+/// What was counted by all workers.
+pub(super) fn activity() -> Activity {
+    let (bytes, _) = hostcalls::get_shared_data(activity::KEY).unwrap_or_default();
+    Activity::decode(&bytes.unwrap_or_default())
+}
+
+/// Adds what this worker has counted. Tells whether that worked.
+pub(super) fn hand_in(seen: &Activity) -> bool {
+    let now = now();
+    change(activity::KEY, |bytes| Some(activity::with(bytes, seen, now)))
 }
 
 /// Any number.

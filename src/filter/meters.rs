@@ -6,15 +6,15 @@
 //!
 //! # Gauges
 //!
-//! Whoever changes a circuit sets its gauges, and sets a timer for when it changes by itself: no
-//! timer runs while all circuits are closed. Two workers may read the board in one order and set a
+//! Whoever changes a circuit sets its gauges, and wants to be called when it changes by itself: no
+//! timer runs for that while all circuits are closed. Two workers may read the board in one order and set a
 //! gauge in the other. So whoever has set one looks at the board again, and starts over where that
 //! has changed: the last to write has seen that nothing newer was there.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use super::host;
+use super::{host, timer};
 use crate::gateway::Gateway;
 use crate::metrics::{self, Kind, Metric, Sample, Series};
 use crate::observation::Observation;
@@ -26,10 +26,8 @@ pub(super) struct Meters {
     ids: RefCell<HashMap<Series, u32>>,
     /// What this worker has set the gauges of circuits to.
     circuits: RefCell<HashMap<Series, u64>>,
-    /// When the timer should fire, and has not been set to.
-    wanted: Cell<Option<Timestamp>>,
-    /// When it will.
-    timer: Cell<Option<Timestamp>>,
+    /// When a circuit changes by itself.
+    due: Cell<Option<Timestamp>>,
 }
 
 impl Meters {
@@ -40,8 +38,10 @@ impl Meters {
         }
         let version = Series::of(Metric::BuildInfo).word(env!("CARGO_PKG_VERSION"));
         self.move_by(version.by(1), gateway);
-        self.set_gauges(gateway);
-        self.set_timer();
+        let now = host::now();
+        if let Some(due) = self.set_gauges(gateway, now) {
+            timer::wanted(due, now);
+        }
     }
 
     /// Counts what was observed.
@@ -51,8 +51,8 @@ impl Meters {
         }
     }
 
-    /// Sets the gauges of circuits that have changed.
-    pub(super) fn set_gauges(&self, gateway: &Gateway) {
+    /// Sets the gauges of circuits that have changed. Tells when one does so by itself.
+    pub(super) fn set_gauges(&self, gateway: &Gateway, now: Timestamp) -> Option<Timestamp> {
         let mut board = host::board();
         for _ in 0..MOST_TRIES {
             let (samples, next) = metrics::breakers(gateway, &board, host::now());
@@ -62,33 +62,20 @@ impl Meters {
                     self.move_by(sample, gateway);
                 }
             }
-            self.wanted.set(next);
+            self.due.set(next.map(|next| next.max(now + LEAST_PERIOD)));
             let newer = host::board();
             if newer == board {
-                return;
+                break;
             }
             board = newer;
         }
+        self.due.get()
     }
 
-    /// The timer has fired.
-    pub(super) fn tick(&self, gateway: &Gateway) {
-        self.timer.set(None);
-        self.set_gauges(gateway);
-        if self.wanted.get().is_none() {
-            host::set_timer(Millis(0));
-        }
-        self.set_timer();
-    }
-
-    /// Sets the timer where one is wanted. A timer belongs to the seat that sets it, and the backend
-    /// seat's is for what it holds back: so only the gateway seat calls this.
-    pub(super) fn set_timer(&self) {
-        let Some(wanted) = self.wanted.take() else { return };
-        if self.timer.get().is_none_or(|timer| wanted < timer) {
-            self.timer.set(Some(wanted));
-            host::set_timer(wanted.since(host::now()).max(LEAST_PERIOD));
-        }
+    /// The timer has fired, perhaps for somebody else. Tells when it should the next time.
+    pub(super) fn tick(&self, gateway: &Gateway, now: Timestamp) -> Option<Timestamp> {
+        let due = self.due.get()?;
+        if due > now { Some(due) } else { self.set_gauges(gateway, now) }
     }
 
     fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway) {

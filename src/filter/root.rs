@@ -5,16 +5,19 @@ use std::rc::Rc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::backend::Backend;
 use super::effects::{CALCULATED, LASTING};
 use super::exchanges::Desk;
 use super::gateway::Gateway;
+use super::status::{self, Status};
 use super::writer::Writer;
-use super::{holds, host};
+use super::{host, timer};
 use crate::config::{Problem, check};
 use crate::failover::Failover;
 use crate::gateway;
+use crate::status::report::Config as About;
 
 /// A seat, before and after Envoy has configured it.
 #[derive(Debug, Default)]
@@ -28,6 +31,8 @@ pub(super) enum Root {
     Backend,
     /// Downstream, nearest to the client.
     Writer,
+    /// On the status listener, where it is asked for by any name or only by this machine's.
+    Status { any_host: bool },
 }
 
 #[derive(Deserialize)]
@@ -41,6 +46,11 @@ enum Plugin {
     },
     Backend,
     Writer,
+    Status {
+        /// Whether it answers whatever name it is asked for by.
+        #[serde(default)]
+        any_host: bool,
+    },
 }
 
 impl Root {
@@ -60,15 +70,25 @@ impl Root {
                 return Ok(Self::Backend);
             }
             Plugin::Writer => return Ok(Self::Writer),
+            Plugin::Status { any_host } => return Ok(Self::Status { any_host }),
         };
+        let about = About { digest: digest(&config), loaded_ms: host::now().0 };
         let gateway = gateway::Gateway::new(check(&config)?, |name| std::env::var(name).ok())?;
         host::lay_out(gateway.counted());
         CALCULATED.into_iter().for_each(|note| host::put_as_text(note.property()));
         if failover.redirects() {
             LASTING.into_iter().for_each(host::keep_across_redirects);
         }
-        Ok(Self::Gateway(Rc::new(Desk::new(gateway.with_failover(failover)))))
+        let desk = Rc::new(Desk::new(gateway.with_failover(failover), about));
+        status::serves(&desk);
+        Ok(Self::Gateway(desk))
     }
+}
+
+/// What tells one file from another.
+fn digest(config: &serde_json::Value) -> String {
+    let hash = Sha256::digest(config.to_string());
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Context for Root {}
@@ -90,16 +110,14 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        match self {
-            Self::Gateway(desk) => desk.tick(),
-            _ => holds::tick(),
-        }
+        timer::fired();
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         match self {
             Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone(), context))),
             Self::Writer => Some(Box::new(Writer)),
+            Self::Status { any_host } => Some(Box::new(Status::new(*any_host))),
             Self::Backend => Some(Box::new(Backend::new(context))),
             Self::Unconfigured => None,
         }

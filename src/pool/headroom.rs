@@ -55,11 +55,16 @@ impl Headroom {
     /// The share of the weight that counts now, of a thousand; never nothing, or it would never be
     /// seen to recover.
     pub fn share(&self, now: Timestamp) -> u32 {
-        if self.seen == Timestamp(0) || now.since(self.seen) >= FRESH_FOR {
-            return 1000;
-        }
-        self.share.clamp(LEAST, 1000)
+        fresh(self.share, self.seen, now)
     }
+}
+
+/// The share of the weight that counts now, where so much was left when it was seen last.
+pub fn fresh(share: u32, seen: Timestamp, now: Timestamp) -> u32 {
+    if seen == Timestamp(0) || now.since(seen) >= FRESH_FOR {
+        return 1000;
+    }
+    share.clamp(LEAST, 1000)
 }
 
 impl Peak {

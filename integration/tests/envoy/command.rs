@@ -88,7 +88,7 @@ async fn an_envoy_that_is_killed_is_reported_with_its_signal() {
     kill_process(up.envoy(), Signal::KILL).expect("Envoy runs");
     assert_eq!(up.end().await.code(), Some(137));
     let stderr = up.read("stderr");
-    let after: Vec<&str> = stderr.lines().skip(2).collect();
+    let after: Vec<&str> = stderr.lines().skip(3).collect();
     assert_eq!(after, ["error: Envoy ended by itself: signal: 9 (SIGKILL)"]);
 }
 
@@ -121,7 +121,7 @@ async fn a_quiet_envoy_still_says_why_it_does_not_start() {
     assert_eq!(Client::at(at).send(&Call::chat("gpt-4o-mini")).await.status, 200);
     up.signal(Signal::TERM);
     assert_eq!(up.end().await.code(), Some(0));
-    assert_eq!(up.read("stderr").lines().count(), 2, "nothing of Envoy's: {}", up.read("stderr"));
+    assert_eq!(up.read("stderr").lines().count(), 3, "nothing of Envoy's: {}", up.read("stderr"));
 
     let folder = folder();
     fs::write(folder.path().join("spillway.yaml"), config(&eastus)).expect("a configuration");

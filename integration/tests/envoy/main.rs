@@ -27,6 +27,7 @@ mod refusal;
 mod routing;
 mod secrets;
 mod started;
+mod status;
 mod streaming;
 mod surroundings;
 mod timeouts;

@@ -86,6 +86,19 @@ impl Worker {
         result
     }
 
+    /// Fires every timer that is due, of whichever seat, as often as it is.
+    fn fire(&mut self) {
+        let now = self.store.data().clock.get();
+        loop {
+            let timers = &mut self.store.data_mut().timers;
+            let next = timers.iter_mut().filter(|(_, (_, due))| *due <= now).min_by_key(|t| t.1.1);
+            let Some((&root, (period, due))) = next else { return };
+            *due += *period;
+            self.store.data_mut().root = root;
+            self.call::<_, ()>("proxy_on_tick", root);
+        }
+    }
+
     fn call_back(&mut self, context: u32, callback: Callback) -> Action {
         let count = |headers: &Option<_>| match headers {
             Some(spillway_scenarios::Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
@@ -148,27 +161,17 @@ impl Seats for Worker {
     }
 
     fn time_has_passed(&mut self) {
-        let now = self.store.data().clock.get();
-        loop {
-            let Some((period, due)) = self.store.data_mut().timers.get_mut(&GATEWAY_ROOT) else {
-                return;
-            };
-            if *due > now {
-                return;
-            }
-            *due += *period;
-            self.store.data_mut().root = GATEWAY_ROOT;
-            self.call::<_, ()>("proxy_on_tick", GATEWAY_ROOT);
-        }
+        self.fire();
     }
 
     fn timer(&self) -> Option<Duration> {
-        self.store.data().timers.get(&BACKEND_ROOT).map(|(period, _)| *period)
+        let Host { clock, timers, .. } = self.store.data();
+        let first = timers.values().map(|(_, due)| *due).min()?;
+        Some(first.duration_since(clock.get()).unwrap_or_default().max(Duration::from_millis(1)))
     }
 
     fn tick(&mut self, stream: &mut Stream) {
-        self.store.data_mut().root = BACKEND_ROOT;
-        self.with(stream, |worker| worker.call::<_, ()>("proxy_on_tick", BACKEND_ROOT));
+        self.with(stream, Self::fire);
     }
 }
 

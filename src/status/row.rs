@@ -1,0 +1,135 @@
+//! What was seen of one model, or of one member of its pool: counts by slices of time.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::cell::Cell;
+use super::wire;
+use crate::time::{Millis, Timestamp};
+
+/// How long a slice of time is.
+pub const SLICE: Millis = Millis::from_secs(10);
+
+/// How many slices are kept, the one that runs included.
+pub const SLICES: u64 = 30;
+
+/// What was seen of one model or member.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    cells: BTreeMap<u64, Cell>,
+    /// The share of its limit that a backend has announced last, of a thousand.
+    pub headroom: Option<(Timestamp, u32)>,
+    /// What went wrong last.
+    pub fault: Option<Fault>,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// Why, in the words of [`crate::observation::Cause`].
+    pub cause: String,
+    /// The status, where there was an answer.
+    pub status: Option<u16>,
+}
+
+impl Row {
+    /// What is counted now.
+    pub fn now(&mut self, now: Timestamp) -> &mut Cell {
+        self.cells.entry(slice(now)).or_default()
+    }
+
+    /// Everything that was counted.
+    pub fn sum(&self) -> Cell {
+        let mut sum = Cell::default();
+        self.cells.values().for_each(|cell| sum.merge(cell));
+        sum
+    }
+
+    /// Each slice's cell, the oldest first and the one that runs last.
+    pub fn slices(&self, now: Timestamp) -> impl Iterator<Item = Cell> {
+        let last = slice(now);
+        let slices = (0..SLICES).rev().map(move |ago| last.checked_sub(ago));
+        slices.map(|at| at.and_then(|at| self.cells.get(&at)).copied().unwrap_or_default())
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (slice, cell) in &other.cells {
+            self.cells.entry(*slice).or_default().merge(cell);
+        }
+        self.headroom = self.headroom.max(other.headroom);
+        let when = |fault: &Option<Fault>| fault.as_ref().map(|fault| fault.at);
+        if when(&other.fault) > when(&self.fault) {
+            self.fault.clone_from(&other.fault);
+        }
+    }
+
+    /// Lets go of what is not kept. Tells whether anything is left.
+    pub(super) fn forget(&mut self, kept: &RangeInclusive<u64>) -> bool {
+        let is_kept = |at: Timestamp| kept.contains(&slice(at));
+        self.cells.retain(|slice, _| kept.contains(slice));
+        self.headroom = self.headroom.filter(|(at, _)| is_kept(*at));
+        self.fault = self.fault.take().filter(|fault| is_kept(fault.at));
+        !self.cells.is_empty() || self.headroom.is_some() || self.fault.is_some()
+    }
+
+    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
+        wire::put(bytes, self.cells.len() as u64);
+        let mut before = 0;
+        for (slice, cell) in &self.cells {
+            wire::put(bytes, slice - before);
+            before = *slice;
+            cell.encode(bytes);
+        }
+        wire::put_some(bytes, self.headroom.map(|(at, _)| at.0));
+        wire::put(bytes, self.headroom.map_or(0, |(_, share)| u64::from(share)));
+        wire::put(bytes, u64::from(self.fault.is_some()));
+        if let Some(fault) = &self.fault {
+            fault.encode(bytes);
+        }
+    }
+
+    pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
+        let mut row = Self::default();
+        let mut slice: u64 = 0;
+        for _ in 0..wire::take(rest)? {
+            slice = slice.checked_add(wire::take(rest)?)?;
+            row.cells.insert(slice, Cell::decode(rest)?);
+        }
+        let (at, share) = (wire::take_some(rest)?, u32::try_from(wire::take(rest)?).ok()?);
+        row.headroom = at.map(|at| (Timestamp(at), share));
+        if wire::take(rest)? == 1 {
+            row.fault = Some(Fault::decode(rest)?);
+        }
+        Some(row)
+    }
+}
+
+impl Fault {
+    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
+        wire::put(bytes, self.at.0);
+        wire::put_name(bytes, &self.cause);
+        wire::put_some(bytes, self.status.map(u64::from));
+    }
+
+    pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
+        let (at, cause) = (Timestamp(wire::take(rest)?), wire::take_name(rest)?);
+        let status = match wire::take_some(rest)? {
+            Some(status) => Some(u16::try_from(status).ok()?),
+            None => None,
+        };
+        Some(Self { at, cause, status })
+    }
+}
+
+/// The slice that a point in time is in.
+pub(super) fn slice(at: Timestamp) -> u64 {
+    at.0 / SLICE.0
+}
+
+/// The slices that are kept. Workers' clocks may differ a little, so the next one is.
+pub(super) fn kept(now: Timestamp) -> RangeInclusive<u64> {
+    let last = slice(now);
+    (last + 1).saturating_sub(SLICES)..=last + 1
+}

@@ -11,19 +11,19 @@ pub mod abilities;
 pub mod access_log;
 pub mod admin;
 mod bootstrap;
-mod cluster;
+pub(crate) mod cluster;
 mod failover;
 pub mod find;
-mod listener;
-mod local_reply;
+pub(crate) mod listener;
+pub(crate) mod local_reply;
 mod log;
 pub mod process;
-mod route;
+pub(crate) mod route;
 mod secret;
 pub mod start_up;
 pub mod transport;
 pub mod version;
-mod wasm;
+pub(crate) mod wasm;
 
 use std::net::SocketAddr;
 
@@ -54,7 +54,7 @@ pub struct Options {
 }
 
 /// A typed extension configuration: the message's full name, then its fields.
-fn any(message: &str, fields: Value) -> Value {
+pub(crate) fn any(message: &str, fields: Value) -> Value {
     let mut typed = serde_json::Map::new();
     typed.insert("@type".into(), json!(format!("type.googleapis.com/{message}")));
     if let Value::Object(fields) = fields {
@@ -64,7 +64,7 @@ fn any(message: &str, fields: Value) -> Value {
 }
 
 /// A named extension, which is how Envoy wants most of them.
-fn extension(name: &str, message: &str, fields: Value) -> Value {
+pub(crate) fn extension(name: &str, message: &str, fields: Value) -> Value {
     json!({ "name": name, "typed_config": any(message, fields) })
 }
 
@@ -79,7 +79,7 @@ fn duration(span: crate::time::Millis) -> String {
 }
 
 /// Adds fields to an object.
-fn merge(into: &mut Value, fields: Value) {
+pub(crate) fn merge(into: &mut Value, fields: Value) {
     if let (Value::Object(into), Value::Object(fields)) = (into, fields) {
         into.extend(fields);
     }

@@ -37,6 +37,8 @@ mod filter;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod import;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod istio;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod simulate;
 
 #[cfg(test)]

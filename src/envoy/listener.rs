@@ -23,7 +23,7 @@ pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value
 }
 
 /// What Envoy holds for a client: a whole body, where only this limits what a filter may hold.
-fn client_buffer(config: &Config, options: &Options) -> u64 {
+pub(crate) fn client_buffer(config: &Config, options: &Options) -> u64 {
     let usual = u64::from(CONNECTION_BUFFER);
     if options.envoy.limits_bodies_by_route { usual } else { usual.max(config.max_request_body) }
 }

@@ -14,6 +14,7 @@ mod bootstrap;
 pub(crate) mod cluster;
 mod failover;
 pub mod find;
+pub mod health;
 pub(crate) mod listener;
 pub(crate) mod local_reply;
 mod log;

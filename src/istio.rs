@@ -31,6 +31,7 @@ use crate::envoy::{self, AccessLog};
 pub use module::Module;
 pub use place::{Attach, Place};
 pub use proxy::proxy_patch;
+pub(crate) use proxy::{from_secret, variables};
 pub use version::Minor;
 
 /// What rendering needs besides the configuration itself.

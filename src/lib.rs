@@ -39,6 +39,8 @@ pub mod import;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod istio;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod kubernetes;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod simulate;
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ use crate::config::{self, Config, Problem};
 /// A file that was read and found right.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What stands in the file, in its order.
+    /// The file as it was written.
+    pub text: String,
+    /// What stands in it, in its order.
     pub value: Value,
     /// What it means.
     pub config: Config,
@@ -42,7 +44,7 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
     })?;
     let places = Places::of(text);
     match config::check(&value) {
-        Ok(config) => Ok(Loaded { value, config, places }),
+        Ok(config) => Ok(Loaded { text: text.to_owned(), value, config, places }),
         Err(problems) => Err(Failure::Wrong(problems, places)),
     }
 }

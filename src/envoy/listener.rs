@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
-use super::{Options, access_log, duration, extension, local_reply, route, socket_address, wasm};
+use super::{Options, access_log, duration, extension, health, local_reply, route, socket_address, wasm};
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;
 
@@ -83,9 +83,10 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         "server_header_transformation": "PASS_THROUGH",
         // Over HTTP/2 the request's `:scheme` must be the backend's, not that of the client.
         "scheme_header_transformation": { "match_upstream": true },
-        "access_log": access_log::access_log(options),
+        "access_log": health::not_logged(access_log::access_log(options)),
         "local_reply_config": local_reply::local_replies(),
         "http_filters": [
+            health::filter(),
             wasm::writer_seat(config, options),
             wasm::gateway_seat(config, raw, options),
             extension(

@@ -36,3 +36,13 @@ fn tell(bootstrap: fn(&str, &Path) -> Value) {
 fn an_ingress_gateway_plays_the_stories() {
     tell(mesh::ingress);
 }
+
+#[test]
+fn an_ingress_gateway_that_fetches_the_module_plays_the_stories() {
+    tell(mesh::ingress_that_fetches);
+}
+
+#[test]
+fn a_sidecar_plays_the_stories() {
+    tell(mesh::sidecar);
+}

@@ -44,12 +44,12 @@ pub(super) fn render(config: &str, folder: &Path, arguments: &[&str]) -> Vec<Val
 pub(super) fn ingress(config: &str, folder: &Path) -> Value {
     let filter = find::filter();
     let wasm = filter.to_str().expect("a path");
-    gateway(config, folder, &["--host", "gateway", "--gateway", "ingress", "--wasm", wasm])
+    gateway(config, folder, &["--host", "*", "--gateway", "ingress", "--wasm", wasm])
 }
 
 /// The same, with the module in a registry.
 pub(super) fn ingress_that_fetches(config: &str, folder: &Path) -> Value {
-    gateway(config, folder, &["--host", "gateway", "--gateway", "ingress", "--wasm", IMAGE])
+    gateway(config, folder, &["--host", "*", "--gateway", "ingress", "--wasm", IMAGE])
 }
 
 /// A sidecar whose application calls the stories' host.

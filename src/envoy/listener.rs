@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
-use super::{Options, access_log, duration, extension, health, local_reply, route, socket_address, wasm};
+use super::{
+    Options, access_log, duration, extension, health, local_reply, route, socket_address, wasm,
+};
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;
 

@@ -37,7 +37,8 @@ pub(super) fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> V
             }],
         }),
     );
-    if let Some(removed) = route.get_mut("response_headers_to_remove").and_then(Value::as_array_mut) {
+    if let Some(removed) = route.get_mut("response_headers_to_remove").and_then(Value::as_array_mut)
+    {
         // The router's own, which only a router of ours could be told to leave out.
         removed.push(json!("x-envoy-upstream-service-time"));
     }
@@ -59,7 +60,9 @@ fn matched(place: &Place) -> Value {
 /// Envoy had this type refuses the whole `EnvoyFilter`.
 fn spell_out(route: &mut Value) {
     let extension = "/route/inline_cluster_specifier_plugin/extension";
-    let Some(extension) = route.pointer_mut(extension).and_then(Value::as_object_mut) else { return };
+    let Some(extension) = route.pointer_mut(extension).and_then(Value::as_object_mut) else {
+        return;
+    };
     let Some(Value::Object(mut fields)) = extension.remove("typed_config") else { return };
     let name = fields.remove("@type");
     let value = Value::Object(fields);

@@ -70,7 +70,8 @@ pub(super) fn backend(config: &Config, options: &Options) -> Value {
 
 /// What a route says of the filters that are switched off everywhere else.
 pub(super) fn switched_on() -> Value {
-    let on = json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
+    let on =
+        json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
     json!({ SWEEPER: on, "spillway.writer": on, "spillway.gateway": on })
 }
 

@@ -63,7 +63,11 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         } else {
             return None;
         };
-        Some(Problem::new(place, message, "give it a folder of its own, such as `/run/secrets/spillway`"))
+        Some(Problem::new(
+            place,
+            message,
+            "give it a folder of its own, such as `/run/secrets/spillway`",
+        ))
     };
     files(config).into_iter().filter_map(wrong).collect()
 }
@@ -86,9 +90,7 @@ pub(super) fn volumes(config: &Config, options: &Options) -> Vec<Value> {
 }
 
 pub(super) fn mounts(config: &Config) -> Vec<Value> {
-    let mount = |(index, (folder, _)): (usize, &(&str, Source))| {
-        json!({ "name": format!("files-{index}"), "mountPath": folder, "readOnly": true })
-    };
+    let mount = |(index, (folder, _)): (usize, &(&str, Source))| json!({ "name": format!("files-{index}"), "mountPath": folder, "readOnly": true });
     folders(config).keys().enumerate().map(mount).collect()
 }
 

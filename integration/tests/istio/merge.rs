@@ -22,14 +22,8 @@ pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Ext
         };
         patches.iter().filter(is).collect()
     };
-    let known = [
-        "LISTENER",
-        "NETWORK_FILTER",
-        "HTTP_FILTER",
-        "HTTP_ROUTE",
-        "CLUSTER",
-        "EXTENSION_CONFIG",
-    ];
+    let known =
+        ["LISTENER", "NETWORK_FILTER", "HTTP_FILTER", "HTTP_ROUTE", "CLUSTER", "EXTENSION_CONFIG"];
     let all: usize = known.iter().map(|kind| of(kind).len()).sum();
     assert_eq!(all, patches.len(), "a patch of a kind or for a context that is not known here");
 
@@ -44,7 +38,11 @@ pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Ext
             for patch in of("NETWORK_FILTER") {
                 let fits = is_listener(listener, patch) && names(patch, CONNECTION_MANAGER);
                 if let Some(manager) = manager(listener, chain).filter(|_| fits) {
-                    merge(manager, &patch["patch"]["value"]["typed_config"], expected(patch, "MERGE"));
+                    merge(
+                        manager,
+                        &patch["patch"]["value"]["typed_config"],
+                        expected(patch, "MERGE"),
+                    );
                 }
             }
             for patch in of("HTTP_FILTER") {

@@ -60,8 +60,18 @@ pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
     let resources = render(
         config,
         folder,
-        &["--attach", "sidecar", "--selector", "app=chat", "--namespace", "ai", "--host", host,
-          "--wasm", wasm],
+        &[
+            "--attach",
+            "sidecar",
+            "--selector",
+            "app=chat",
+            "--namespace",
+            "ai",
+            "--host",
+            host,
+            "--wasm",
+            wasm,
+        ],
     );
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
     let mut bootstrap = proxy::sidecar(service, &folder.join("mesh.log"));

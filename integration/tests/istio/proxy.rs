@@ -34,7 +34,8 @@ pub(super) fn ingress(service: &Value, port: u16, mesh_log: &Path) -> Value {
     let mut manager = connection_manager("outbound_0.0.0.0_8080", "http.8080", own, port, mesh_log);
     manager["use_remote_address"] = json!(true);
     manager["forward_client_cert_details"] = json!("SANITIZE_SET");
-    manager["set_current_client_cert_details"] = json!({ "subject": true, "dns": true, "uri": true });
+    manager["set_current_client_cert_details"] =
+        json!({ "subject": true, "dns": true, "uri": true });
     bootstrap(
         "router~10.0.0.1~istio-ingressgateway-0.istio-ingress~istio-ingress.svc.cluster.local",
         "0.0.0.0_8080",
@@ -49,9 +50,11 @@ pub(super) fn sidecar(service: &Value, mesh_log: &Path) -> Value {
     let port = service["spec"]["ports"][0]["port"].as_u64().expect("a port");
     let port = u16::try_from(port).expect("a port");
     let host = format!("{name}.{namespace}.svc.cluster.local");
-    let domains = json!([host, name, format!("{name}.{namespace}"), format!("{name}.{namespace}.svc")]);
+    let domains =
+        json!([host, name, format!("{name}.{namespace}"), format!("{name}.{namespace}.svc")]);
     let cluster = format!("outbound|{port}||{host}");
-    let routes = json!([{ "name": "default", "match": { "prefix": "/" }, "route": { "cluster": cluster } }]);
+    let routes =
+        json!([{ "name": "default", "match": { "prefix": "/" }, "route": { "cluster": cluster } }]);
     let own = virtual_host(&host, port, &domains, &routes);
     let name = format!("0.0.0.0_{port}");
     let mut manager =

@@ -138,7 +138,12 @@ impl Istio {
         })
     }
 
-    fn print(&self, loaded: &Loaded, options: &Options, output: &mut Output<'_>) -> io::Result<Exit> {
+    fn print(
+        &self,
+        loaded: &Loaded,
+        options: &Options,
+        output: &mut Output<'_>,
+    ) -> io::Result<Exit> {
         let envoy = options.version.envoy();
         for note in envoy.abilities().notes() {
             writeln!(output.talk, "note: {note}")?;

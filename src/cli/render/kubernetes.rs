@@ -59,7 +59,10 @@ impl Kubernetes {
             if !is_label(name) {
                 problems.push(Problem::new(
                     "",
-                    format!("--{argument}: {} is no name in Kubernetes", crate::config::quoted(name)),
+                    format!(
+                        "--{argument}: {} is no name in Kubernetes",
+                        crate::config::quoted(name)
+                    ),
                     "lower-case letters, digits and `-`, at most 63 of them",
                 ));
             }

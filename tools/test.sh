@@ -44,7 +44,7 @@ stage_envoy() {
 # another way. `make versions` tells all stories on every Envoy.
 stage_older() {
     SPILLWAY_ENVOY=$tools/envoys/$oldest/bin/envoy SHOWS=5,6,7,8 \
-        cargo test -p spillway-integration --test scenarios
+        cargo test -p spillway-integration --test scenarios --test istio
 }
 
 # chaos: a minute of bad weather, or CHAOS_SECONDS. Stage envoy has a short form of it.

@@ -12,13 +12,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use spillway_integration::{Gateway, find, region_with};
+use spillway_integration::{Gateway, eventually, find, region_with};
 use spillway_simulator::Region;
 use tempfile::TempDir;
 
 use super::{merge, proxy};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_of_the_istio_ingress() {
     let walk = Walk::of("istio-ingress.md").await;
     walk.until("curl");
@@ -29,7 +29,7 @@ async fn the_page_of_the_istio_ingress() {
     walk.rest(&gateway);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_of_the_istio_sidecar() {
     let walk = Walk::of("istio-sidecar.md").await;
     walk.until("kubectl -n ai exec");
@@ -40,7 +40,7 @@ async fn the_page_of_the_istio_sidecar() {
     walk.rest(&gateway);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_of_kubernetes() {
     let walk = Walk::of("kubernetes.md").await;
     walk.until("curl");
@@ -63,6 +63,10 @@ async fn the_page_of_kubernetes() {
     let gateway = Gateway::of(config.to_owned(), walk.environment(container, namespace));
     let gateway = gateway.start().await;
     walk.rest(&gateway);
+    let logged =
+        eventually("a line", async || Some(gateway.log_lines()).filter(|it| !it.is_empty()));
+    let paths: Vec<Value> = logged.await.iter().map(|line| line["path"].clone()).collect();
+    assert_eq!(paths, ["/openai/deployments/gpt-4o/chat/completions"], "probes are not logged");
 }
 
 /// A page on its way.

@@ -29,6 +29,17 @@ pub struct Options {
     pub min_replicas: u32,
     /// The most pods.
     pub max_replicas: u32,
+    /// How clients outside of the cluster get there.
+    pub entry: Option<Entry>,
+}
+
+/// A way in from outside: a host at a Gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The Gateway: `name`, or `namespace/name`.
+    pub gateway: String,
+    /// The host that clients ask for.
+    pub host: String,
 }
 
 /// The port that Envoy listens on: above 1024, so that no privilege is needed.
@@ -41,7 +52,7 @@ pub fn problems(config: &Config) -> Vec<Problem> {
 
 /// The resources, in the order in which they are wanted; `text` is the file as it was written.
 pub fn resources(config: &Config, text: &str, options: &Options) -> Vec<Value> {
-    vec![
+    let mut resources = vec![
         around::service_account(options),
         around::config_map(text, options),
         pod::deployment(config, options),
@@ -49,7 +60,9 @@ pub fn resources(config: &Config, text: &str, options: &Options) -> Vec<Value> {
         around::disruption_budget(options),
         around::autoscaler(options),
         around::network_policy(config, options),
-    ]
+    ];
+    resources.extend(options.entry.as_ref().map(|entry| around::http_route(entry, options)));
+    resources
 }
 
 impl Options {

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Options, PORT};
+use super::{Entry, Options, PORT};
 use crate::config::Config;
+
+/// Where applications in the cluster connect.
+const SERVICE_PORT: u16 = 80;
 
 pub(super) fn service_account(options: &Options) -> Value {
     json!({
@@ -32,7 +35,7 @@ pub(super) fn service(options: &Options) -> Value {
         "metadata": options.metadata(),
         "spec": {
             "selector": options.labels(),
-            "ports": [{ "name": "http", "port": 80, "targetPort": "http", "appProtocol": "http" }],
+            "ports": [{ "name": "http", "port": SERVICE_PORT, "targetPort": "http", "appProtocol": "http" }],
         },
     })
 }
@@ -88,6 +91,27 @@ pub(super) fn network_policy(config: &Config, options: &Options) -> Value {
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{ "ports": [{ "protocol": "TCP", "port": PORT }] }],
             "egress": [{ "ports": dns }, { "ports": to_backends }],
+        },
+    })
+}
+
+/// Without a limit in time: the usual one would cut every long answer.
+pub(super) fn http_route(entry: &Entry, options: &Options) -> Value {
+    let gateway = match entry.gateway.split_once('/') {
+        Some((namespace, name)) => json!({ "name": name, "namespace": namespace }),
+        None => json!({ "name": entry.gateway }),
+    };
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": options.metadata(),
+        "spec": {
+            "parentRefs": [gateway],
+            "hostnames": [entry.host],
+            "rules": [{
+                "timeouts": { "request": "0s", "backendRequest": "0s" },
+                "backendRefs": [{ "name": options.name, "port": SERVICE_PORT }],
+            }],
         },
     })
 }

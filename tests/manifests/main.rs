@@ -30,6 +30,7 @@ use serde_json::{Value, json};
 #[test]
 fn kubernetes_knows_every_field() {
     let mut objects = rendered::kubernetes();
+    objects.retain(|object| object["kind"] != "HTTPRoute");
     objects.extend(rendered::istio("1.31", &rendered::SIDECAR).into_iter().filter(is_core));
     assert_eq!(objects.len(), 8);
     for object in objects {
@@ -77,6 +78,14 @@ fn istio_takes_its_resources() {
             }
         }
     }
+}
+
+#[test]
+fn the_gateway_api_takes_its_route() {
+    let file = "gateway.networking.k8s.io_httproutes.yaml";
+    let Some(definitions) = definitions::read(file) else { return };
+    let route = rendered::kubernetes().pop().expect("a route");
+    assert_eq!(definitions::problems(&definitions, &route), [""; 0]);
 }
 
 #[test]

@@ -25,13 +25,11 @@ pub(super) fn istio(version: &str, arguments: &[&str]) -> Vec<Value> {
         .concat())
 }
 
+/// With a way in from a Gateway.
 pub(super) fn kubernetes() -> Vec<Value> {
-    run(&[
-        "kubernetes",
-        "--image",
-        "registry.example.com/spillway:0.1",
-        "tests/manifests/files.yaml",
-    ])
+    let image = ["--image", "registry.example.com/spillway:0.1"];
+    let entry = ["--gateway", "edge/public", "--host", "ai.example.com"];
+    run(&[&["kubernetes", "tests/manifests/files.yaml"], &image[..], &entry].concat())
 }
 
 fn run(arguments: &[&str]) -> Vec<Value> {

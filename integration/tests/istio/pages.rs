@@ -220,6 +220,8 @@ fn stand_ins(folder: &Path) {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).expect("a folder");
     fs::create_dir(folder.join("dist")).expect("a folder");
+    let size = fs::metadata(find::filter()).expect("the filter").len();
+    assert!(size < 1 << 20, "{size} bytes do not fit into a ConfigMap");
     symlink(find::filter(), folder.join("dist/spillway.wasm")).expect("a link");
     symlink(find::command(), bin.join("spillway")).expect("a link");
     let curl = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())

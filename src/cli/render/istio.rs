@@ -110,13 +110,23 @@ impl Istio {
                 "name the application's, such as `--selector app=chat`",
             );
         }
+        let usual_namespace = if sidecar { "default" } else { "istio-ingress" };
+        let namespace = self.namespace.as_deref().unwrap_or(usual_namespace);
+        let usual_host = || format!("spillway.{namespace}.svc.cluster.local");
+        let host = self.host.clone().unwrap_or_else(usual_host);
+        let of_service = host.split_once('.').is_some_and(|(_, rest)| {
+            rest.strip_prefix(namespace).is_some_and(|rest| rest.starts_with(".svc."))
+        });
+        if sidecar && !of_service {
+            wrong(
+                "--host: an application behind a sidecar asks for a Service of its namespace",
+                &format!("write its whole name, such as `{}`", usual_host()),
+            );
+        }
         let module = Module::named(&self.wasm, self.wasm_sha256.as_deref());
         let module = module.map_err(|problem| problems.push(problem)).ok();
         let Some(module) = module.filter(|_| problems.is_empty()) else { return Err(problems) };
 
-        let usual_namespace = if sidecar { "default" } else { "istio-ingress" };
-        let namespace = self.namespace.as_deref().unwrap_or(usual_namespace);
-        let usual_host = || format!("spillway.{namespace}.svc.cluster.local");
         let usual_labels = || vec![("istio".to_owned(), "ingressgateway".to_owned())];
         Ok(Options {
             version: self.istio_version,
@@ -127,7 +137,7 @@ impl Istio {
                     Some(gateway) => Attach::Ingress { gateway: gateway.clone() },
                     None => Attach::Sidecar,
                 },
-                host: self.host.clone().unwrap_or_else(usual_host),
+                host,
                 port: self.port,
                 path_prefix: path_prefix.to_owned(),
             },

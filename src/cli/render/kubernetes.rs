@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::file::{self, Failure, Loaded};
 use crate::cli::{Exit, Output};
 use crate::config::{Config, Problem, Secret};
-use crate::kubernetes::{self, Options};
+use crate::kubernetes::{self, Entry, Options};
 
 /// A hardened Deployment of the gateway and what belongs around it, as YAML for `kubectl apply`
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,12 @@ pub(super) struct Kubernetes {
     /// The most pods
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     max_replicas: u32,
+    /// The Gateway that leads here, `NAME` or `NAMESPACE/NAME`: prints an HTTPRoute too
+    #[arg(long, value_name = "GATEWAY", requires = "host")]
+    gateway: Option<String>,
+    /// The host that clients ask the Gateway for
+    #[arg(long, value_name = "HOST", requires = "gateway")]
+    host: Option<String>,
 }
 
 impl Kubernetes {
@@ -85,6 +91,11 @@ impl Kubernetes {
             secret: self.secret.clone(),
             min_replicas: self.min_replicas,
             max_replicas: self.max_replicas,
+            entry: self
+                .gateway
+                .clone()
+                .zip(self.host.clone())
+                .map(|(gateway, host)| Entry { gateway, host }),
         };
         writeln!(output.data, "# Rendered by `spillway render kubernetes`.")?;
         let entries = entries(&loaded.config);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{Attach, NAME, Options};
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::envoy::merge;
 
 /// A patch for the Deployment that the proxies run in, for `kubectl patch` or kustomize.
@@ -46,11 +46,7 @@ pub fn proxy_patch(config: &Config, options: &Options) -> Value {
 
 /// The environment variables that the configuration refers to, each once.
 pub(crate) fn variables(config: &Config) -> BTreeSet<&str> {
-    let variable = |secret| match secret {
-        &Secret::Env(ref name) => Some(name.as_str()),
-        &Secret::File(_) => None,
-    };
-    config.secrets().into_iter().filter_map(|(_, secret)| variable(secret)).collect()
+    config.secrets().into_iter().filter_map(|(_, secret)| secret.variable()).collect()
 }
 
 /// A variable whose value is the Secret's entry of the same name.

@@ -116,15 +116,18 @@ impl Kubernetes {
 
 /// What the Secret must hold: variables, and files by their names.
 fn entries(config: &Config) -> Vec<&str> {
-    let name = |secret| match secret {
-        &Secret::Env(ref variable) => variable.as_str(),
-        &Secret::File(ref file) => file.rsplit('/').next().unwrap_or(file),
-    };
     let mut entries: Vec<&str> =
-        config.secrets().into_iter().map(|(_, secret)| name(secret)).collect();
+        config.secrets().into_iter().map(|(_, secret)| entry(secret)).collect();
     entries.sort_unstable();
     entries.dedup();
     entries
+}
+
+fn entry(secret: &Secret) -> &str {
+    match secret {
+        Secret::Env(variable) => variable,
+        Secret::File(file) => file.rsplit('/').next().unwrap_or(file),
+    }
 }
 
 fn is_label(name: &str) -> bool {

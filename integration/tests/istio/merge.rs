@@ -30,7 +30,8 @@ pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Ext
     for listener in bootstrap["static_resources"]["listeners"].as_array_mut().expect("listeners") {
         for patch in of("LISTENER") {
             if is_listener(listener, patch) {
-                merge(listener, &patch["patch"]["value"], expected(patch, "MERGE"));
+                expected(patch, "MERGE");
+                merge(listener, &patch["patch"]["value"]);
             }
         }
         let chains = listener["filter_chains"].as_array().expect("chains").len();
@@ -38,11 +39,8 @@ pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Ext
             for patch in of("NETWORK_FILTER") {
                 let fits = is_listener(listener, patch) && names(patch, CONNECTION_MANAGER);
                 if let Some(manager) = manager(listener, chain).filter(|_| fits) {
-                    merge(
-                        manager,
-                        &patch["patch"]["value"]["typed_config"],
-                        expected(patch, "MERGE"),
-                    );
+                    expected(patch, "MERGE");
+                    merge(manager, &patch["patch"]["value"]["typed_config"]);
                 }
             }
             for patch in of("HTTP_FILTER") {
@@ -107,11 +105,11 @@ fn insert_first(manager: &mut Value, patch: &Value) {
 }
 
 /// Protobuf's merge, in JSON.
-fn merge(into: &mut Value, from: &Value, (): ()) {
+fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {
-                merge(into.entry(name.clone()).or_insert(Value::Null), value, ());
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
             }
         }
         (Value::Array(into), Value::Array(from)) => into.extend(from.iter().cloned()),

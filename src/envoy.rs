@@ -11,11 +11,12 @@ pub mod abilities;
 pub mod access_log;
 pub mod admin;
 mod bootstrap;
-mod cluster;
+pub(crate) mod cluster;
 mod failover;
 pub mod find;
-mod listener;
-mod local_reply;
+pub mod health;
+pub(crate) mod listener;
+pub(crate) mod local_reply;
 mod log;
 pub mod metrics_listener;
 pub mod pieces;
@@ -29,7 +30,7 @@ mod status;
 mod tracing;
 pub mod transport;
 pub mod version;
-mod wasm;
+pub(crate) mod wasm;
 
 use std::net::SocketAddr;
 
@@ -66,7 +67,7 @@ pub struct Options {
 }
 
 /// A typed extension configuration: the message's full name, then its fields.
-fn any(message: &str, fields: Value) -> Value {
+pub(crate) fn any(message: &str, fields: Value) -> Value {
     let mut typed = serde_json::Map::new();
     typed.insert("@type".into(), json!(format!("type.googleapis.com/{message}")));
     if let Value::Object(fields) = fields {
@@ -76,7 +77,7 @@ fn any(message: &str, fields: Value) -> Value {
 }
 
 /// A named extension, which is how Envoy wants most of them.
-fn extension(name: &str, message: &str, fields: Value) -> Value {
+pub(crate) fn extension(name: &str, message: &str, fields: Value) -> Value {
     json!({ "name": name, "typed_config": any(message, fields) })
 }
 

@@ -44,6 +44,10 @@ mod filter;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod import;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod istio;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod kubernetes;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod simulate;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod surroundings;

@@ -96,7 +96,7 @@ fn both_seats_share_one_vm_and_all_clusters_one_plugin() {
         .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")
         .unwrap();
     let vm = "/typed_config/config/vm_config";
-    let gateway = manager["http_filters"][0].pointer(vm);
+    let gateway = manager["http_filters"][1].pointer(vm);
     assert!(gateway.is_some());
     for cluster in 0..3 {
         assert_eq!(chain(&rendered, cluster)[0].pointer(vm), gateway);
@@ -167,7 +167,7 @@ fn an_older_envoy_is_told_what_it_knows() {
             "allow_cross_scheme_redirect": true,
         });
         assert_eq!(route["internal_redirect_policy"], policy);
-        let plugin = &manager["http_filters"][1]["typed_config"]["config"]["configuration"];
+        let plugin = &manager["http_filters"][2]["typed_config"]["config"]["configuration"];
         let plugin = plugin["value"].as_str().unwrap();
         assert!(plugin.ends_with(&format!(r#""failover":"{way}"}}"#)), "{plugin}");
         assert!(manager["access_log"][0]["filter"].to_string().contains("internal_redirect"));

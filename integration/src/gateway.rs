@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -22,6 +23,7 @@ pub struct Setup {
     environment: Vec<(String, String)>,
     may_trap: bool,
     otlp: Option<SocketAddr>,
+    bootstrap: Option<fn(&str, &Path) -> Value>,
 }
 
 /// A running gateway. It ends when it is dropped, and then fails the test if the filter trapped.
@@ -29,8 +31,8 @@ pub struct Setup {
 pub struct Gateway {
     /// Where clients connect.
     pub at: SocketAddr,
-    /// Where the status page is.
-    pub status: SocketAddr,
+    /// Where the status page is, if it is anywhere.
+    status: Option<SocketAddr>,
     /// Where Envoy's admin interface is.
     pub admin: SocketAddr,
     client: Client,
@@ -65,7 +67,7 @@ impl Gateway {
 
     /// A gateway with exactly this configuration and environment.
     pub fn of(config: String, environment: Vec<(String, String)>) -> Setup {
-        Setup { config, workers: 2, environment, may_trap: false, otlp: None }
+        Setup { config, workers: 2, environment, may_trap: false, otlp: None, bootstrap: None }
     }
 
     /// The address as a URL.
@@ -116,9 +118,14 @@ impl Gateway {
         self.read(LOG)
     }
 
+    /// Where the status page is. Only `up` serves one.
+    pub fn status(&self) -> SocketAddr {
+        self.status.expect("a status page")
+    }
+
     /// What `/status` says.
     pub async fn report(&self) -> Value {
-        let answer = Client::at(self.status).send(&Call::get("/status")).await;
+        let answer = Client::at(self.status()).send(&Call::get("/status")).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     }
@@ -217,20 +224,37 @@ impl Setup {
         Self { otlp: Some(collector), ..self }
     }
 
+    /// In an Envoy of somebody else's, without `spillway up`: this function is given the
+    /// configuration and a folder, and makes the bootstrap. Its first listener is ours, and the
+    /// access log belongs into the folder, as [`access_log_in`] says.
+    #[must_use]
+    pub fn in_bootstrap(self, bootstrap: fn(&str, &Path) -> Value) -> Self {
+        Self { bootstrap: Some(bootstrap), ..self }
+    }
+
     /// Starts it, and waits until it takes requests.
     pub async fn start(self) -> Gateway {
         let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
-        let mut process = Process::start(&Start {
+        let start = Start {
             directory: directory.path(),
             config: &self.config,
             filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
             workers: self.workers,
             environment: &self.environment,
             otlp: self.otlp,
-        });
+        };
+        let bootstrap = self.bootstrap.map(|make| make(&self.config, directory.path()));
+        let mut process = match &bootstrap {
+            Some(bootstrap) => Process::start_envoy(&start, bootstrap),
+            None => Process::start(&start),
+        };
         let deadline = Instant::now() + START;
-        let [at, admin, status] = loop {
-            if let Some(addresses) = Process::addresses(directory.path()) {
+        let (at, admin, status) = loop {
+            let addresses = match &bootstrap {
+                Some(_) => addresses_of_envoy(directory.path()).await,
+                None => Process::addresses(directory.path()),
+            };
+            if let Some(addresses) = addresses {
                 break addresses;
             }
             let log = || std::fs::read_to_string(directory.path().join(LOG)).unwrap_or_default();
@@ -242,6 +266,22 @@ impl Setup {
         let (client, asked_to_end) = (Client::at(at), false);
         Gateway { at, status, admin, client, asked_to_end, process, directory, may_trap }
     }
+}
+
+/// Where the access log of a gateway is that runs in this folder.
+pub fn access_log_in(directory: &Path) -> PathBuf {
+    directory.join(ACCESS_LOG)
+}
+
+/// Where clients connect and where the admin interface is, once Envoy takes requests.
+async fn addresses_of_envoy(directory: &Path) -> Option<Addresses> {
+    let admin = Process::admin(directory)?;
+    admin::ask(admin, "/ready").await?;
+    let listeners = admin::ask(admin, "/listeners?format=json").await?;
+    let listeners: Value = serde_json::from_str(&listeners).ok()?;
+    let first = listeners.pointer("/listener_statuses/0/local_address/socket_address")?;
+    let address = format!("{}:{}", first["address"].as_str()?, first["port_value"]);
+    Some((address.parse().ok()?, admin, None))
 }
 
 #[allow(clippy::print_stderr, reason = "shown by the test harness, for failed tests only")]

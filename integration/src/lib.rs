@@ -37,7 +37,7 @@ mod wait;
 
 pub use authority::Authority;
 pub use call::{Answer, Call, Client};
-pub use gateway::{Gateway, Setup};
+pub use gateway::{Gateway, Setup, access_log_in};
 pub use journal::{Journal, story};
 pub use plain::Plain;
 pub use python::Python;

@@ -11,12 +11,16 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::find;
 
 /// A running gateway.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
+
+/// Where clients connect, where the admin interface is, and where the status page is, if anywhere.
+pub(crate) type Addresses = (SocketAddr, SocketAddr, Option<SocketAddr>);
 
 /// What it is started with.
 pub(crate) struct Start<'a> {
@@ -60,16 +64,45 @@ impl Process {
         Self(command.spawn().expect("the command starts"))
     }
 
+    /// An Envoy that somebody else's bootstrap runs, without `up` around it. It ends with the thread
+    /// that has started it.
+    pub(crate) fn start_envoy(start: &Start<'_>, bootstrap: &Value) -> Self {
+        let file = |name: &str| start.directory.join(name);
+        fs::write(file(BOOTSTRAP), bootstrap.to_string()).expect("a bootstrap");
+        let log = File::create(file(LOG)).expect("a log");
+        let mut command = Command::new(find::command());
+        command
+            .args(["up", "--become-envoy", &std::process::id().to_string()])
+            .arg(find::envoy())
+            .arg("--config-path")
+            .arg(file(BOOTSTRAP))
+            .arg("--admin-address-path")
+            .arg(file(ADMIN))
+            .args(["--concurrency", &start.workers.to_string(), "--disable-hot-restart"])
+            .args(["--log-level", "info", "--file-flush-interval-msec", "100"])
+            .envs(start.environment.iter().map(|(name, value)| (name, value)))
+            .env("TMPDIR", start.directory)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log);
+        Self(command.spawn().expect("the command starts"))
+    }
+
+    /// Where the admin interface of such an Envoy is, once it has said so.
+    pub(crate) fn admin(directory: &Path) -> Option<SocketAddr> {
+        fs::read_to_string(directory.join(ADMIN)).ok()?.trim().parse().ok()
+    }
+
     /// Where clients connect, where the admin interface and where the status page is, once the
     /// command has said so.
-    pub(crate) fn addresses(directory: &Path) -> Option<[SocketAddr; 3]> {
+    pub(crate) fn addresses(directory: &Path) -> Option<Addresses> {
         let log = fs::read_to_string(directory.join(LOG)).ok()?;
         let after = |text: &str| {
             let line = log.lines().find_map(|line| line.strip_prefix(text));
             line?.trim().trim_end_matches('/').parse().ok()
         };
         let (at, admin) = (after("listening on http://")?, after("admin on http://")?);
-        Some([at, admin, after("status on http://")?])
+        Some((at, admin, Some(after("status on http://")?)))
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -121,5 +154,7 @@ pub(crate) const ACCESS_LOG: &str = "access.log";
 pub(crate) const LOG: &str = "gateway.log";
 
 const CONFIG: &str = "spillway.yaml";
+const BOOTSTRAP: &str = "envoy.json";
+const ADMIN: &str = "admin-address";
 const PATIENCE: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(5);

@@ -43,7 +43,7 @@ async fn the_page_shows_a_failover_within_two_seconds_and_is_readable_by_everyon
         }
     }
     eastus.script(Fault::too_many_requests(RetryAfter::Seconds(300)));
-    let status = format!("http://{}/", gateway.status);
+    let status = format!("http://{}/", gateway.status());
     let folder = find::screenshots().display().to_string();
     let url = gateway.url();
     let arguments = [status.as_str(), &url, "gpt-4o-mini", "eastus-ptu", &folder];

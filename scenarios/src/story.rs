@@ -163,13 +163,23 @@ pub fn key_of(name: &str) -> String {
 /// with their number and the way to fail over, and one for each story that this way does not allow,
 /// with the reason and the name.
 pub fn tell_all(means: &Means<'_>, set: impl Fn(&Story) -> Box<dyn Stage> + Sync) {
+    tell_some(means, |_| true, set);
+}
+
+/// The same, for a stage that is only told some of them.
+pub fn tell_some(
+    means: &Means<'_>,
+    is_for_us: impl Fn(&Story) -> bool,
+    set: impl Fn(&Story) -> Box<dyn Stage> + Sync,
+) {
     let wanted = std::env::var("STORY").unwrap_or_default();
     let shown = std::env::var("SHOWS").unwrap_or_default();
     let shown: Vec<u8> = shown.split(',').filter_map(|number| number.trim().parse().ok()).collect();
     let shows = |story: &Story| {
         shown.is_empty() || story.behaviours.iter().any(|number| shown.contains(number))
     };
-    let is_wanted = |story: &&Story| story.name.contains(&wanted) && shows(story);
+    let is_wanted =
+        |story: &&Story| story.name.contains(&wanted) && shows(story) && is_for_us(story);
     let stories: Vec<&Story> = means.told().into_iter().filter(is_wanted).collect();
     assert!(!stories.is_empty(), "no story's name holds {wanted:?}");
 

@@ -17,7 +17,9 @@ use crate::surroundings;
 /// A file that was read and found right.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What stands in the file, in its order.
+    /// The file as it was written.
+    pub text: String,
+    /// What stands in it, in its order.
     pub value: Value,
     /// What it means.
     pub config: Config,
@@ -37,6 +39,8 @@ pub enum Failure {
 /// A file that was read, whatever it is about.
 #[derive(Debug)]
 pub struct Text {
+    /// The same as it was written.
+    pub text: String,
     /// What stands in the file, in its order.
     pub value: Value,
     /// Where everything stands in it.
@@ -50,7 +54,7 @@ pub fn read(path: &Path) -> Result<Text, Failure> {
         let places = mistake.place.map(Places::only).unwrap_or_default();
         Failure::Wrong(vec![mistake.problem], places)
     })?;
-    Ok(Text { value, places: Places::of(text) })
+    Ok(Text { text: text.to_owned(), value, places: Places::of(text) })
 }
 
 /// The configuration in this file; `-` is stdin.
@@ -61,11 +65,11 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
 impl Text {
     /// What it means, as a configuration of Spillway's.
     pub fn configuration(self) -> Result<Loaded, Failure> {
-        let Self { value, places } = self;
+        let Self { text, value, places } = self;
         let problems = match another_kind(&value) {
             Some(problem) => vec![problem],
             None => match config::check(&value) {
-                Ok(config) => return Ok(Loaded { value, config, places }),
+                Ok(config) => return Ok(Loaded { text, value, config, places }),
                 Err(problems) => problems,
             },
         };

@@ -19,6 +19,16 @@ pub enum Secret {
     File(String),
 }
 
+impl Secret {
+    /// The environment variable, where it is one.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Env(name) => Some(name),
+            Self::File(_) => None,
+        }
+    }
+}
+
 impl Config {
     /// Every reference to a secret, with its place in the file.
     pub fn secrets(&self) -> Vec<(String, &Secret)> {

@@ -33,7 +33,7 @@ impl std::str::FromStr for AccessLog {
 }
 
 /// The list of access loggers; empty where there is none.
-pub(super) fn access_log(options: &Options) -> Vec<Value> {
+pub(crate) fn access_log(options: &Options) -> Vec<Value> {
     let format = json!({ "json_format": line() });
     let mut log = match &options.access_log {
         AccessLog::Off => return vec![],

@@ -18,7 +18,7 @@ const AT_ONCE: u32 = 100_000;
 pub(super) const CONNECTION_BUFFER: u32 = 1024 * 1024;
 
 /// A backend as a cluster of its own; both have the same name.
-pub(super) fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
+pub(crate) fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
     let mut cluster = json!({
         "name": backend.name,
         "connect_timeout": duration(backend.connect_timeout),

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
 use super::{
-    Options, access_log, duration, extension, local_reply, merge, route, socket_address, tracing,
-    wasm,
+    Options, access_log, duration, extension, health, local_reply, merge, route, socket_address,
+    tracing, wasm,
 };
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;
@@ -29,7 +29,7 @@ pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value
 }
 
 /// What Envoy holds for a client: a whole body, where only this limits what a filter may hold.
-fn client_buffer(config: &Config, options: &Options) -> u64 {
+pub(crate) fn client_buffer(config: &Config, options: &Options) -> u64 {
     let usual = u64::from(CONNECTION_BUFFER);
     if options.envoy.limits_bodies_by_route { usual } else { usual.max(config.max_request_body) }
 }
@@ -89,9 +89,10 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         "server_header_transformation": "PASS_THROUGH",
         // Over HTTP/2 the request's `:scheme` must be the backend's, not that of the client.
         "scheme_header_transformation": { "match_upstream": true },
-        "access_log": access_log::access_log(options),
+        "access_log": health::not_logged(access_log::access_log(options)),
         "local_reply_config": local_reply::local_replies(),
         "http_filters": [
+            health::filter(),
             wasm::writer_seat(config, options),
             wasm::gateway_seat(config, raw, options),
             extension(

@@ -142,7 +142,7 @@ const REPLIES: [Reply; 17] = [
 ];
 
 /// The rewriting of Envoy's own replies.
-pub(super) fn local_replies() -> Value {
+pub(crate) fn local_replies() -> Value {
     json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<Value>>() })
 }
 

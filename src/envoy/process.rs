@@ -32,7 +32,7 @@ use crate::config::Problem;
 const START: Duration = Duration::from_secs(60);
 
 /// How long running requests may take to finish; a little less than Kubernetes' 30 s.
-const DRAIN: Duration = Duration::from_secs(25);
+pub(crate) const DRAIN: Duration = Duration::from_secs(25);
 
 /// How often we look while we wait for something that sends no signal.
 const PAUSE: Duration = Duration::from_millis(20);

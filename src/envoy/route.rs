@@ -22,7 +22,7 @@ const NOT_FOR_BACKENDS: [&str; 6] = [
 ];
 
 /// The route table.
-pub(super) fn routes(config: &Config, options: &Options) -> Value {
+pub(crate) fn routes(config: &Config, options: &Options) -> Value {
     let mut route = json!({
         // `0s`: no limit on the whole, as a model may stream for many minutes. What a model says for
         // itself, the gateway seat tells the router by headers.

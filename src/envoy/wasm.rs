@@ -12,7 +12,7 @@ use super::{Options, any, extension, merge};
 use crate::config::{Config, Secret};
 
 /// The gateway seat: the listener's filter, which gets the user's whole file.
-pub(super) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> Value {
+pub(crate) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> Value {
     let mut plugin = json!({ "seat": "gateway", "config": raw });
     if options.envoy.failover.redirects() {
         merge(&mut plugin, json!({ "failover": options.envoy.failover }));
@@ -21,13 +21,13 @@ pub(super) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> V
 }
 
 /// The writer seat: the listener's filter nearest to the client.
-pub(super) fn writer_seat(config: &Config, options: &Options) -> Value {
+pub(crate) fn writer_seat(config: &Config, options: &Options) -> Value {
     seat("writer", &json!({ "seat": "writer" }), config, options)
 }
 
 /// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
-pub(super) fn backend_seat(config: &Config, options: &Options) -> Value {
+pub(crate) fn backend_seat(config: &Config, options: &Options) -> Value {
     seat("backend", &json!({ "seat": "backend" }), config, options)
 }
 

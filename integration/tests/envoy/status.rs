@@ -139,7 +139,7 @@ async fn neither_listener_leads_to_the_other() {
         let answer = gateway.send(&Call::get(path)).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.text());
     }
-    let status = Client::at(gateway.status);
+    let status = Client::at(gateway.status());
     let chat = status.send(&Call::chat("gpt-4o-mini")).await;
     assert_eq!(
         (chat.status, chat.json()["error"]["code"].as_str()),
@@ -166,7 +166,7 @@ async fn nothing_that_a_client_or_a_backend_wrote_is_shown() {
     let content = answer.json()["choices"][0]["message"]["content"].clone();
     assert_eq!(gateway.send(&Call::chat("MARK-model")).await.status, 400);
     report_of(&gateway, "gpt-4o-mini", 1).await;
-    let status = Client::at(gateway.status);
+    let status = Client::at(gateway.status());
     for path in ["/status", "/", "/page.js", "/page.css"] {
         let text = status.send(&Call::get(path)).await.text();
         assert!(!text.contains("MARK"), "{path}: {text}");
@@ -179,7 +179,7 @@ async fn nothing_that_a_client_or_a_backend_wrote_is_shown() {
 async fn the_page_allows_nothing_but_itself_and_head_works() {
     let regions = regions().await;
     let gateway = gateway(&regions).await;
-    let status = Client::at(gateway.status);
+    let status = Client::at(gateway.status());
     let page = status.send(&Call::get("/")).await;
     assert!(page.text().starts_with("<!doctype html>"));
     for (name, part) in [
@@ -195,8 +195,8 @@ async fn the_page_allows_nothing_but_itself_and_head_works() {
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.headers["content-type"], "application/json");
     let elsewhere =
-        format!("GET /status HTTP/1.1\r\nhost: evil.example:{}\r\n\r\n", gateway.status.port());
-    let mut raw = Raw::connect(gateway.status).await;
+        format!("GET /status HTTP/1.1\r\nhost: evil.example:{}\r\n\r\n", gateway.status().port());
+    let mut raw = Raw::connect(gateway.status()).await;
     raw.write(elsewhere).await;
     assert_eq!(raw.answer().await.status, 421, "a name that only resolves to here");
 }
@@ -219,7 +219,7 @@ async fn odd_requests_trap_nothing() {
     ];
     for (request, wanted) in odd {
         let shown = String::from_utf8_lossy(&request[..request.len().min(60)]).into_owned();
-        let mut raw = Raw::connect(gateway.status).await;
+        let mut raw = Raw::connect(gateway.status()).await;
         raw.write(request).await;
         // Envoy itself refuses bytes in a path that HTTP does not allow.
         let status = raw.answer().await.status;
@@ -242,7 +242,7 @@ async fn top_prints_the_same_once_into_a_pipe() {
     regions[0].script(Fault::too_many_requests(RetryAfter::Seconds(300)));
     assert_eq!(gateway.send(&Call::chat("gpt-4o-mini")).await.status, 200);
     report_of(&gateway, "gpt-4o-mini", 1).await;
-    let at = gateway.status.to_string();
+    let at = gateway.status().to_string();
     let shown =
         tokio::task::spawn_blocking(move || top(&["--status", &at])).await.expect("it ends");
     assert!(shown.status.success() && shown.stderr.is_empty(), "{shown:?}");
@@ -305,7 +305,7 @@ impl Screen {
 async fn top_is_live_in_a_terminal_and_leaves_it_as_it_was() {
     let regions = regions().await;
     let gateway = gateway(&regions).await;
-    let at = gateway.status.to_string();
+    let at = gateway.status().to_string();
     let mut screen = tokio::task::spawn_blocking(move || {
         let mut screen = Screen::open(&["--status", &at]);
         let first = screen.until("q ends");

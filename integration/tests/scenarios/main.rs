@@ -22,5 +22,5 @@ use spillway_scenarios::{Means, story};
 fn the_real_envoy_plays_every_story() {
     let version = version::ask(&find::envoy()).unwrap();
     let means = Means { failover: version.abilities().failover, ..story::on_a_real_envoy() };
-    story::tell_all(&means, |story| Box::new(stage::OnEnvoy::set(story)));
+    story::tell_all(&means, |story| Box::new(stage::OnEnvoy::set(story, |setup| setup)));
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use spillway_integration::{Gateway, Raw, eventually};
+use spillway_integration::{Gateway, Raw, Setup, eventually};
 use spillway_scenarios::http::{Answer, Headers, Reaction, Received, Request};
 use spillway_scenarios::stage::Stage;
 use spillway_scenarios::story::{REGIONS, Story, environment};
@@ -26,14 +26,15 @@ pub(super) struct OnEnvoy {
 
 impl OnEnvoy {
     /// One worker: whose turn it is, is known to each worker for itself.
-    pub(super) fn set(story: &Story) -> Self {
+    pub(super) fn set(story: &Story, setup: impl FnOnce(Setup) -> Setup) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let (backends, gateway) = runtime.block_on(async {
             let backends: BTreeMap<_, _> =
                 REGIONS.into_iter().map(|name| (name, Backend::start(name))).collect();
             let config = story.config(|name| format!("http://{}", backends[name].address));
             let environment = environment().into_iter().collect();
-            let gateway = Gateway::of(config.to_string(), environment).workers(1).start().await;
+            let gateway = Gateway::of(config.to_string(), environment).workers(1);
+            let gateway = setup(gateway).start().await;
             (backends, gateway)
         });
         Self {

@@ -4,15 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::cli::file::Loaded;
+use super::yaml;
+use crate::cli::file::{self, Loaded};
 use crate::cli::{Exit, Output};
 use crate::compose::{Options, compose, notes};
 
+/// A compose file that runs the gateway in a container
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Compose {
     /// The configuration, YAML or JSON, by its path from where the compose file will be
     #[arg(value_parser = not_stdin)]
-    pub(super) file: PathBuf,
+    file: PathBuf,
     /// The gateway's image; deploy/Dockerfile makes it
     #[arg(long, value_name = "IMAGE", default_value = concat!("spillway:", env!("CARGO_PKG_VERSION")))]
     image: String,
@@ -21,12 +23,17 @@ pub(super) struct Args {
     publish: SocketAddr,
 }
 
-impl Args {
-    /// Prints the compose file.
-    pub(super) fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+impl Compose {
+    pub(super) fn run(&self, output: &mut Output<'_>) -> io::Result<Exit> {
+        match file::load(&self.file) {
+            Ok(loaded) => self.print(&loaded, output),
+            Err(failure) => failure.report(&self.file, output),
+        }
+    }
+
+    fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
         let options = Options { file: &self.file, image: &self.image, publish: self.publish };
         let rendered = compose(&loaded.config, &options);
-        let yaml = serde_saphyr::to_string(&rendered).map_err(io::Error::other)?;
         for note in notes(&loaded.config) {
             writeln!(output.talk, "note: {note}")?;
         }
@@ -34,7 +41,7 @@ impl Args {
             output.data,
             "# Rendered by `spillway render compose`; docs/rendered/compose.md says why."
         )?;
-        write!(output.data, "{yaml}")?;
+        write!(output.data, "{}", yaml(&rendered)?)?;
         Ok(Exit::Ok)
     }
 }

@@ -1,0 +1,76 @@
+//! Spillway in a mesh: what `spillway render istio` prints, laid over a proxy's configuration as
+//! istiod lays it, on the real Envoy.
+//!
+//! Told are the stories of failover (behaviours 5 to 8 of API Management's labs); with
+//! `STORIES=all`, all that such a proxy can play.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../scenarios/backend.rs"]
+mod backend;
+mod merge;
+mod mesh;
+mod neighbours;
+mod pages;
+mod proxy;
+#[path = "../scenarios/stage.rs"]
+mod stage;
+
+use std::path::Path;
+
+use serde_json::Value;
+use spillway::envoy::version;
+use spillway_integration::find;
+use spillway_scenarios::{Means, story};
+
+/// Stories that are not true in a mesh, and why.
+const NOT_HERE: [(&str, &str); 2] = [
+    (
+        "names are exact and case-sensitive, and escapes are read as what they mean",
+        "Istio normalises paths before any filter sees them",
+    ),
+    (
+        "the gateway may live below a prefix",
+        "what is not below it belongs to others, who answer it",
+    ),
+];
+
+/// Stories that are not true in a sidecar.
+const NOT_IN_A_SIDECAR: [&str; 1] =
+    ["what fails over shows no trace of it, to the client or to a backend"];
+
+#[test]
+fn an_ingress_gateway_plays_the_stories() {
+    tell(mesh::ingress, &[]);
+}
+
+#[test]
+fn an_ingress_gateway_that_fetches_the_module_plays_the_stories() {
+    tell(mesh::ingress_that_fetches, &[]);
+}
+
+/// An application asks for the Service by its name; the one story asks for another host.
+#[test]
+fn a_sidecar_plays_the_stories() {
+    tell(mesh::sidecar, &NOT_IN_A_SIDECAR);
+}
+
+fn tell(bootstrap: fn(&str, &Path) -> Value, except: &[&str]) {
+    let version = version::ask(&find::envoy()).unwrap();
+    let means = Means { failover: version.abilities().failover, ..story::on_a_real_envoy() };
+    let all = std::env::var("STORIES").is_ok_and(|which| which == "all");
+    let is_for_us = |story: &story::Story| {
+        let fails_over = story.behaviours.iter().any(|number| (5..=8).contains(number));
+        let left_out = NOT_HERE.map(|(name, _)| name).contains(&story.name);
+        (all || fails_over) && !left_out && !except.contains(&story.name)
+    };
+    story::tell_some(&means, is_for_us, |story| {
+        Box::new(stage::OnEnvoy::set(story, |setup| setup.in_bootstrap(bootstrap)))
+    });
+}

@@ -1,0 +1,126 @@
+//! What istiod does with an `EnvoyFilter`: lays its patches over the configuration of a proxy.
+//!
+//! As far as Spillway's patches need it, and by Istio's rules: patches of one kind in their order;
+//! what is merged follows protobuf (fields replace, lists grow, objects are merged); what matches
+//! nothing is passed over without a word.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
+
+/// The configurations that filters refer to by name, for whoever plays discovery.
+pub(super) type Extensions = BTreeMap<String, Value>;
+
+/// Lays an `EnvoyFilter` over a proxy's bootstrap.
+pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Extensions {
+    let patches = filter["spec"]["configPatches"].as_array().expect("patches");
+    let of = |kind: &str| -> Vec<&Value> {
+        let is = |patch: &&Value| {
+            patch["applyTo"] == kind && [context, "ANY"].contains(&text(&patch["match"]["context"]))
+        };
+        patches.iter().filter(is).collect()
+    };
+    let known =
+        ["LISTENER", "NETWORK_FILTER", "HTTP_FILTER", "HTTP_ROUTE", "CLUSTER", "EXTENSION_CONFIG"];
+    let all: usize = known.iter().map(|kind| of(kind).len()).sum();
+    assert_eq!(all, patches.len(), "a patch of a kind or for a context that is not known here");
+
+    for listener in bootstrap["static_resources"]["listeners"].as_array_mut().expect("listeners") {
+        for patch in of("LISTENER") {
+            if is_listener(listener, patch) {
+                expected(patch, "MERGE");
+                merge(listener, &patch["patch"]["value"]);
+            }
+        }
+        let chains = listener["filter_chains"].as_array().expect("chains").len();
+        for chain in 0..chains {
+            for patch in of("NETWORK_FILTER") {
+                let fits = is_listener(listener, patch) && names(patch, CONNECTION_MANAGER);
+                if let Some(manager) = manager(listener, chain).filter(|_| fits) {
+                    expected(patch, "MERGE");
+                    merge(manager, &patch["patch"]["value"]["typed_config"]);
+                }
+            }
+            for patch in of("HTTP_FILTER") {
+                let fits = is_listener(listener, patch) && names(patch, CONNECTION_MANAGER);
+                if let Some(manager) = manager(listener, chain).filter(|_| fits) {
+                    insert_before(manager, patch);
+                }
+            }
+            for patch in of("HTTP_ROUTE") {
+                if let Some(manager) = manager(listener, chain) {
+                    insert_first(manager, patch);
+                }
+            }
+        }
+    }
+    for patch in of("CLUSTER") {
+        expected(patch, "ADD");
+        let clusters = bootstrap["static_resources"]["clusters"].as_array_mut();
+        clusters.expect("clusters").push(patch["patch"]["value"].clone());
+    }
+    let extension = |patch: &&Value| {
+        expected(patch, "ADD");
+        let value = patch["patch"]["value"].clone();
+        (text(&value["name"]).to_owned(), value)
+    };
+    of("EXTENSION_CONFIG").iter().map(extension).collect()
+}
+
+fn is_listener(listener: &Value, patch: &Value) -> bool {
+    let port = &patch["match"]["listener"]["portNumber"];
+    // The port that the mesh knows it by stands in its name; the test's own is another.
+    port.is_null() || text(&listener["name"]).ends_with(&format!("_{port}"))
+}
+
+fn names(patch: &Value, filter: &str) -> bool {
+    patch["match"]["listener"]["filterChain"]["filter"]["name"] == filter
+}
+
+fn manager(listener: &mut Value, chain: usize) -> Option<&mut Value> {
+    let filters = listener["filter_chains"][chain]["filters"].as_array_mut()?;
+    let manager = filters.iter_mut().find(|filter| filter["name"] == CONNECTION_MANAGER)?;
+    manager.get_mut("typed_config")
+}
+
+fn insert_before(manager: &mut Value, patch: &Value) {
+    expected(patch, "INSERT_BEFORE");
+    let next = &patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"];
+    let filters = manager["http_filters"].as_array_mut().expect("filters");
+    if let Some(at) = filters.iter().position(|filter| filter["name"] == *next) {
+        filters.insert(at, patch["patch"]["value"].clone());
+    }
+}
+
+fn insert_first(manager: &mut Value, patch: &Value) {
+    expected(patch, "INSERT_FIRST");
+    let host = &patch["match"]["routeConfiguration"]["vhost"]["name"];
+    let hosts = manager["route_config"]["virtual_hosts"].as_array_mut().expect("hosts");
+    for found in hosts.iter_mut().filter(|found| found["name"] == *host) {
+        let routes = found["routes"].as_array_mut().expect("routes");
+        routes.insert(0, patch["patch"]["value"].clone());
+    }
+}
+
+/// Protobuf's merge, in JSON.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(into), Value::Array(from)) => into.extend(from.iter().cloned()),
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn expected(patch: &Value, operation: &str) {
+    assert_eq!(patch["patch"]["operation"], operation);
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

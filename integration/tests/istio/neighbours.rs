@@ -1,0 +1,55 @@
+//! A proxy has other hosts too, and a mesh writes on requests what no backend should read.
+
+use spillway_integration::{Call, Gateway, key_of, region};
+use spillway_simulator::Region;
+
+use super::{mesh, proxy};
+
+const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
+
+async fn regions() -> (Region, Region) {
+    (region("eastus").await, region("westus").await)
+}
+
+fn chat() -> Call {
+    Call::chat("gpt-4o")
+}
+
+#[tokio::test]
+async fn a_neighbour_notices_nothing() {
+    let (eastus, westus) = regions().await;
+    let gateway = Gateway::setup(CONFIG, [&eastus, &westus]).in_bootstrap(mesh::ingress);
+    let gateway = gateway.start().await;
+    let theirs = gateway.send(&chat().header("host", proxy::NEIGHBOUR)).await;
+    assert_eq!((theirs.status, theirs.text().as_str()), (503, "the shop is closed"));
+    assert_eq!(theirs.header("content-type"), "text/plain");
+    assert_eq!(theirs.header("x-request-id"), "");
+
+    let ours = gateway.send(&chat()).await;
+    assert_eq!(ours.status, 200, "{}", ours.text());
+    assert_eq!(gateway.log_line(ours.header("x-request-id")).await["model"], "gpt-4o");
+    assert_eq!(gateway.log_lines().len(), 1, "the neighbour's request stands in our log");
+}
+
+#[tokio::test]
+async fn our_errors_are_openais_and_the_filters_answers_pass() {
+    let (eastus, westus) = regions().await;
+    let gateway = Gateway::setup(CONFIG, [&eastus, &westus]).in_bootstrap(mesh::ingress);
+    let gateway = gateway.start().await;
+    let unknown = gateway.send(&Call::chat("nobody")).await;
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.text().contains("\"error\""), "{}", unknown.text());
+}
+
+#[tokio::test]
+async fn no_key_stands_in_what_envoy_shows() {
+    let (eastus, westus) = regions().await;
+    let gateway = Gateway::setup(CONFIG, [&eastus, &westus]).in_bootstrap(mesh::ingress);
+    let gateway = gateway.start().await;
+    assert_eq!(gateway.send(&chat()).await.status, 200);
+    let shown = gateway.admin("/config_dump").await;
+    assert!(shown.contains("%ENVIRONMENT(KEY_EASTUS)%"), "the dump is not of this gateway");
+    for text in [shown, gateway.log()] {
+        assert!(!text.contains(&key_of("eastus")), "a key is shown");
+    }
+}

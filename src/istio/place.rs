@@ -1,0 +1,107 @@
+//! Which proxies, and which requests that pass them.
+
+use serde_json::{Map, Value, json};
+
+use super::NAME;
+
+/// Where Spillway is attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The namespace of the proxies.
+    pub namespace: String,
+    /// The labels of their pods.
+    pub selector: Vec<(String, String)>,
+    /// What kind of proxies these are.
+    pub attach: Attach,
+    /// The host that clients ask for.
+    pub host: String,
+    /// The port that clients ask for: the `Gateway`'s, or the `Service`'s.
+    pub port: u16,
+    /// What clients' paths begin with; empty, or `/like-this`.
+    pub path_prefix: String,
+}
+
+/// The kind of proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attach {
+    /// An ingress gateway.
+    Ingress {
+        /// The `Gateway` that the host belongs to: `name`, or `namespace/name`.
+        gateway: String,
+    },
+    /// The sidecar of an application, for what the application sends.
+    Sidecar,
+}
+
+impl Place {
+    /// Istio's word for the proxy's role.
+    pub(super) fn context(&self) -> &'static str {
+        match self.attach {
+            Attach::Ingress { .. } => "GATEWAY",
+            Attach::Sidecar => "SIDECAR_OUTBOUND",
+        }
+    }
+
+    /// Matches our listeners. A sidecar's has the port that the application asks for. A gateway's
+    /// has the port of its pod, which is not known here, so all of a gateway's listeners are meant.
+    pub(super) fn listeners(&self) -> Value {
+        match self.attach {
+            Attach::Ingress { .. } => json!({}),
+            Attach::Sidecar => json!({ "portNumber": self.port }),
+        }
+    }
+
+    /// The virtual host that istiod makes of the host and the port.
+    pub(super) fn virtual_host(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    pub(super) fn labels(&self) -> Value {
+        let label = |(key, value): &(String, String)| (key.clone(), json!(value));
+        Value::Object(self.selector.iter().map(label).collect::<Map<_, _>>())
+    }
+
+    fn path(&self) -> &str {
+        if self.path_prefix.is_empty() { "/" } else { &self.path_prefix }
+    }
+}
+
+/// What makes istiod give the host a virtual host at these proxies, which our route then joins.
+///
+/// At a gateway that is a `VirtualService`, whose own route answers what is asked before the
+/// `EnvoyFilter` is there, or after it has gone. In a sidecar it is a `Service` without pods: its
+/// name resolves everywhere, and where no sidecar with our route is in between, nobody answers.
+pub(super) fn home(place: &Place) -> Value {
+    match &place.attach {
+        Attach::Ingress { gateway } => json!({
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": { "name": NAME, "namespace": place.namespace },
+            "spec": {
+                "hosts": [place.host],
+                "gateways": [gateway],
+                "http": [{
+                    "name": "spillway-absent",
+                    "match": [{ "uri": { "prefix": place.path() } }],
+                    "directResponse": {
+                        "status": 503,
+                        "body": { "string": "Spillway is not attached to this gateway.\n" },
+                    },
+                }],
+            },
+        }),
+        Attach::Sidecar => {
+            let name = place.host.split('.').next().unwrap_or(NAME);
+            json!({
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": { "name": name, "namespace": place.namespace },
+                "spec": { "ports": [{
+                    "name": "http",
+                    "port": place.port,
+                    "appProtocol": "http",
+                }]},
+            })
+        }
+    }
+}

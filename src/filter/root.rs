@@ -1,5 +1,6 @@
 //! A plugin's configuration and its start: which seat this is, and what the file says.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -38,6 +39,9 @@ enum Plugin {
         /// How the routes are made to fail over.
         #[serde(default)]
         failover: Failover,
+        /// The clusters of the backends whose cluster has another name (ADR 15).
+        #[serde(default)]
+        clusters: HashMap<String, String>,
     },
     Backend,
     Writer,
@@ -53,8 +57,8 @@ impl Root {
                 hint,
             )]
         })?;
-        let (config, failover) = match plugin {
-            Plugin::Gateway { config, failover } => (config, failover),
+        let (config, failover, clusters) = match plugin {
+            Plugin::Gateway { config, failover, clusters } => (config, failover, clusters),
             Plugin::Backend => return Ok(Self::Backend),
             Plugin::Writer => return Ok(Self::Writer),
         };
@@ -63,7 +67,7 @@ impl Root {
         if failover.redirects() {
             LASTING.into_iter().for_each(host::keep_across_redirects);
         }
-        Ok(Self::Gateway(Rc::new(Desk::new(gateway.with_failover(failover)))))
+        Ok(Self::Gateway(Rc::new(Desk::new(gateway.with_failover(failover), clusters))))
     }
 }
 

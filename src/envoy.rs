@@ -12,9 +12,12 @@ pub mod access_log;
 pub mod admin;
 mod bootstrap;
 mod cluster;
+pub mod courier;
+pub mod discovery;
 mod failover;
 pub mod find;
 mod listener;
+pub mod live;
 mod local_reply;
 mod log;
 pub mod process;
@@ -31,7 +34,7 @@ use serde_json::{Value, json};
 
 pub use abilities::Abilities;
 pub use access_log::AccessLog;
-pub use bootstrap::bootstrap;
+pub use bootstrap::{bootstrap, following};
 pub use secret::{SecretFile, secret_files};
 
 /// What rendering needs besides the configuration itself.

@@ -113,6 +113,6 @@ impl Drop for Process {
 pub(crate) const ACCESS_LOG: &str = "access.log";
 pub(crate) const LOG: &str = "gateway.log";
 
-const CONFIG: &str = "spillway.yaml";
+pub(crate) const CONFIG: &str = "spillway.yaml";
 const PATIENCE: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use serde_saphyr::{RenderOptions, SnippetMode, UserMessageFormatter};
 
 use super::findings::{Findings, Format};
 use super::places::{Place, Places};
-use super::{Exit, Output};
+use super::{Exit, Output, check};
 use crate::config::json::{self, Unique};
 use crate::config::{self, Config, Problem};
 
@@ -35,8 +35,12 @@ pub enum Failure {
 
 /// The configuration in this file; `-` is stdin.
 pub fn load(path: &Path) -> Result<Loaded, Failure> {
-    let bytes = read_bytes(path).map_err(Failure::Unreadable)?;
-    let (text, value) = parse(&bytes).map_err(|mistake| {
+    understand(&read_bytes(path).map_err(Failure::Unreadable)?)
+}
+
+/// The configuration in these bytes.
+pub fn understand(bytes: &[u8]) -> Result<Loaded, Failure> {
+    let (text, value) = parse(bytes).map_err(|mistake| {
         let places = mistake.place.map(Places::only).unwrap_or_default();
         Failure::Wrong(vec![mistake.problem], places)
     })?;
@@ -44,6 +48,14 @@ pub fn load(path: &Path) -> Result<Loaded, Failure> {
     match config::check(&value) {
         Ok(config) => Ok(Loaded { value, config, places }),
         Err(problems) => Err(Failure::Wrong(problems, places)),
+    }
+}
+
+impl Loaded {
+    /// The same, where everything that it refers to is there.
+    pub(super) fn with_secrets(self) -> Result<Self, Failure> {
+        let missing = check::missing(&self.config);
+        if missing.is_empty() { Ok(self) } else { Err(Failure::Wrong(missing, self.places)) }
     }
 }
 
@@ -124,7 +136,7 @@ pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 

@@ -2,14 +2,28 @@
 //!
 //! It is on the same machine and answers in a few lines, so a plain connection does.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::discovery::Service;
+
 /// Longer than a busy Envoy takes, shorter than a person's patience.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where Envoy stands with a discovery service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Discovered {
+    /// The last version that it took; 0: none.
+    pub version: u64,
+    /// How often it has refused one.
+    pub refused: u64,
+    /// Some of it is taken and not ready yet.
+    pub warming: bool,
+}
 
 /// Envoy's admin interface.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +76,27 @@ impl Admin {
     pub fn running_requests(&self) -> Option<u64> {
         let body = self.ask("GET", "/stats?filter=^http.spillway.downstream_rq_active$").ok()?;
         body.trim().rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Where Envoy stands with these services, in their order. `None`: it cannot be told.
+    pub fn discovered(&self, services: &[Service]) -> Option<Vec<Discovered>> {
+        let path = "/stats?filter=(cds|rds|extension_config_discovery|cluster_manager.warming)";
+        let body = self.ask("GET", path).ok()?;
+        let stats: HashMap<&str, &str> =
+            body.lines().filter_map(|line| line.split_once(": ")).collect();
+        let number = |name: &str| stats.get(name).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        let warming = number("cluster_manager.warming_clusters") > 0;
+        let one = |service: &Service| {
+            let prefix = service.statistics();
+            let number = |name: &str| number(&format!("{prefix}{name}"));
+            let version = stats.get(format!("{prefix}version_text").as_str());
+            Discovered {
+                version: version.and_then(|text| text.trim_matches('"').parse().ok()).unwrap_or(0),
+                refused: number("update_rejected") + number("update_failure"),
+                warming: warming && *service == Service::Clusters,
+            }
+        };
+        Some(services.iter().map(one).collect())
     }
 
     fn ask(&self, method: &str, path: &str) -> io::Result<String> {

@@ -1,21 +1,77 @@
 //! The whole file: admin, listener, clusters, secrets and the limits of the process.
+//!
+//! In two forms. [`bootstrap`] holds everything, for whoever runs Envoy themselves. [`following`]
+//! holds what stays as it is while the process runs, and says where Envoy finds the rest and looks
+//! for changes of it ([`super::live`]).
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Options, cluster, listener, secret, socket_address};
+use super::cluster::Known;
+use super::listener::Way;
+use super::secret::Keys;
+use super::wasm::{self, Environment};
+use super::{Options, cluster, discovery, listener, merge, route, secret, socket_address};
 use crate::config::Config;
 
 /// Connections that clients may hold open at once. Envoy warns where no limit is set, and without
 /// one a flood of connections ends in a process without file descriptors.
 const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 
-/// Renders the bootstrap.
+/// Renders the bootstrap with everything in it.
 ///
 /// `raw` is the file as the user wrote it: the gateway seat gets it verbatim and checks it with
 /// the same code. It holds references to secrets, never a secret.
 pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
-    let clusters: Vec<Value> =
-        config.backends.iter().map(|backend| cluster::cluster(backend, config, options)).collect();
+    let environment = Environment::of(config);
+    let names = || config.backends.iter().map(|backend| backend.name.as_str());
+    let clusters = config.backends.iter().map(|backend| {
+        let (name, keys) = (&backend.name, Keys::OfBackends);
+        let known = Known { name, keys, environment: &environment };
+        cluster::cluster(backend, known, config, options)
+    });
+    let way = Way {
+        seats: wasm::seats(raw, &BTreeMap::new(), &environment, options).into(),
+        routes: json!({ "route_config": route::routes(config, names(), options) }),
+    };
+    let mut all = process(options);
+    merge(
+        &mut all,
+        json!({ "static_resources": {
+            "listeners": listeners(way, config, options),
+            "clusters": clusters.collect::<Vec<Value>>(),
+            "secrets": secret::secrets(config),
+        }}),
+    );
+    all
+}
+
+/// Renders the bootstrap of an Envoy that follows the files in `options.state_dir`. `variables`: what
+/// its environment holds.
+///
+/// Two configurations that differ here cannot follow each other in one process.
+pub fn following(config: &Config, variables: &BTreeSet<String>, options: &Options) -> Value {
+    let way = Way {
+        seats: wasm::SEATS.into_iter().map(|name| discovery::seat(name, options)).collect(),
+        routes: json!({ "rds": discovery::routes(options) }),
+    };
+    let mut all = process(options);
+    merge(
+        &mut all,
+        json!({
+            "static_resources": {
+                "listeners": listeners(way, config, options),
+                "secrets": secret::environment(variables),
+            },
+            "dynamic_resources": { "cds_config": discovery::clusters(options) },
+        }),
+    );
+    all
+}
+
+/// What is the process's, whatever the file says.
+fn process(options: &Options) -> Value {
     json!({
         "node": { "id": "spillway", "cluster": "spillway" },
         "admin": { "address": socket_address(&options.admin.ip().to_string(), options.admin.port()) },
@@ -26,10 +82,10 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
                 json!({ "max_active_downstream_connections": MAX_CLIENT_CONNECTIONS }),
             )],
         },
-        "static_resources": {
-            "listeners": [listener::listener(config, raw, options)],
-            "clusters": clusters,
-            "secrets": secret::secrets(config),
-        },
     })
+}
+
+/// Every listener; the clients' is the first.
+fn listeners(way: Way, config: &Config, options: &Options) -> Vec<Value> {
+    vec![listener::listener(way, config, options)]
 }

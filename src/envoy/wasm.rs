@@ -4,34 +4,74 @@
 //! plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
 //! weights through it. So there is one function for the VM, and one for the plugin around it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{Options, any, extension, merge};
 use crate::config::{Config, Secret};
 
-/// The gateway seat: the listener's filter, which gets the user's whole file.
-pub(super) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> Value {
+/// The environment variables that the filter itself must read: clients' keys and the cookie key.
+/// Backends' keys are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Environment(BTreeSet<String>);
+
+impl Environment {
+    /// What this configuration needs.
+    pub(super) fn of(config: &Config) -> Self {
+        let secrets = config.filter_secrets().into_iter();
+        let names = secrets.filter_map(|(_, secret)| match secret {
+            Secret::Env(name) => Some(name.clone()),
+            Secret::File(_) => None,
+        });
+        Self(names.collect())
+    }
+
+    /// What either needs.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+}
+
+/// The seats of the listener, in the order in which a request meets them; the first is the writer,
+/// nearest to the client. `clusters`: by backend, where the cluster's name is another.
+pub(super) fn seats(
+    raw: &Value,
+    clusters: &BTreeMap<String, String>,
+    environment: &Environment,
+    options: &Options,
+) -> [Value; 2] {
+    let writer = seat("writer", &json!({ "seat": "writer" }), environment, options);
+    [writer, gateway_seat(raw, clusters, environment, options)]
+}
+
+/// The names of [`seats`], as Envoy knows them.
+pub(super) const SEATS: [&str; 2] = ["spillway.writer", "spillway.gateway"];
+
+/// The gateway seat gets the user's whole file.
+fn gateway_seat(
+    raw: &Value,
+    clusters: &BTreeMap<String, String>,
+    environment: &Environment,
+    options: &Options,
+) -> Value {
     let mut plugin = json!({ "seat": "gateway", "config": raw });
+    if !clusters.is_empty() {
+        merge(&mut plugin, json!({ "clusters": clusters }));
+    }
     if options.envoy.failover.redirects() {
         merge(&mut plugin, json!({ "failover": options.envoy.failover }));
     }
-    seat("gateway", &plugin, config, options)
-}
-
-/// The writer seat: the listener's filter nearest to the client.
-pub(super) fn writer_seat(config: &Config, options: &Options) -> Value {
-    seat("writer", &json!({ "seat": "writer" }), config, options)
+    seat("gateway", &plugin, environment, options)
 }
 
 /// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
-pub(super) fn backend_seat(config: &Config, options: &Options) -> Value {
-    seat("backend", &json!({ "seat": "backend" }), config, options)
+pub(super) fn backend_seat(environment: &Environment, options: &Options) -> Value {
+    seat("backend", &json!({ "seat": "backend" }), environment, options)
 }
 
-fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -> Value {
+fn seat(name: &str, configuration: &Value, environment: &Environment, options: &Options) -> Value {
     extension(
         &format!("spillway.{name}"),
         "envoy.extensions.filters.http.wasm.v3.Wasm",
@@ -49,20 +89,8 @@ fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -
                 "vm_id": "spillway",
                 "runtime": "envoy.wasm.runtime.v8",
                 "code": { "local": { "filename": options.filter } },
-                "environment_variables": { "host_env_keys": filter_env(config) },
+                "environment_variables": { "host_env_keys": environment.0 },
             },
         }}),
     )
-}
-
-/// The environment variables that the filter itself must read: clients' keys and the cookie key.
-/// Backends' keys are not among them.
-fn filter_env(config: &Config) -> BTreeSet<&str> {
-    let secrets = config.filter_secrets().into_iter();
-    secrets
-        .filter_map(|(_, secret)| match secret {
-            Secret::Env(name) => Some(name.as_str()),
-            Secret::File(_) => None,
-        })
-        .collect()
 }

@@ -1,0 +1,165 @@
+//! What a running Envoy has been told of the file, and how it is brought from one to the next.
+//!
+//! A request lives with one configuration from its start to its end: Envoy gives it the filter's
+//! seats and the route table of that moment. Its clusters, though, are looked up by name for every
+//! attempt. So a cluster never changes under its name: a backend with another URL or key becomes a
+//! cluster with another name (`eastus~2`), the new gateway seat sends its requests there, and those
+//! that began before stay with the backend that they were made for, host, path and key.
+//!
+//! An [`Update`] is therefore told in an order in which nothing is ever asked for that is not
+//! there: clusters, old and new; routes to all of them; the seats. The clusters that nobody is sent
+//! to any more stay for as long as a request may still try them ([`Live::without_retired`]).
+//!
+//! No name is given twice: a request that is still on its way to the first bearer would meet the
+//! second.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::cluster::{self, Known};
+use super::discovery::{self, Service};
+use super::secret::{self, Keys, SecretFile};
+use super::wasm::{self, Environment};
+use super::{Options, route};
+use crate::config::Config;
+use crate::time::Timestamp;
+
+/// What Envoy has been told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Live {
+    version: u64,
+    clusters: Vec<Cluster>,
+    /// All that any file since the start has needed: the environment is the VM's, and a VM that is
+    /// replaced is compiled again, with a new cluster for every backend.
+    environment: Environment,
+    /// The backends that have ever had a cluster of their own name.
+    named: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Cluster {
+    name: String,
+    backend: String,
+    /// All that makes it what it is: the cluster under its backend's name.
+    definition: String,
+    rendered: Value,
+    /// No request is sent to it any more, and those that began before will be over by then.
+    retired: Option<Timestamp>,
+}
+
+/// What is to be told, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// The files that lead to keys.
+    pub secrets: Vec<SecretFile>,
+    /// Each service with the file that it is to find.
+    pub services: Vec<(Service, Value)>,
+    /// Its number.
+    pub version: u64,
+}
+
+impl Live {
+    /// What Envoy will have been told once it has taken this configuration, and what is to be told
+    /// for that. `until`: when requests that began before will be over.
+    pub fn with(
+        &self,
+        config: &Config,
+        raw: &Value,
+        options: &Options,
+        until: Timestamp,
+    ) -> (Self, Update) {
+        let version = self.version + 1;
+        let environment = self.environment.and(&Environment::of(config));
+        let retire =
+            |old: &Cluster| Cluster { retired: old.retired.or(Some(until)), ..old.clone() };
+        let mut clusters: Vec<Cluster> = self.clusters.iter().map(retire).collect();
+        let mut named = self.named.clone();
+        let mut aliases = BTreeMap::new();
+        for backend in &config.backends {
+            let known =
+                Known { name: &backend.name, keys: Keys::OfSources, environment: &environment };
+            let definition = cluster::cluster(backend, known, config, options).to_string();
+            let same =
+                |old: &&mut Cluster| old.backend == backend.name && old.definition == definition;
+            let name = if let Some(old) = clusters.iter_mut().find(same) {
+                old.retired = None;
+                old.name.clone()
+            } else {
+                let name = if named.insert(backend.name.clone()) {
+                    backend.name.clone()
+                } else {
+                    // No backend's own name holds a `~`.
+                    format!("{}~{version}", backend.name)
+                };
+                let known = Known { name: &name, ..known };
+                clusters.push(Cluster {
+                    backend: backend.name.clone(),
+                    definition,
+                    rendered: cluster::cluster(backend, known, config, options),
+                    retired: None,
+                    name: name.clone(),
+                });
+                name
+            };
+            if name != backend.name {
+                aliases.insert(backend.name.clone(), name);
+            }
+        }
+        let live = Self { version, clusters, environment, named };
+        let seats = wasm::seats(raw, &aliases, &live.environment, options);
+        let mut services = vec![live.clusters_file(), live.routes_file(config, options)];
+        for (name, seat) in wasm::SEATS.into_iter().zip(seats) {
+            let file = discovery::answer(live.version, vec![discovery::filter(seat)]);
+            services.push((Service::Seat(name), file));
+        }
+        let secrets = secret::files(config, Keys::OfSources, options);
+        let update = Update { secrets, services, version: live.version };
+        (live, update)
+    }
+
+    /// When the first cluster need not be kept any longer.
+    pub fn next_retirement(&self) -> Option<Timestamp> {
+        self.clusters.iter().filter_map(|cluster| cluster.retired).min()
+    }
+
+    /// The same without the clusters that need not be kept by now. `None`: there are none.
+    pub fn without_retired(
+        &self,
+        now: Timestamp,
+        config: &Config,
+        options: &Options,
+    ) -> Option<(Self, Update)> {
+        let is_kept = |cluster: &&Cluster| cluster.retired.is_none_or(|until| until > now);
+        let clusters: Vec<Cluster> = self.clusters.iter().filter(is_kept).cloned().collect();
+        if clusters.len() == self.clusters.len() {
+            return None;
+        }
+        let live = Self { version: self.version + 1, clusters, ..self.clone() };
+        let services = vec![live.routes_file(config, options), live.clusters_file()];
+        let update = Update { secrets: Vec::new(), services, version: live.version };
+        Some((live, update))
+    }
+
+    /// The same, where an update was not taken: its number has been seen.
+    #[must_use]
+    pub fn not_taken(&self, update: &Update) -> Self {
+        Self { version: update.version, ..self.clone() }
+    }
+
+    /// Whether `next` has the filter read variables that this has not: then it needs another VM.
+    pub fn needs_another_vm(&self, next: &Self) -> bool {
+        self.environment != next.environment
+    }
+
+    fn clusters_file(&self) -> (Service, Value) {
+        let all = self.clusters.iter().map(|cluster| discovery::cluster(cluster.rendered.clone()));
+        (Service::Clusters, discovery::answer(self.version, all.collect()))
+    }
+
+    fn routes_file(&self, config: &Config, options: &Options) -> (Service, Value) {
+        let names = self.clusters.iter().map(|cluster| cluster.name.as_str());
+        let table = discovery::route_table(route::routes(config, names, options));
+        (Service::Routes, discovery::answer(self.version, vec![table]))
+    }
+}

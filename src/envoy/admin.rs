@@ -14,17 +14,6 @@ use super::discovery::Service;
 /// Longer than a busy Envoy takes, shorter than a person's patience.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where Envoy stands with a discovery service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Discovered {
-    /// The last version that it took; 0: none.
-    pub version: u64,
-    /// How often it has refused one.
-    pub refused: u64,
-    /// Some of it is taken and not ready yet.
-    pub warming: bool,
-}
-
 /// Envoy's admin interface.
 #[derive(Debug, Clone, Copy)]
 pub struct Admin {
@@ -78,25 +67,41 @@ impl Admin {
         body.trim().rsplit(' ').next()?.parse().ok()
     }
 
-    /// Where Envoy stands with these services, in their order. `None`: it cannot be told.
-    pub fn discovered(&self, services: &[Service]) -> Option<Vec<Discovered>> {
-        let path = "/stats?filter=(cds|rds|extension_config_discovery|cluster_manager.warming)";
-        let body = self.ask("GET", path).ok()?;
-        let stats: HashMap<&str, &str> =
-            body.lines().filter_map(|line| line.split_once(": ")).collect();
-        let number = |name: &str| stats.get(name).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-        let warming = number("cluster_manager.warming_clusters") > 0;
-        let one = |service: &Service| {
-            let prefix = service.statistics();
-            let number = |name: &str| number(&format!("{prefix}{name}"));
-            let version = stats.get(format!("{prefix}version_text").as_str());
-            Discovered {
-                version: version.and_then(|text| text.trim_matches('"').parse().ok()).unwrap_or(0),
-                refused: number("update_rejected") + number("update_failure"),
-                warming: warming && *service == Service::Clusters,
-            }
+    /// The version of each of these services that Envoy took last; 0: none. `None`: it cannot be
+    /// told.
+    ///
+    /// Statistics are asked for by type: with 500 backends there are 100,000 counters, and few
+    /// texts.
+    pub fn versions(&self, services: &[Service]) -> Option<Vec<u64>> {
+        let texts = self.statistics("TextReadouts", "version_text")?;
+        let version = |service: &Service| {
+            let text = texts.get(&format!("{}version_text", service.statistics()))?;
+            text.trim_matches('"').parse().ok()
         };
-        Some(services.iter().map(one).collect())
+        Some(services.iter().map(|service| version(service).unwrap_or(0)).collect())
+    }
+
+    /// How often Envoy has refused something of each of these services.
+    pub fn refusals(&self, services: &[Service]) -> Option<Vec<u64>> {
+        let counters = self.statistics("Counters", "update_(rejected|failure)$")?;
+        let count = |name: String| counters.get(&name).and_then(|count| count.parse::<u64>().ok());
+        let both = |service: &Service| {
+            let names = ["update_rejected", "update_failure"];
+            names.into_iter().filter_map(|it| count(format!("{}{it}", service.statistics()))).sum()
+        };
+        Some(services.iter().map(both).collect())
+    }
+
+    /// Whether clusters that it has taken are not ready yet.
+    pub fn is_warming(&self) -> Option<bool> {
+        let gauges = self.statistics("Gauges", "^cluster_manager.warming_clusters$")?;
+        Some(gauges.values().any(|warming| warming != "0"))
+    }
+
+    fn statistics(&self, kind: &str, filter: &str) -> Option<HashMap<String, String>> {
+        let body = self.ask("GET", &format!("/stats?type={kind}&filter={filter}")).ok()?;
+        let lines = body.lines().filter_map(|line| line.split_once(": "));
+        Some(lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     fn ask(&self, method: &str, path: &str) -> io::Result<String> {

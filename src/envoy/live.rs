@@ -163,3 +163,116 @@ impl Live {
         (Service::Routes, discovery::answer(self.version, vec![table]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::check;
+    use crate::envoy::{Abilities, AccessLog};
+    use crate::time::Millis;
+
+    fn options() -> Options {
+        Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            filter: "/filter.wasm".into(),
+            access_log: AccessLog::Off,
+            state_dir: "/state".into(),
+            ca_bundle: "/ca.pem".into(),
+            envoy: Abilities::default(),
+        }
+    }
+
+    /// A file with these backends and URLs, and clients with these variables.
+    fn file(backends: &[(&str, &str)], clients: &[&str]) -> Value {
+        let names: Vec<&str> = backends.iter().map(|(name, _)| *name).collect();
+        let backends: serde_json::Map<String, Value> = backends
+            .iter()
+            .map(|(name, url)| ((*name).to_owned(), json!({ "url": url, "api_key": "${KEY}" })))
+            .collect();
+        let client =
+            |name: &&str| json!({ "name": name.to_lowercase(), "key": format!("${{{name}}}") });
+        let clients: Vec<Value> = clients.iter().map(client).collect();
+        json!({ "backends": backends, "models": { "m": { "pool": names } }, "clients": clients })
+    }
+
+    fn then(live: &Live, file: &Value, until: u64) -> (Live, Update) {
+        live.with(&check(file).expect("a right file"), file, &options(), Timestamp(until))
+    }
+
+    /// The clusters in the order in which they were made, those that are retired in brackets.
+    fn clusters(live: &Live) -> String {
+        let name = |cluster: &Cluster| match cluster.retired {
+            Some(until) => format!("[{} {}]", cluster.name, until.0),
+            None => cluster.name.clone(),
+        };
+        live.clusters.iter().map(name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_cluster_never_changes_under_its_name() {
+        let (first, _) =
+            then(&Live::default(), &file(&[("a", "http://x"), ("b", "http://y")], &["C"]), 0);
+        assert_eq!(clusters(&first), "a b");
+        let (second, update) =
+            then(&first, &file(&[("a", "http://z"), ("b", "http://y")], &["C"]), 60);
+        assert_eq!(clusters(&second), "[a 60] b a~2");
+        let (_, gateway) = update.services.last().expect("the gateway seat");
+        assert!(gateway.to_string().contains(r#"\"clusters\":{\"a\":\"a~2\"}"#), "{gateway}");
+        // Back to what is still there; what was retired before keeps its time.
+        let (third, _) = then(&second, &file(&[("a", "http://x")], &["C"]), 90);
+        assert_eq!(clusters(&third), "a [b 90] [a~2 90]");
+        let (fourth, _) = then(&third, &file(&[("b", "http://y"), ("a", "http://w")], &["C"]), 99);
+        assert_eq!(clusters(&fourth), "[a 99] b [a~2 90] a~4");
+    }
+
+    #[test]
+    fn a_name_is_not_given_twice() {
+        let one = file(&[("a", "http://x")], &["C"]);
+        let (live, _) = then(&Live::default(), &one, 0);
+        let (live, _) = then(&live, &file(&[("b", "http://y")], &["C"]), 10);
+        let config = check(&one).expect("a right file");
+        assert_eq!(live.next_retirement(), Some(Timestamp(10)));
+        assert_eq!(live.without_retired(Timestamp(9), &config, &options()), None);
+        let (live, update) =
+            live.without_retired(Timestamp(9) + Millis(1), &config, &options()).expect("one");
+        assert_eq!(clusters(&live), "b");
+        // Nobody may be sent to a cluster that is taken away.
+        let order: Vec<Service> = update.services.iter().map(|(service, _)| *service).collect();
+        assert_eq!(order, [Service::Routes, Service::Clusters]);
+        let (live, _) = then(&live, &one, 20);
+        assert_eq!(clusters(&live), "[b 20] a~4");
+    }
+
+    #[test]
+    fn what_is_told_first_is_what_the_rest_asks_for() {
+        let (live, _) = then(&Live::default(), &file(&[("a", "http://x")], &["C"]), 0);
+        let (live, update) = then(&live, &file(&[("b", "http://y")], &["C"]), 10);
+        assert_eq!(clusters(&live), "[a 10] b");
+        let [(Service::Clusters, clusters), (Service::Routes, routes), seats @ ..] =
+            update.services.as_slice()
+        else {
+            panic!("{:?}", update.services)
+        };
+        assert_eq!(clusters["resources"].as_array().map(Vec::len), Some(2));
+        for name in ["a", "b"] {
+            let action = format!(r#""cluster":"{name}""#);
+            assert!(routes.to_string().contains(&action), "{routes}");
+        }
+        let seats: Vec<Service> = seats.iter().map(|(service, _)| *service).collect();
+        assert_eq!(seats, wasm::SEATS.map(Service::Seat));
+        assert!(update.services.iter().all(|(_, file)| file["version_info"] == "2"));
+    }
+
+    #[test]
+    fn only_a_variable_that_is_new_makes_another_vm() {
+        let backends = [("a", "http://x")];
+        let (one, _) = then(&Live::default(), &file(&backends, &["C", "D"]), 0);
+        let (two, _) = then(&one, &file(&backends, &["C"]), 10);
+        assert_eq!((clusters(&two).as_str(), one.needs_another_vm(&two)), ("a", false));
+        let (three, _) = then(&two, &file(&backends, &["C", "E"]), 10);
+        assert_eq!((clusters(&three).as_str(), two.needs_another_vm(&three)), ("[a 10] a~3", true));
+    }
+}

@@ -105,7 +105,7 @@ pub enum Started {
 /// Starts Envoy. `stop` tells whether we are asked to end it.
 pub fn start(launch: &Launch<'_>, stop: &mut dyn FnMut() -> bool) -> Result<Started, Problem> {
     courier::lay_out(launch.directory, launch.update)
-        .map_err(|error| Problem::new("", format!("a temporary file: {error}"), ""))?;
+        .map_err(|failure| Problem::new("", failure.to_string(), ""))?;
     let mut child = spawn(launch).map_err(failed)?;
     let log = Log::follow(child.stderr.take());
     let admin_file = launch.directory.join(ADMIN_FILE);
@@ -248,12 +248,11 @@ fn admin(admin_file: &Path) -> Option<(SocketAddr, Admin)> {
 /// Whether it has taken what it was told first; `None`: not yet.
 fn taken(admin: &Admin, launch: &Launch<'_>) -> Option<bool> {
     let services: Vec<_> = launch.update.services.iter().map(|(service, _)| *service).collect();
-    let all = admin.discovered(&services)?;
-    if all.iter().any(|one| one.refused > 0) {
-        return Some(false);
+    let taken = |version: &u64| *version == launch.update.version;
+    if admin.versions(&services)?.iter().all(taken) {
+        return (!admin.is_warming()? && admin.is_live()).then_some(true);
     }
-    let taken = all.iter().all(|one| one.version == launch.update.version && !one.warming);
-    (taken && admin.is_live()).then_some(true)
+    admin.refusals(&services)?.iter().any(|often| *often > 0).then_some(false)
 }
 
 fn listens(admin: &Admin) -> Option<SocketAddr> {

@@ -152,12 +152,14 @@ impl<'a> Follower<'a> {
             // Some of it is taken, or will be.
             Err((Undelivered::Interrupted, _)) => (self.live, self.interrupted) = (live, true),
             Err((failure, heard)) => {
-                writeln!(output.talk, "kept the running configuration; {}", undelivered(&failure))?;
+                writeln!(output.talk, "kept the running configuration; {}", failure)?;
                 if !heard.is_empty() {
                     writeln!(output.talk, "  Envoy says: {heard}")?;
                 }
                 self.live = match failure {
-                    Undelivered::Refused(Service::Clusters) => self.live.not_taken(&update),
+                    Undelivered::Refused(Service::Clusters) | Undelivered::NoRoom(_) => {
+                        self.live.not_taken(&update)
+                    }
                     _ => live,
                 };
                 self.go_back(until, envoy, stop, output)?;
@@ -184,9 +186,8 @@ impl<'a> Follower<'a> {
                 Ok(())
             }
             Err((failure, _)) => {
-                let why = undelivered(&failure);
                 let hint = "restart `spillway up`";
-                writeln!(output.talk, "error: Envoy does not go back: {why}\n  hint: {hint}")
+                writeln!(output.talk, "error: Envoy does not go back: {failure}\n  hint: {hint}")
             }
         }
     }
@@ -230,15 +231,6 @@ fn advise(problem: &mut Problem) {
             ""
         };
         problem.hint = format!("restart `spillway up` with it in its environment{file}");
-    }
-}
-
-fn undelivered(failure: &Undelivered) -> String {
-    match failure {
-        Undelivered::Refused(service) => format!("Envoy refused the new {}", service.name()),
-        Undelivered::Silent(service) => format!("Envoy has not taken the new {}", service.name()),
-        Undelivered::Interrupted => "interrupted".to_owned(),
-        Undelivered::Unwritten(error) => format!("a temporary file: {error}"),
     }
 }
 

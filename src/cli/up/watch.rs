@@ -69,21 +69,25 @@ impl Watch {
 
     /// The file, if it has another content than when it was last looked at and is left alone.
     pub(super) fn look(&mut self, now: Instant) -> Option<Content> {
+        let polls = self.polled + POLL <= now;
+        if polls {
+            self.polled = now;
+        }
         if !self.follows {
             return None;
         }
-        if self.settles().is_some_and(|at| at <= now) {
-            self.touched = None;
-            let content = self.read();
-            return (content != self.seen).then(|| self.see(content));
-        }
-        if self.touched.is_none() && self.polled + POLL <= now {
-            self.polled = now;
-            if self.read() != self.seen {
-                self.touch(now);
+        match self.settles() {
+            Some(settled) if settled <= now => {
+                self.touched = None;
+                let content = self.read();
+                (content != self.seen).then(|| self.see(content))
             }
+            None if polls && self.read() != self.seen => {
+                self.touch(now);
+                None
+            }
+            _ => None,
         }
-        None
     }
 
     /// The file, whatever it held before.

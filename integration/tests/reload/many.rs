@@ -12,8 +12,8 @@ fn file(region: &Region, backends: usize, more: &str) -> String {
     let (mut all, mut pool) = (String::from("backends:\n"), String::new());
     for number in 0..backends {
         let url = region.url();
-        let _ =
-            writeln!(all, "  b{number}: {{ url: \"{url}{path}\", api_key: \"${{KEY_EASTUS}}\" }}");
+        let key = "${KEY_EASTUS}";
+        let _ = writeln!(all, "  b{number}: {{ url: \"{url}\", api_key: \"{key}\"{more} }}");
         let _ = writeln!(pool, "      - b{number}");
     }
     format!("{all}models:\n  gpt-4o-mini:\n    pool:\n{pool}")

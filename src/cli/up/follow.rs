@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::change;
 use crate::cli::Output;
@@ -35,6 +35,8 @@ pub(super) struct Follower<'a> {
     variables: &'a BTreeSet<String>,
     loaded: Loaded,
     live: Live,
+    began: Instant,
+    /// When Envoy took the last change, as all times here since we began.
     changed: Timestamp,
     /// Something had to be seen to before Envoy had taken all.
     interrupted: bool,
@@ -49,10 +51,13 @@ impl<'a> Follower<'a> {
         variables: &'a BTreeSet<String>,
         loaded: Loaded,
     ) -> (Self, Update) {
-        let changed = now();
+        let (began, changed) = (Instant::now(), Timestamp::default());
         let (live, first) = Live::default().with(&loaded.config, &loaded.value, options, changed);
         let interrupted = false;
-        (Self { path, directory, options, variables, loaded, live, changed, interrupted }, first)
+        (
+            Self { began, path, directory, options, variables, loaded, live, changed, interrupted },
+            first,
+        )
     }
 
     /// Whether the file has to be taken once more.
@@ -102,7 +107,7 @@ impl<'a> Follower<'a> {
 
     /// What may be forgotten by now is forgotten.
     pub(super) fn forget(&mut self, envoy: &Envoy, stop: &mut dyn FnMut() -> bool) {
-        let now = now();
+        let now = self.now();
         let Some(until) = self.live.next_retirement() else { return };
         if now < self.changed + SHORTEST {
             return;
@@ -137,7 +142,7 @@ impl<'a> Follower<'a> {
             writeln!(output.talk, "read {name} again: nothing has changed")?;
             return Ok(None);
         };
-        let until = now() + longest(&self.loaded.config);
+        let until = self.now() + longest(&self.loaded.config);
         let (live, update) = self.live.with(&loaded.config, &loaded.value, self.options, until);
         let problems = self.needs_restart(&loaded.config, &live);
         if !problems.is_empty() {
@@ -145,14 +150,14 @@ impl<'a> Follower<'a> {
         }
         match envoy.tell(self.directory, &update, stop) {
             Ok(()) => {
-                (self.loaded, self.live, self.changed) = (loaded, live, now());
+                (self.loaded, self.live, self.changed) = (loaded, live, self.now());
                 writeln!(output.talk, "reloaded {name}: {change}")?;
                 self.warn(output)?;
             }
             // Some of it is taken, or will be.
             Err((Undelivered::Interrupted, _)) => (self.live, self.interrupted) = (live, true),
             Err((failure, heard)) => {
-                writeln!(output.talk, "kept the running configuration; {}", failure)?;
+                writeln!(output.talk, "kept the running configuration; {failure}")?;
                 if !heard.is_empty() {
                     writeln!(output.talk, "  Envoy says: {heard}")?;
                 }
@@ -213,6 +218,10 @@ impl<'a> Follower<'a> {
         problems
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// What `check` would warn of.
     fn warn(&self, output: &mut Output<'_>) -> io::Result<()> {
         let Loaded { config, value, places } = &self.loaded;
@@ -244,9 +253,4 @@ fn longest(config: &Config) -> Millis {
         model.timeouts.request.map_or(all, |limit| limit.min(all))
     };
     config.models.iter().map(of).max().unwrap_or(LONGEST).min(LONGEST).max(SHORTEST)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -8,12 +8,9 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
-mod changes;
 mod clients;
 mod flight;
 mod kept;
-mod load;
-mod many;
 #[allow(dead_code, reason = "what others need of it")]
 #[path = "../envoy/started.rs"]
 mod started;

@@ -16,18 +16,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::config::{Affinity, Config, Model};
+use crate::config::{Affinity, Backend, Config, Model};
 
 /// The tags of a pool's members, in the pool's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
 impl Tags {
-    /// The tags of this model's pool under this key.
-    pub fn new(config: &Config, model: &Model, key: &[u8]) -> Self {
+    /// The tags of this model's pool under this key; without one, each member has its own.
+    pub fn new(config: &Config, model: &Model, key: Option<&[u8]>) -> Self {
         let tag = |member: &crate::config::Member| {
-            let backend = config.backends.get(member.backend).map_or("", |b| b.name.as_str());
-            tag(key, &model.name, backend)
+            let Some(backend) = config.backends.get(member.backend) else { return String::new() };
+            match key {
+                Some(key) => tag(key, &model.name, &backend.name),
+                None => tag(&derived_key(backend), &model.name, &backend.name),
+            }
         };
         Self(model.pool.iter().map(tag).collect())
     }
@@ -51,18 +54,14 @@ impl Tags {
     }
 }
 
-/// A key for configurations that name none: the same for every replica and after every restart,
-/// and unknown to whoever does not know the backends' names and URLs.
-pub fn derived_key(config: &Config) -> Vec<u8> {
+/// A backend's key for configurations that name none: the same for every replica and after every
+/// restart, and unknown to whoever does not know the backend's name and URL. It depends on nothing
+/// else, so that cookies outlive the coming and going of other backends.
+fn derived_key(backend: &Backend) -> Vec<u8> {
     let mut mac = keyed(b"spillway affinity");
-    // The order of the file is not known everywhere: in the filter, names come sorted.
-    let mut backends: Vec<_> = config.backends.iter().collect();
-    backends.sort_unstable_by_key(|backend| &backend.name);
-    for backend in backends {
-        for part in [&backend.name, &backend.url.authority(), &backend.url.base_path] {
-            mac.update(part.as_bytes());
-            mac.update(&[0]);
-        }
+    for part in [&backend.name, &backend.url.authority(), &backend.url.base_path] {
+        mac.update(part.as_bytes());
+        mac.update(&[0]);
     }
     mac.finalize().into_bytes().to_vec()
 }
@@ -146,6 +145,29 @@ mod tests {
         }
         assert_eq!(tags.pinned(b"caf\xe9"), None);
         assert_eq!(tags.issue(9, b""), None);
+    }
+
+    #[test]
+    fn without_a_key_a_cookie_outlives_other_backends_and_not_its_own() {
+        let tags = |backends: serde_json::Value| {
+            let pool: Vec<String> = backends.as_object().expect("some").keys().cloned().collect();
+            let file = serde_json::json!({
+                "backends": backends,
+                "models": { "gpt-4o": { "pool": pool } },
+            });
+            let config = crate::config::check(&file).expect("a right file");
+            Tags::new(&config, &config.models[0], None)
+        };
+        let before = serde_json::json!({
+            "eastus": { "url": "http://a" }, "westus": { "url": "http://b" },
+        });
+        let value = tags(before).issue(1, b"").expect("a member");
+        let pinned = |backends| tags(backends).pinned(value.as_bytes());
+        let others = serde_json::json!({
+            "uksouth": { "url": "http://c" }, "westus": { "url": "http://b" },
+        });
+        assert_eq!(pinned(others), Some(1));
+        assert_eq!(pinned(serde_json::json!({ "westus": { "url": "http://elsewhere" } })), None);
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub struct Config {
     pub path_prefix: String,
     /// Who may call. `None`: everyone.
     pub clients: Option<Vec<Client>>,
-    /// The key of the affinity cookies' hash. `None`: derived from the backends' names and URLs.
+    /// The key of the affinity cookies' hash. `None`: derived from each backend's name and URL.
     pub cookie_key: Option<Secret>,
     /// What a client is told when no backend may be chosen.
     pub when_exhausted: WhenExhausted,

@@ -12,10 +12,13 @@ pub mod access_log;
 pub mod admin;
 mod bootstrap;
 pub(crate) mod cluster;
+pub mod courier;
+pub mod discovery;
 mod failover;
 pub mod find;
 pub mod health;
 pub(crate) mod listener;
+pub mod live;
 pub(crate) mod local_reply;
 mod log;
 pub mod metrics_listener;
@@ -23,7 +26,7 @@ pub mod pieces;
 pub mod process;
 pub mod reasons;
 pub(crate) mod route;
-mod secret;
+pub(crate) mod secret;
 pub mod start_up;
 pub mod stats;
 mod status;
@@ -38,7 +41,7 @@ use serde_json::{Value, json};
 
 pub use abilities::Abilities;
 pub use access_log::AccessLog;
-pub use bootstrap::bootstrap;
+pub use bootstrap::{bootstrap, following};
 pub use secret::{SecretFile, secret_files};
 
 /// What rendering needs besides the configuration itself.

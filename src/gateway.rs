@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::affinity::{self, Tags};
+use crate::affinity::Tags;
 use crate::breaker::CircuitId;
 use crate::breaker::board::{Change, Record};
 use crate::client_key::Keyring;
@@ -69,12 +69,10 @@ impl Gateway {
             .clients
             .as_ref()
             .map(|clients| Keyring::new(clients.iter().map(|client| value(&client.key))));
-        let cookie_key = match &config.cookie_key {
-            Some(key) => value(key).into_bytes(),
-            None => affinity::derived_key(&config),
-        };
+        let cookie_key = config.cookie_key.as_ref().map(|key| value(key).into_bytes());
         let models = config.models.iter().enumerate().map(|(id, m)| (m.name.clone(), id)).collect();
-        let readied = config.models.iter().map(|m| Readied::new(&config, m, &cookie_key)).collect();
+        let key = cookie_key.as_deref();
+        let readied = config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
         let mut cookies: Vec<String> = config
             .models
             .iter()
@@ -162,7 +160,7 @@ impl Gateway {
 }
 
 impl Readied {
-    fn new(config: &Config, model: &Model, cookie_key: &[u8]) -> Self {
+    fn new(config: &Config, model: &Model, cookie_key: Option<&[u8]>) -> Self {
         let circuit = |member: &Member| {
             let backend = config.backends.get(member.backend)?;
             Some(CircuitId::new(backend, &member.deployment, model.breaker.scope))

@@ -64,7 +64,8 @@ fn the_status_listener_answers_to_any_name_only_where_others_may_ask() {
     let config = config::check(&raw).unwrap();
     let listeners = |status: Option<&str>| {
         let status = status.map(|address| address.parse().unwrap());
-        let rendered = bootstrap(&config, &raw, &Options { status, ..options("/state") });
+        let rendered =
+            bootstrap(&config, &raw, &Options { status, metrics: None, ..options("/state") });
         rendered["static_resources"]["listeners"].as_array().unwrap().clone()
     };
     let filters = "/filter_chains/0/filters/0/typed_config/http_filters";

@@ -1,6 +1,6 @@
 //! `Cookie` headers from bytes of any kind.
 
-use spillway::affinity::{Tags, derived_key};
+use spillway::affinity::Tags;
 use spillway::cookie;
 use spillway_scenarios::story::read_config;
 
@@ -18,7 +18,7 @@ pub fn run(header: &[u8]) {
     let config = read_config(CONFIG, |backend| format!("http://{backend}.test"));
     let config = spillway::config::check(&config).expect("checked");
     let model = &config.models[0];
-    let tags = Tags::new(&config, model, &derived_key(&config));
+    let tags = Tags::new(&config, model, None);
     let value = found.unwrap_or_default();
     assert!(tags.pinned(value).is_none_or(|member| member < model.pool.len()));
     for member in 0..model.pool.len() {

@@ -10,7 +10,7 @@ use spillway_simulator::Region;
 use tempfile::TempDir;
 
 use crate::call::{Answer, Call, Client};
-use crate::process::{ACCESS_LOG, LOG, Process, Start};
+use crate::process::{ACCESS_LOG, Addresses, CONFIG, LOG, Process, Start};
 use crate::prometheus::Metrics;
 use crate::regions::key_of;
 use crate::{admin, find, wait};
@@ -106,6 +106,46 @@ impl Gateway {
     pub async fn log_line(&self, request_id: &str) -> Value {
         let found = || self.log_lines().into_iter().find(|line| line["request_id"] == request_id);
         wait::eventually("a line of the access log", async || found()).await
+    }
+
+    /// The file that it follows.
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join(CONFIG)
+    }
+
+    /// Gives its file another content, in one step.
+    pub fn rewrite(&self, config: &str) {
+        let beside = self.directory.path().join("beside.yaml");
+        std::fs::write(&beside, config).expect("a file");
+        std::fs::rename(beside, self.config()).expect("a move");
+    }
+
+    /// The lines of the command's own that begin so; Envoy's begin with a bracket.
+    pub fn told(&self, start: &str) -> Vec<String> {
+        let log = self.log();
+        log.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect()
+    }
+
+    /// Gives its file another content and waits until that is live; says what the command said.
+    pub async fn reload(&self, config: &str) -> String {
+        self.rewritten(config, "reloaded ").await
+    }
+
+    /// Gives its file another content and waits until that is refused; says what the command said.
+    pub async fn refuse(&self, config: &str) -> String {
+        self.rewritten(config, "kept the running configuration").await
+    }
+
+    async fn rewritten(&self, config: &str, wanted: &str) -> String {
+        let before = self.told(wanted).len();
+        let from = self.log().len();
+        self.rewrite(config);
+        let deadline = Instant::now() + START;
+        while self.told(wanted).len() == before {
+            assert!(Instant::now() < deadline, "no `{wanted}`\n{}", self.tail());
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.log()[from..].to_owned()
     }
 
     /// The access log as text.

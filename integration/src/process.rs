@@ -153,7 +153,7 @@ impl Drop for Process {
 pub(crate) const ACCESS_LOG: &str = "access.log";
 pub(crate) const LOG: &str = "gateway.log";
 
-const CONFIG: &str = "spillway.yaml";
+pub(crate) const CONFIG: &str = "spillway.yaml";
 const BOOTSTRAP: &str = "envoy.json";
 const ADMIN: &str = "admin-address";
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use spillway::metrics::{DEFINITIONS, Kind, Metric};
+use spillway::metrics::{DEFINITIONS, Kind};
 use spillway_integration::scraper::Prometheus;
 use spillway_integration::{Call, Gateway, eventually, find, region, time_passes};
 use spillway_simulator::{Fault, RetryAfter};

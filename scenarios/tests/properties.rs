@@ -133,8 +133,8 @@ proptest! {
     fn a_tag_means_its_own_pool_and_member(before in header()) {
         let config = read_config(AFFINITY, |b| format!("http://{b}.test"));
         let config = check(&config).expect("checked");
-        let tags = Tags::new(&config, &config.models[0], b"key");
-        let others = Tags::new(&config, &config.models[1], b"key");
+        let tags = Tags::new(&config, &config.models[0], Some(b"key"));
+        let others = Tags::new(&config, &config.models[1], Some(b"key"));
         for member in 0..2 {
             let value = tags.issue(member, &before).expect("a member");
             prop_assert_eq!(tags.pinned(value.as_bytes()), Some(member));

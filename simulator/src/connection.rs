@@ -98,6 +98,8 @@ fn http() -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // Also how long a connection may be idle: as long as Azure's load balancers let it.
+        .header_read_timeout(IDLE)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
     builder
@@ -182,6 +184,7 @@ impl AsyncWrite for Socket {
     }
 }
 
+const IDLE: Duration = Duration::from_secs(240);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 const MAX_HEADERS: usize = 2_000;
 const MAX_HEADER_BYTES: usize = 1 << 20;

@@ -9,7 +9,7 @@ use serde_saphyr::{RenderOptions, SnippetMode, UserMessageFormatter};
 
 use super::findings::{Findings, Format};
 use super::places::{Place, Places};
-use super::{Exit, Output};
+use super::{Exit, Output, check};
 use crate::config::json::{self, Unique};
 use crate::config::{self, Config, Problem};
 use crate::surroundings;
@@ -49,8 +49,16 @@ pub struct Text {
 
 /// What stands in this file; `-` is stdin.
 pub fn read(path: &Path) -> Result<Text, Failure> {
-    let bytes = read_bytes(path).map_err(Failure::Unreadable)?;
-    let (text, value) = parse(&bytes).map_err(|mistake| {
+    text_of(&read_bytes(path).map_err(Failure::Unreadable)?)
+}
+
+/// The configuration in these bytes.
+pub fn understand(bytes: &[u8]) -> Result<Loaded, Failure> {
+    text_of(bytes)?.configuration()
+}
+
+fn text_of(bytes: &[u8]) -> Result<Text, Failure> {
+    let (text, value) = parse(bytes).map_err(|mistake| {
         let places = mistake.place.map(Places::only).unwrap_or_default();
         Failure::Wrong(vec![mistake.problem], places)
     })?;
@@ -92,6 +100,14 @@ fn another_kind(value: &Value) -> Option<Problem> {
         format!("this is a Kubernetes resource ({}), not Spillway's configuration", kind.as_str()?),
         "Spillway's is what stands under a key such as `spillway.yaml` of its ConfigMap",
     ))
+}
+
+impl Loaded {
+    /// The same, where everything that it refers to is there.
+    pub(super) fn with_secrets(self) -> Result<Self, Failure> {
+        let missing = check::missing(&self.config);
+        if missing.is_empty() { Ok(self) } else { Err(Failure::Wrong(missing, self.places)) }
+    }
 }
 
 impl Failure {
@@ -171,7 +187,7 @@ pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 

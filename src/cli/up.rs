@@ -1,23 +1,33 @@
-//! `spillway up`: the gateway, from a file to a listening Envoy, in one command.
+//! `spillway up`: the gateway, from a file to a listening Envoy, in one command, and from each
+//! change of the file to the next.
 //!
 //! Standard output belongs to the access log; everything else goes to standard error.
 
+mod change;
+mod events;
+mod follow;
+mod watch;
+
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::file::{self, Failure};
+use self::events::{Event, Events};
+use self::follow::Follower;
+use self::watch::Watch;
+use super::file;
 use super::status::{self, Wish};
-use super::{Exit, Output, check};
-use crate::config::Problem;
-use crate::envoy::process::{self, End, Launch};
+use super::{Exit, Output};
+use crate::config::{Problem, name};
+use crate::envoy::process::{self, End, Envoy, Launch, Started};
 use crate::envoy::{
-    AccessLog, Options, bootstrap, find, metrics_listener, secret_files, start_up, transport,
-    version,
+    AccessLog, Options, find, following, metrics_listener, start_up, transport, version,
 };
 
 /// Run the gateway
@@ -59,6 +69,9 @@ pub struct Args {
     #[arg(long, value_name = "LEVEL", default_value = "warning",
           value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
     log_level: String,
+    /// Read the configuration anew on SIGHUP only, not whenever it has changed
+    #[arg(long)]
+    no_watch: bool,
     /// How `up` starts Envoy; see `envoy::process`
     #[arg(long, hide = true, num_args = 1.., allow_hyphen_values = true, value_name = "…")]
     become_envoy: Vec<OsString>,
@@ -70,13 +83,14 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
         let parent = parent.to_str().and_then(|pid| pid.parse().ok()).unwrap_or(0);
         return Err(process::become_envoy(parent, envoy, arguments));
     }
-    let loaded = file::load(&args.config).and_then(|loaded| {
-        let missing = check::missing(&loaded.config);
-        if missing.is_empty() { Ok(loaded) } else { Err(Failure::Wrong(missing, loaded.places)) }
+    let content = file::read_bytes(&args.config).map_err(file::Failure::Unreadable);
+    let loaded = content.and_then(|content| {
+        let loaded = file::understand(&content)?.with_secrets()?;
+        Ok((content, loaded))
     });
     match loaded {
         Err(failure) => failure.report(&args.config, output),
-        Ok(loaded) => match args.serve(&loaded, output) {
+        Ok((content, loaded)) => match args.serve(content, loaded, output) {
             Ok(end) => {
                 if !end.asked {
                     writeln!(output.talk, "error: Envoy ended by itself: {}", end.status)?;
@@ -92,7 +106,12 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
 }
 
 impl Args {
-    fn serve(&self, loaded: &file::Loaded, output: &mut Output<'_>) -> Result<End, Problem> {
+    fn serve(
+        &self,
+        content: Vec<u8>,
+        loaded: file::Loaded,
+        output: &mut Output<'_>,
+    ) -> Result<End, Problem> {
         let envoy = find::envoy(self.envoy.as_deref())?;
         let version = version::ask(&envoy)?;
         let filter = find::filter(self.filter.as_deref())?;
@@ -104,13 +123,17 @@ impl Args {
         let status = self.status_address()?;
 
         let directory = private_directory().map_err(|e| problem("a temporary directory", &e))?;
+        // A copy: another filter under the same name would be another VM, and the seats of one
+        // request must share theirs (ADR 1).
+        let copy = directory.path().join("filter.wasm");
+        fs::copy(&filter, &copy).map_err(|e| problem(&filter.to_string_lossy(), &e))?;
         let options = Options {
             listen: self.listen,
             // Whoever passes requests on to it must know its port before Envoy starts.
             admin: if self.metrics.is_some() { free_admin } else { self.admin },
             metrics: self.metrics,
             status,
-            filter: filter.to_string_lossy().into_owned(),
+            filter: copy.to_string_lossy().into_owned(),
             access_log: self.access_log.clone(),
             state_dir: directory.path().to_string_lossy().into_owned(),
             ca_bundle: transport::system_ca().to_owned(),
@@ -123,31 +146,40 @@ impl Args {
         if let Some(note) = status::note(status) {
             drop(writeln!(output.talk, "note: {note}"));
         }
-        for file in secret_files(&loaded.config, &options) {
-            write(Path::new(&file.path), &file.content)?;
-        }
         let bootstrap_file = directory.path().join("envoy.json");
-        write(&bootstrap_file, &bootstrap(&loaded.config, &loaded.value, &options))?;
+        let variables = variables();
+        write(&bootstrap_file, &following(&loaded.config, &variables, &options))?;
 
+        let signals = |error| problem("signals", &error);
+        let mut events = Events::new().map_err(signals)?;
+        let watch = Watch::new(&self.config, content, !self.no_watch, events.sender());
+        let (follower, first) =
+            Follower::new(&self.config, directory.path(), &options, &variables, loaded);
         let launch = Launch {
             envoy: &envoy,
             bootstrap: &bootstrap_file,
             directory: directory.path(),
+            update: &first,
             workers: self.workers,
             log_level: &self.log_level,
         };
-        process::run(&launch, |ready| {
-            // Without a reader there is nobody to be told, and Envoy serves all the same.
-            drop(writeln!(output.talk, "listening on http://{}", ready.listener));
-            drop(writeln!(output.talk, "admin on http://{}", ready.admin));
-            if let Some(metrics) = ready.metrics {
-                let path = metrics_listener::PATH;
-                drop(writeln!(output.talk, "metrics on http://{metrics}{path}"));
+        match process::start(&launch, &mut || events.asked_to_end())? {
+            Started::Ended(end) => Ok(end),
+            Started::Ready(envoy) => {
+                let ready = envoy.ready();
+                // Without a reader there is nobody to be told, and Envoy serves all the same.
+                drop(writeln!(output.talk, "listening on http://{}", ready.listener));
+                drop(writeln!(output.talk, "admin on http://{}", ready.admin));
+                if let Some(metrics) = ready.metrics {
+                    let path = metrics_listener::PATH;
+                    drop(writeln!(output.talk, "metrics on http://{metrics}{path}"));
+                }
+                if let Some(status) = ready.status {
+                    drop(writeln!(output.talk, "status on http://{status}/"));
+                }
+                attend(*envoy, follower, watch, &mut events, output)
             }
-            if let Some(status) = ready.status {
-                drop(writeln!(output.talk, "status on http://{status}/"));
-            }
-        })
+        }
     }
 
     /// Where the status page listens. Nobody who has said nothing about it is refused for it.
@@ -162,6 +194,49 @@ impl Args {
             }
         }
     }
+}
+
+/// Until Envoy ends by itself or we are asked to end it.
+fn attend(
+    mut envoy: Envoy,
+    mut follower: Follower<'_>,
+    mut watch: Watch,
+    events: &mut Events,
+    output: &mut Output<'_>,
+) -> Result<End, Problem> {
+    // It may have ended since we last looked, and its signal with it.
+    let mut event = Some(Event::Child);
+    loop {
+        let mut content = None;
+        match event {
+            Some(Event::End) => return envoy.end(&mut || events.asked_to_end()),
+            Some(Event::Child) => {
+                if let Some(end) = envoy.ended()? {
+                    return Ok(end);
+                }
+            }
+            Some(Event::ReopenLogs) => envoy.reopen_logs()?,
+            Some(Event::Reread) => content = Some(watch.read_again()),
+            Some(Event::Touched) => watch.touch(Instant::now()),
+            None => {}
+        }
+        if let Some(content) = content.or_else(|| watch.look(Instant::now())) {
+            // Who reads our errors may have gone.
+            drop(follower.take(content, &envoy, &mut || events.asked_to_stop(), output));
+        }
+        if follower.was_interrupted() {
+            events.add(Event::Reread);
+        }
+        follower.forget(&envoy, &mut || events.asked_to_stop());
+        event = events.next(watch.patience(Instant::now()));
+    }
+}
+
+/// The variables that a file may refer to. Nobody can add one while we run.
+fn variables() -> BTreeSet<String> {
+    let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    let names = set.filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name::variable(&format!("${{{name}}}")).is_some()).collect()
 }
 
 /// Envoy shares its listening sockets with others of the same user (`SO_REUSEPORT`): a second

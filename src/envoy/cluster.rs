@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::secret::Keys;
+use super::wasm::Environment;
 use super::{Options, any, duration, extension, merge, secret, socket_address, transport, wasm};
 use crate::config::{Backend, Config};
 
@@ -17,10 +19,27 @@ const AT_ONCE: u32 = 100_000;
 /// What one connection may hold in memory before Envoy stops reading from the faster side.
 pub(super) const CONNECTION_BUFFER: u32 = 1024 * 1024;
 
-/// A backend as a cluster of its own; both have the same name.
-pub(crate) fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
+/// How a backend is known to Envoy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The cluster's name. Where it is not the backend's, statistics and logs say the backend's all
+    /// the same.
+    pub(crate) name: &'a str,
+    /// How Envoy finds its key.
+    pub(crate) keys: Keys,
+    /// What the filter reads from Envoy's environment.
+    pub(crate) environment: &'a Environment,
+}
+
+/// A backend as a cluster of its own.
+pub(crate) fn cluster(
+    backend: &Backend,
+    known: Known<'_>,
+    config: &Config,
+    options: &Options,
+) -> Value {
     let mut cluster = json!({
-        "name": backend.name,
+        "name": known.name,
         "connect_timeout": duration(backend.connect_timeout),
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER,
         "circuit_breakers": { "thresholds": [thresholds("DEFAULT"), thresholds("HIGH")] },
@@ -31,11 +50,14 @@ pub(crate) fn cluster(backend: &Backend, config: &Config, options: &Options) -> 
         "upstream_connection_options": {
             "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
         },
-        "load_assignment": { "cluster_name": backend.name, "endpoints": endpoints(backend) },
+        "load_assignment": { "cluster_name": known.name, "endpoints": endpoints(backend) },
         "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(backend, config, options),
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(backend, known, config, options),
         },
     });
+    if known.name != backend.name {
+        merge(&mut cluster, json!({ "alt_stat_name": backend.name }));
+    }
     merge(&mut cluster, discovery(&backend.url.host));
     if let Some(tls) = transport::tls(backend, options) {
         merge(&mut cluster, json!({ "transport_socket": tls }));
@@ -99,9 +121,9 @@ fn discovery(host: &str) -> Value {
     )})
 }
 
-fn protocol(backend: &Backend, config: &Config, options: &Options) -> Value {
-    let mut filters = vec![wasm::backend_seat(config, options)];
-    filters.extend(secret::injector(backend, options));
+fn protocol(backend: &Backend, known: Known<'_>, config: &Config, options: &Options) -> Value {
+    let mut filters = vec![wasm::backend_seat(known.environment, options)];
+    filters.extend(secret::injector(backend, known.keys, options));
     // Always last: it is what sends the request.
     filters.push(extension(
         "envoy.filters.http.upstream_codec",

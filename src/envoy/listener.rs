@@ -3,18 +3,27 @@
 use serde_json::{Value, json};
 
 use super::cluster::CONNECTION_BUFFER;
-use super::{
-    Options, access_log, duration, extension, health, local_reply, merge, route, socket_address,
-    tracing, wasm,
-};
+use super::{Options, access_log, extension, health, local_reply, merge, socket_address, tracing};
 use crate::config::Config;
 use crate::exchange::patience::PER_TRY;
 
 /// Its name in Envoy's own words.
 pub(super) const NAME: &str = "spillway";
 
+/// What a listener sends its requests through.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// The filter's seats, in front of the router.
+    pub(super) seats: Vec<Value>,
+    /// The field that says where the routes are.
+    pub(super) routes: Value,
+}
+
 /// The listener, plain HTTP: TLS ends in front of it, or is added to what `render` prints.
-pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value {
+///
+/// Apart from the way, nothing in it follows the file, or a reload could not change that. What else
+/// a request is granted stands in its route. (`client_buffer` is the exception, for old Envoys.)
+pub(super) fn listener(way: Way, config: &Config, options: &Options) -> Value {
     let buffer = client_buffer(config, options);
     json!({
         "name": NAME,
@@ -23,7 +32,7 @@ pub(super) fn listener(config: &Config, raw: &Value, options: &Options) -> Value
         "filter_chains": [{ "filters": [extension(
             "envoy.filters.network.http_connection_manager",
             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            connection_manager(config, raw, options, buffer),
+            connection_manager(way, options, buffer),
         )]}],
     })
 }
@@ -34,7 +43,15 @@ pub(crate) fn client_buffer(config: &Config, options: &Options) -> u64 {
     if options.envoy.limits_bodies_by_route { usual } else { usual.max(config.max_request_body) }
 }
 
-fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u64) -> Value {
+fn connection_manager(way: Way, options: &Options, buffer: u64) -> Value {
+    let mut filters = vec![health::filter()];
+    filters.extend(way.seats);
+    filters.push(extension(
+        "envoy.filters.http.router",
+        "envoy.extensions.filters.http.router.v3.Router",
+        // No `x-envoy-*` towards backends and clients.
+        json!({ "suppress_envoy_headers": true }),
+    ));
     let mut manager = json!({
         "stat_prefix": "spillway",
         "codec_type": "AUTO",
@@ -57,8 +74,9 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         },
         // A client gets this long to send its headers, so that slow ones cannot pile up.
         "request_headers_timeout": "60s",
-        // Ends a stream that has been silent in both directions for so long.
-        "stream_idle_timeout": duration(route::longest_silence(config)),
+        // The route's `idle_timeout` takes its place, which follows the file, as soon as a request's
+        // headers are there.
+        "stream_idle_timeout": "600s",
         // The client's address is the connection's: no header can claim another.
         "use_remote_address": true,
         // Backends are other companies' servers: our clients' addresses are not theirs to know.
@@ -91,21 +109,11 @@ fn connection_manager(config: &Config, raw: &Value, options: &Options, buffer: u
         "scheme_header_transformation": { "match_upstream": true },
         "access_log": health::not_logged(access_log::access_log(options)),
         "local_reply_config": local_reply::local_replies(),
-        "http_filters": [
-            health::filter(),
-            wasm::writer_seat(config, options),
-            wasm::gateway_seat(config, raw, options),
-            extension(
-                "envoy.filters.http.router",
-                "envoy.extensions.filters.http.router.v3.Router",
-                // No `x-envoy-*` towards backends and clients.
-                json!({ "suppress_envoy_headers": true }),
-            ),
-        ],
-        "route_config": route::routes(config, options),
+        "http_filters": filters,
     });
     if let Some(tracing) = tracing::tracing(options) {
         merge(&mut manager, json!({ "tracing": tracing }));
     }
+    merge(&mut manager, way.routes);
     manager
 }

@@ -4,55 +4,84 @@
 //! waits for Envoy.
 //!
 //! A start that fails is explained in one line, and the pages behind it go into a file. Once
-//! Envoy runs, whatever it says is for the operator at once.
+//! Envoy runs, whatever it says is for the operator at once; while it is told something new, that
+//! is kept as well, to say in one line why it does not want it.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// What Envoy has written to its standard error.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// The lines so far; `None` once they are passed on.
-    held: Arc<Mutex<Option<Vec<u8>>>>,
+    heard: Arc<Mutex<Heard>>,
     reader: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// The lines that are kept.
+    kept: Vec<u8>,
+    /// Whether what comes is kept.
+    keeps: bool,
+    /// Whether what comes is passed on.
+    passes: bool,
+}
+
+impl Heard {
+    fn hear(&mut self, line: &[u8]) {
+        if self.keeps {
+            self.kept.extend_from_slice(line);
+        }
+        if self.passes {
+            pass_on(line);
+        }
+    }
 }
 
 impl Log {
     /// Reads a stream to its end in a thread of its own.
     pub(super) fn follow(stream: Option<impl Read + Send + 'static>) -> Self {
-        let held = Arc::new(Mutex::new(Some(Vec::new())));
-        let shared = Arc::clone(&held);
+        let heard = Arc::new(Mutex::new(Heard { keeps: true, ..Heard::default() }));
+        let shared = Arc::clone(&heard);
         let reader = stream.map(|stream| {
             std::thread::spawn(move || {
                 let mut stream = BufReader::new(stream);
                 let mut line = Vec::new();
                 while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                    match shared.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-                        Some(held) => held.extend_from_slice(&line),
-                        None => pass_on(&line),
-                    }
+                    shared.lock().unwrap_or_else(PoisonError::into_inner).hear(&line);
                     line.clear();
                 }
             })
         });
-        Self { held, reader: Mutex::new(reader) }
+        Self { heard, reader: Mutex::new(reader) }
     }
 
-    /// Lets go of what is held.
+    /// Lets go of what is kept.
     pub(super) fn forget(&self) {
-        if let Some(held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            held.clear();
-        }
+        self.heard().kept.clear();
     }
 
-    /// Passes on what is held, and from now on everything.
+    /// Passes on what is kept, and from now on everything as it comes.
     pub(super) fn show(&self) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        pass_on(&held.unwrap_or_default());
+        let mut heard = self.heard();
+        pass_on(&std::mem::take(&mut heard.kept));
+        (heard.keeps, heard.passes) = (false, true);
+    }
+
+    /// Keeps what comes from now on.
+    pub(super) fn listen(&self) {
+        self.heard().keeps = true;
+    }
+
+    /// What has come since [`Self::listen`].
+    pub(super) fn heard_since(&self) -> String {
+        let mut heard = self.heard();
+        heard.keeps = false;
+        String::from_utf8_lossy(&std::mem::take(&mut heard.kept)).into_owned()
     }
 
     /// Everything that was written, once the stream has ended.
@@ -60,8 +89,7 @@ impl Log {
         if let Some(reader) = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take() {
             drop(reader.join());
         }
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(held.as_deref().unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&self.heard().kept).into_owned()
     }
 
     /// Writes everything into a file that stays.
@@ -70,6 +98,10 @@ impl Log {
             tempfile::Builder::new().prefix("spillway-envoy-").suffix(".log").tempfile()?;
         file.write_all(self.all().as_bytes())?;
         Ok(file.keep()?.1)
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,8 +3,7 @@
 //! Envoy stops at once on a signal and cuts the streams that run. So its signals come through us:
 //! on the first one the listener closes, requests that run get time to finish, and only then is
 //! Envoy told to end. A second signal ends the waiting. Envoy runs in a process group of its own,
-//! or the terminal would send Ctrl-C to it as well. SIGUSR1, with which whoever rotates the access
-//! log has Envoy open it anew, is passed on.
+//! or the terminal would send Ctrl-C to it as well.
 //!
 //! Should we be killed without a chance to do so, the kernel tells Envoy to end: between us and
 //! Envoy runs this same command for a moment ([`become_envoy`]), which asks the kernel for that
@@ -20,10 +19,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-use signal_hook::iterator::Signals;
 
 use super::admin::Admin;
+use super::courier::{self, Failure};
+use super::live::Update;
 use super::log::Log;
 use super::start_up;
 use crate::config::Problem;
@@ -44,8 +43,11 @@ pub struct Launch<'a> {
     pub envoy: &'a Path,
     /// The bootstrap file.
     pub bootstrap: &'a Path,
-    /// A directory of ours, where Envoy writes its admin interface's address.
+    /// A directory of ours, where Envoy writes its admin interface's address and finds what it is
+    /// told.
     pub directory: &'a Path,
+    /// What it is told first.
+    pub update: &'a Update,
     /// Envoy's worker threads. `None`: one for each processor.
     pub workers: Option<u32>,
     /// The least level of Envoy's own log that is shown.
@@ -86,26 +88,50 @@ impl End {
 /// The hidden argument of `up` after which this command becomes Envoy.
 pub const BECOME_ENVOY: &str = "--become-envoy";
 
-/// Runs Envoy until it ends or we are told to end it; `on_ready` is called once requests are taken.
-pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<End, Problem> {
-    let failed =
-        |error: io::Error| Problem::new("", format!("Envoy could not be run: {error}"), "");
-    // Before Envoy starts, so that no signal is missed.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD]).map_err(failed)?;
+/// An Envoy that takes requests.
+#[derive(Debug)]
+pub struct Envoy {
+    child: Child,
+    log: Log,
+    admin: Admin,
+    ready: Ready,
+}
+
+/// How a start ended well.
+#[derive(Debug)]
+pub enum Started {
+    /// Requests are taken.
+    Ready(Box<Envoy>),
+    /// We were told to end it before they were.
+    Ended(End),
+}
+
+/// Starts Envoy. `stop` tells whether we are asked to end it.
+pub fn start(launch: &Launch<'_>, stop: &mut dyn FnMut() -> bool) -> Result<Started, Problem> {
+    courier::lay_out(launch.directory, launch.update)
+        .map_err(|failure| Problem::new("", failure.to_string(), ""))?;
     let mut child = spawn(launch).map_err(failed)?;
     let log = Log::follow(child.stderr.take());
-
     let admin_file = launch.directory.join(ADMIN_FILE);
     let deadline = Instant::now() + START;
     let (admin, ready) = loop {
         if child.try_wait().map_err(failed)?.is_some() {
             return Err(with_log(start_up::problem(&log.all()), &log));
         }
-        if signals.pending().any(asks_to_end) {
-            return end(&mut child).map_err(failed);
+        if stop() {
+            return end(&mut child).map(Started::Ended).map_err(failed);
         }
-        if let Some(found) = ready(&admin_file) {
-            break found;
+        match admin(&admin_file).map(|(address, admin)| (address, admin, taken(&admin, launch))) {
+            Some((address, admin, Some(true))) => {
+                if let Some(ready) = listens(address, &admin) {
+                    break (admin, ready);
+                }
+            }
+            Some((_, _, Some(false))) => {
+                end(&mut child).map_err(failed)?;
+                return Err(with_log(start_up::problem(&log.all()), &log));
+            }
+            _ => {}
         }
         if Instant::now() > deadline {
             end(&mut child).map_err(failed)?;
@@ -119,25 +145,55 @@ pub fn run(launch: &Launch<'_>, on_ready: impl FnOnce(Ready)) -> Result<End, Pro
         log.forget();
     }
     log.show();
-    on_ready(ready);
+    Ok(Started::Ready(Box::new(Envoy { child, log, admin, ready })))
+}
 
-    // It may have ended since we last looked, and its signal with it.
-    if let Some(end) = ended(&mut child).map_err(failed)? {
-        return Ok(end);
+impl Envoy {
+    /// Where it is reached.
+    pub fn ready(&self) -> Ready {
+        self.ready
     }
-    for signal in signals.forever() {
-        if asks_to_end(signal) {
-            break;
-        }
-        if let Some(end) = ended(&mut child).map_err(failed)? {
-            return Ok(end);
-        }
-        if signal == SIGUSR1 {
-            kill_process(Pid::from_child(&child), Signal::USR1).map_err(|e| failed(e.into()))?;
-        }
+
+    /// How many requests of clients are running. `None`: it cannot be told.
+    pub fn running_requests(&self) -> Option<u64> {
+        self.admin.running_requests()
     }
-    drain(&admin, &mut signals);
-    end(&mut child).map_err(failed)
+
+    /// Tells it something new.
+    ///
+    /// # Errors
+    /// Why not, and in a few words of Envoy's log; it goes on with what it has.
+    pub fn tell(
+        &self,
+        directory: &Path,
+        update: &Update,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<(), (Failure, String)> {
+        self.log.listen();
+        let told = courier::deliver(directory, &self.admin, update, stop);
+        if matches!(told, Err(Failure::Refused(_))) {
+            // What it says about that is on its way.
+            sleep(PAUSE);
+        }
+        let heard = self.log.heard_since();
+        told.map_err(|failure| (failure, start_up::reason(&heard).unwrap_or_default().to_owned()))
+    }
+
+    /// How it has ended by itself, if it has.
+    pub fn ended(&mut self) -> Result<Option<End>, Problem> {
+        ended(&mut self.child).map_err(failed)
+    }
+
+    /// Has it open its access log anew.
+    pub fn reopen_logs(&self) -> Result<(), Problem> {
+        kill_process(Pid::from_child(&self.child), Signal::USR1).map_err(|e| failed(e.into()))
+    }
+
+    /// Ends it, once running requests are answered or `stop` says so again.
+    pub fn end(mut self, stop: &mut dyn FnMut() -> bool) -> Result<End, Problem> {
+        drain(&self.admin, stop);
+        end(&mut self.child).map_err(failed)
+    }
 }
 
 /// Becomes Envoy: returns only if that fails. `parent` is the process that must not be outlived.
@@ -188,34 +244,44 @@ fn is_quiet(log_level: &str) -> bool {
     matches!(log_level, "error" | "critical" | "off")
 }
 
-fn ready(admin_file: &Path) -> Option<(Admin, Ready)> {
+fn admin(admin_file: &Path) -> Option<(SocketAddr, Admin)> {
     let address: SocketAddr = std::fs::read_to_string(admin_file).ok()?.trim().parse().ok()?;
-    let admin = Admin::at(address);
-    if !admin.is_live() {
-        return None;
-    }
-    let listener = admin.listener(super::listener::NAME)?;
-    TcpStream::connect(Admin::at(listener).address()).ok()?;
-    let metrics = admin.listener(super::metrics_listener::NAME);
-    let status = admin.listener(super::status::NAME);
-    Some((admin, Ready { listener, status, admin: address, metrics }))
+    Some((address, Admin::at(address)))
 }
 
-fn drain(admin: &Admin, signals: &mut Signals) {
+/// Whether it has taken what it was told first; `None`: not yet.
+fn taken(admin: &Admin, launch: &Launch<'_>) -> Option<bool> {
+    let services: Vec<_> = launch.update.services.iter().map(|(service, _)| *service).collect();
+    let taken = |version: &u64| *version == launch.update.version;
+    if admin.versions(&services)?.iter().all(taken) {
+        return (!admin.is_warming()? && admin.is_live()).then_some(true);
+    }
+    admin.refusals(&services)?.iter().any(|often| *often > 0).then_some(false)
+}
+
+fn listens(address: SocketAddr, admin: &Admin) -> Option<Ready> {
+    let listener = admin.listener(super::listener::NAME)?;
+    TcpStream::connect(Admin::at(listener).address()).ok()?;
+    let status = admin.listener(super::status::NAME);
+    let metrics = admin.listener(super::metrics_listener::NAME);
+    Some(Ready { listener, status, admin: address, metrics })
+}
+
+fn drain(admin: &Admin, stop: &mut dyn FnMut() -> bool) {
     let deadline = Instant::now() + DRAIN;
     if admin.stop_listening().is_err() {
         return;
     }
     while Instant::now() < deadline
         && admin.running_requests().is_some_and(|running| running > 0)
-        && !signals.pending().any(asks_to_end)
+        && !stop()
     {
         sleep(PAUSE);
     }
 }
 
-fn asks_to_end(signal: i32) -> bool {
-    matches!(signal, SIGINT | SIGTERM | SIGHUP)
+fn failed(error: io::Error) -> Problem {
+    Problem::new("", format!("Envoy could not be run: {error}"), "")
 }
 
 /// The end of an Envoy that nobody told to end.

@@ -21,19 +21,26 @@ const NOT_FOR_BACKENDS: [&str; 6] = [
     RETRY,
 ];
 
-/// The route table.
-pub(crate) fn routes(config: &Config, options: &Options) -> Value {
+/// The route table's name.
+pub(super) const NAME: &str = "spillway";
+
+/// The route table, which leads to these clusters.
+pub(crate) fn routes<'a>(
+    config: &Config,
+    clusters: impl IntoIterator<Item = &'a str>,
+    options: &Options,
+) -> Value {
     let mut route = json!({
         // `0s`: no limit on the whole, as a model may stream for many minutes. What a model says for
         // itself, the gateway seat tells the router by headers.
         "timeout": duration(config.timeouts.request.unwrap_or_default()),
         // Never before `stream_idle`, which blames the backend and can be retried.
         "idle_timeout": duration(longest_silence(config)),
-        "inline_cluster_specifier_plugin": { "extension": specifier(config) },
+        "inline_cluster_specifier_plugin": { "extension": specifier(clusters) },
     });
     merge(&mut route, failover::policy(config, options));
     json!({
-        "name": "spillway",
+        "name": NAME,
         "virtual_hosts": [{
             "name": "all",
             "domains": ["*"],
@@ -63,24 +70,23 @@ fn not_for_backends(failover: Failover) -> Vec<&'static str> {
 
 /// How long a request may be silent before Envoy ends it whoever is to blame: longer than any
 /// time-out of a backend, connections included.
-pub(super) fn longest_silence(config: &Config) -> Millis {
+fn longest_silence(config: &Config) -> Millis {
     let connect = config.backends.iter().map(|backend| backend.connect_timeout).max();
     let silence = config.timeouts.stream_idle.max(Millis::from_secs(600));
     Millis(silence.0.saturating_add(connect.unwrap_or_default().0).saturating_add(1000))
 }
 
 /// Reads the backend's name from filter state. No header carries it, so no client can forge it.
-fn specifier(config: &Config) -> Value {
-    let clusters: Map<String, Value> = config
-        .backends
-        .iter()
-        .map(|backend| {
+fn specifier<'a>(clusters: impl IntoIterator<Item = &'a str>) -> Value {
+    let clusters: Map<String, Value> = clusters
+        .into_iter()
+        .map(|cluster| {
             let action = any(
                 "envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction",
-                json!({ "cluster": backend.name }),
+                json!({ "cluster": cluster }),
             );
-            let on_match = json!({ "action": { "name": backend.name, "typed_config": action } });
-            (backend.name.clone(), on_match)
+            let on_match = json!({ "action": { "name": cluster, "typed_config": action } });
+            (cluster.to_owned(), on_match)
         })
         .collect();
     let input = any(

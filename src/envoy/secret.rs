@@ -4,10 +4,26 @@
 //! from a file, adds it to each attempt in the backend's own filter chain, and redacts it in
 //! `/config_dump`. It never enters the VM.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{Options, any, extension, merge};
 use crate::config::{Backend, Config, CredentialHeader, Secret};
+
+/// How secrets are named, and so what one stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// After their backends: what a person reads who runs Envoy themselves.
+    OfBackends,
+    /// After where they are found: where backends change while Envoy runs, a name must go on to mean
+    /// what it meant. The variables of the environment are in the bootstrap, all of them, because
+    /// neither of the two can change. Nothing but files is discovered: for each thing that Envoy
+    /// watches it takes one of the few inotify instances that a user has (128, unless set), and
+    /// aborts where there is none.
+    OfSources,
+}
 
 /// A file that must stand beside the bootstrap before Envoy starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,13 +38,19 @@ pub struct SecretFile {
 pub(super) fn secrets(config: &Config) -> Vec<Value> {
     backends_with_keys(config)
         .filter_map(|(backend, secret)| match secret {
-            Secret::Env(variable) => Some(json!({
-                "name": secret_name(backend),
-                "generic_secret": { "secret": { "environment_variable": variable } },
-            })),
+            Secret::Env(variable) => Some(variable_secret(&of_backend(backend), variable)),
             Secret::File(_) => None,
         })
         .collect()
+}
+
+/// A secret for each of these environment variables.
+pub(super) fn environment(variables: &BTreeSet<String>) -> Vec<Value> {
+    variables.iter().map(|name| variable_secret(&of_variable(name), name)).collect()
+}
+
+fn variable_secret(name: &str, variable: &str) -> Value {
+    json!({ "name": name, "generic_secret": { "secret": { "environment_variable": variable } } })
 }
 
 /// The secrets that Envoy reads from files and reads again when these are replaced.
@@ -37,40 +59,44 @@ pub(super) fn secrets(config: &Config) -> Vec<Value> {
 /// was at start. A secret that comes through the discovery service, if only from a file that names
 /// the key's own, is watched.
 pub fn secret_files(config: &Config, options: &Options) -> Vec<SecretFile> {
-    backends_with_keys(config)
-        .filter_map(|(backend, secret)| match secret {
-            Secret::Env(_) => None,
-            Secret::File(key) => Some(SecretFile {
-                path: discovery_path(backend, options),
-                content: json!({ "resources": [any(
-                    "envoy.extensions.transport_sockets.tls.v3.Secret",
-                    json!({
-                        "name": secret_name(backend),
-                        "generic_secret": { "secret": { "filename": key } },
-                    }),
-                )]}),
-            }),
-        })
-        .collect()
+    files(config, Keys::OfBackends, options)
+}
+
+/// The same under these names; each file once.
+pub(super) fn files(config: &Config, keys: Keys, options: &Options) -> Vec<SecretFile> {
+    let file = |(backend, secret): (&Backend, &Secret)| {
+        let Secret::File(key) = secret else { return None };
+        let name = secret_name(backend, secret, keys);
+        let content = json!({ "resources": [any(
+            "envoy.extensions.transport_sockets.tls.v3.Secret",
+            json!({ "name": name, "generic_secret": { "secret": { "filename": key } } }),
+        )]});
+        Some(SecretFile { path: discovery_path(&name, options), content })
+    };
+    let mut files: Vec<SecretFile> = backends_with_keys(config).filter_map(file).collect();
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.path.clone()));
+    files
 }
 
 /// The filters that add the backend's key to every attempt, after the backend seat has removed
 /// whatever credential the client or an earlier attempt left there.
 ///
 /// Where Envoy cannot write `Bearer` before the key that it injects, another filter does.
-pub(super) fn injector(backend: &Backend, options: &Options) -> Vec<Value> {
+pub(super) fn injector(backend: &Backend, keys: Keys, options: &Options) -> Vec<Value> {
     let Some(credential) = &backend.credential else { return Vec::new() };
     let (header, prefix) = match credential.header {
         CredentialHeader::ApiKey => ("api-key", ""),
         CredentialHeader::Bearer => ("authorization", "Bearer "),
     };
     let apart = !prefix.is_empty() && !options.envoy.prefixes_keys;
-    let mut secret = json!({ "name": secret_name(backend) });
+    let name = secret_name(backend, &credential.secret, keys);
+    let mut secret = json!({ "name": name });
     if let Secret::File(_) = credential.secret {
         merge(
             &mut secret,
             json!({ "sds_config": {
-                "path_config_source": { "path": discovery_path(backend, options) },
+                "path_config_source": { "path": discovery_path(&name, options) },
                 "resource_api_version": "V3",
             }}),
         );
@@ -109,10 +135,26 @@ fn backends_with_keys(config: &Config) -> impl Iterator<Item = (&Backend, &Secre
     config.backends.iter().filter_map(|b| Some((b, &b.credential.as_ref()?.secret)))
 }
 
-fn secret_name(backend: &Backend) -> String {
+fn secret_name(backend: &Backend, secret: &Secret, keys: Keys) -> String {
+    match (keys, secret) {
+        (Keys::OfBackends, _) => of_backend(backend),
+        (Keys::OfSources, Secret::Env(variable)) => of_variable(variable),
+        (Keys::OfSources, Secret::File(path)) => {
+            let digest = Sha256::digest(path.as_bytes());
+            let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+            format!("file-{hex}")
+        }
+    }
+}
+
+fn of_backend(backend: &Backend) -> String {
     format!("{}-key", backend.name)
 }
 
-fn discovery_path(backend: &Backend, options: &Options) -> String {
-    format!("{}/{}.json", options.state_dir, secret_name(backend))
+fn of_variable(variable: &str) -> String {
+    format!("env-{variable}")
+}
+
+fn discovery_path(secret: &str, options: &Options) -> String {
+    format!("{}/{secret}.json", options.state_dir)
 }

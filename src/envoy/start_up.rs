@@ -18,7 +18,7 @@ pub fn problem(log: &str) -> Problem {
     if let Some(address) = address_in_use(log) {
         return in_use(address);
     }
-    let line = relevant_line(log).unwrap_or("it wrote nothing");
+    let line = reason(log).unwrap_or("it wrote nothing");
     Problem::new("", format!("Envoy did not start: {line}"), "")
 }
 
@@ -39,7 +39,7 @@ fn address_in_use(log: &str) -> Option<&str> {
 }
 
 /// What the filter itself said, else Envoy's last complaint of the highest level there is.
-fn relevant_line(log: &str) -> Option<&str> {
+pub fn reason(log: &str) -> Option<&str> {
     let of_level = |level: &'static str| move |line: &&str| line.contains(level);
     let from_filter = |line: &&str| line.contains("[wasm]") && line.contains("wasm log");
     let worst = |level| log.lines().filter(of_level(level));
@@ -49,6 +49,7 @@ fn relevant_line(log: &str) -> Option<&str> {
         .or_else(|| log.lines().find(|line| line.contains("Wasm VM failed")))
         .or_else(|| worst("[critical]").next_back())
         .or_else(|| worst("[error]").next_back())
+        .or_else(|| log.lines().rfind(|line| line.contains(" rejected: ")))
         .or_else(|| log.lines().rfind(|line| !line.trim().is_empty()))?;
     Some(message(line))
 }

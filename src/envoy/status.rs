@@ -5,17 +5,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, extension, socket_address, wasm};
-use crate::config::Config;
+use super::{Options, extension, socket_address};
 
 /// Its name in Envoy's own words.
 pub(super) const NAME: &str = "spillway-status";
 
-/// The listener, where one is wanted.
-pub(super) fn listener(config: &Config, options: &Options) -> Option<Value> {
+/// Whether it may be asked for by any name: a name only tells something where no other machine can ask.
+pub(super) fn answers_any_host(options: &Options) -> bool {
+    options.status.is_some_and(|address| !address.ip().is_loopback())
+}
+
+/// The listener with this seat, where one is wanted.
+pub(super) fn listener(seat: Value, options: &Options) -> Option<Value> {
     let address = options.status?;
-    // By which name it is asked for only tells something where no other machine can ask.
-    let any_host = !address.ip().is_loopback();
     let manager = json!({
         "stat_prefix": NAME,
         "codec_type": "AUTO",
@@ -28,7 +30,7 @@ pub(super) fn listener(config: &Config, options: &Options) -> Option<Value> {
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": false,
         "http_filters": [
-            wasm::status_seat(config, any_host, options),
+            seat,
             extension(
                 "envoy.filters.http.router",
                 "envoy.extensions.filters.http.router.v3.Router",

@@ -4,40 +4,79 @@
 //! plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
 //! weights through it. So there is one function for the VM, and one for the plugin around it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{Options, any, extension, merge};
 use crate::config::{Config, Secret};
 
-/// The gateway seat: the listener's filter, which gets the user's whole file.
-pub(crate) fn gateway_seat(config: &Config, raw: &Value, options: &Options) -> Value {
+/// The environment variables that the filter itself must read: clients' keys and the cookie key.
+/// Backends' keys are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Environment(BTreeSet<String>);
+
+impl Environment {
+    /// What this configuration needs.
+    pub(crate) fn of(config: &Config) -> Self {
+        let secrets = config.filter_secrets().into_iter();
+        let names = secrets.filter_map(|(_, secret)| match secret {
+            Secret::Env(name) => Some(name.clone()),
+            Secret::File(_) => None,
+        });
+        Self(names.collect())
+    }
+
+    /// What either needs.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+}
+
+/// The seats of the listeners. Of the clients', in the order in which a request meets them: the writer,
+/// nearest to the client, and the gateway. Then the status, the only one of its listener: it finds
+/// the others' configuration in the VM that they share. `clusters`: by backend, where the cluster's
+/// name is another.
+pub(crate) fn seats(
+    raw: &Value,
+    clusters: &BTreeMap<String, String>,
+    environment: &Environment,
+    options: &Options,
+) -> [Value; 3] {
+    let writer = seat("writer", &json!({ "seat": "writer" }), environment, options);
+    let any_host = super::status::answers_any_host(options);
+    let status = json!({ "seat": "status", "any_host": any_host });
+    let status = seat("status", &status, environment, options);
+    [writer, gateway_seat(raw, clusters, environment, options), status]
+}
+
+/// The names of [`seats`], as Envoy knows them.
+pub(super) const SEATS: [&str; 3] = ["spillway.writer", "spillway.gateway", "spillway.status"];
+
+/// The gateway seat gets the user's whole file.
+fn gateway_seat(
+    raw: &Value,
+    clusters: &BTreeMap<String, String>,
+    environment: &Environment,
+    options: &Options,
+) -> Value {
     let mut plugin = json!({ "seat": "gateway", "config": raw });
+    if !clusters.is_empty() {
+        merge(&mut plugin, json!({ "clusters": clusters }));
+    }
     if options.envoy.failover.redirects() {
         merge(&mut plugin, json!({ "failover": options.envoy.failover }));
     }
-    seat("gateway", &plugin, config, options)
-}
-
-/// The writer seat: the listener's filter nearest to the client.
-pub(crate) fn writer_seat(config: &Config, options: &Options) -> Value {
-    seat("writer", &json!({ "seat": "writer" }), config, options)
+    seat("gateway", &plugin, environment, options)
 }
 
 /// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
-pub(crate) fn backend_seat(config: &Config, options: &Options) -> Value {
-    seat("backend", &json!({ "seat": "backend" }), config, options)
+pub(crate) fn backend_seat(environment: &Environment, options: &Options) -> Value {
+    seat("backend", &json!({ "seat": "backend" }), environment, options)
 }
 
-/// The status seat: the only filter of the status listener. It finds the others' configuration in
-/// the VM that they share.
-pub(super) fn status_seat(config: &Config, any_host: bool, options: &Options) -> Value {
-    seat("status", &json!({ "seat": "status", "any_host": any_host }), config, options)
-}
-
-fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -> Value {
+fn seat(name: &str, configuration: &Value, environment: &Environment, options: &Options) -> Value {
     extension(
         &format!("spillway.{name}"),
         "envoy.extensions.filters.http.wasm.v3.Wasm",
@@ -55,20 +94,8 @@ fn seat(name: &str, configuration: &Value, config: &Config, options: &Options) -
                 "vm_id": "spillway",
                 "runtime": "envoy.wasm.runtime.v8",
                 "code": { "local": { "filename": options.filter } },
-                "environment_variables": { "host_env_keys": filter_env(config) },
+                "environment_variables": { "host_env_keys": environment.0 },
             },
         }}),
     )
-}
-
-/// The environment variables that the filter itself must read: clients' keys and the cookie key.
-/// Backends' keys are not among them.
-fn filter_env(config: &Config) -> BTreeSet<&str> {
-    let secrets = config.filter_secrets().into_iter();
-    secrets
-        .filter_map(|(_, secret)| match secret {
-            Secret::Env(name) => Some(name.as_str()),
-            Secret::File(_) => None,
-        })
-        .collect()
 }

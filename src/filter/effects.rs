@@ -66,11 +66,13 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             }
             Effect::SendTo { backend, retries } => {
                 host::put(EXCHANGE, &ticket.to_bytes());
-                host::put(CLUSTER, backend.as_bytes());
+                host::put(CLUSTER, exchanges::cluster(ticket, backend).as_bytes());
                 host::set_request_header(MAX_RETRIES, retries.to_string().as_bytes());
                 host::choose_cluster_again();
             }
-            Effect::FailOverTo(backend) => host::put(CLUSTER, backend.as_bytes()),
+            Effect::FailOverTo(backend) => {
+                host::put(CLUSTER, exchanges::cluster(ticket, backend).as_bytes());
+            }
             Effect::SetRequestHeader(name, value) => host::set_request_header(name, &value),
             Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
             Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),

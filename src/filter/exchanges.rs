@@ -8,6 +8,7 @@
 //! be taken for a new one in the same slot.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::meters::Meters;
@@ -31,6 +32,8 @@ pub(super) struct Desk {
     pub(super) about: About,
     pools: RefCell<Vec<Local>>,
     meters: Meters,
+    /// By backend, where it is not the backend's own name.
+    clusters: HashMap<String, String>,
 }
 
 /// Which request.
@@ -65,12 +68,12 @@ thread_local! {
 }
 
 impl Desk {
-    pub(super) fn new(gateway: Gateway, about: About) -> Self {
+    pub(super) fn new(gateway: Gateway, clusters: HashMap<String, String>, about: About) -> Self {
         let pools = RefCell::new(gateway.pools());
         let rows = Rows::new(&gateway.config);
         let meters = Meters::default();
         meters.begin(&gateway);
-        Self { gateway: Rc::new(gateway), rows, about, pools, meters }
+        Self { gateway: Rc::new(gateway), rows, about, pools, meters, clusters }
     }
 
     /// Carries what the core tells to where an operator sees it.
@@ -158,6 +161,14 @@ pub(super) fn resume_answer(ticket: Ticket) {
 /// The attempts of a request so far, for the access log.
 pub(super) fn attempts_text(ticket: Ticket) -> Option<String> {
     EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.exchange.attempts_text()))
+}
+
+/// The cluster of this backend, for this request: a request stays with the definition of a backend
+/// that it began with, whatever a reload makes of that name (ADR 15).
+pub(super) fn cluster(ticket: Ticket, backend: String) -> String {
+    let found =
+        EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.desk.clusters.get(&backend).cloned());
+    found.unwrap_or(backend)
 }
 
 /// Whether Envoy was asked to bring this request back: then it is not over with its stream.

@@ -1,5 +1,6 @@
 //! A plugin's configuration and its start: which seat this is, and what the file says.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -43,6 +44,9 @@ enum Plugin {
         /// How the routes are made to fail over.
         #[serde(default)]
         failover: Failover,
+        /// The clusters of the backends whose cluster has another name (ADR 15).
+        #[serde(default)]
+        clusters: HashMap<String, String>,
     },
     Backend,
     Writer,
@@ -63,8 +67,8 @@ impl Root {
                 hint,
             )]
         })?;
-        let (config, failover) = match plugin {
-            Plugin::Gateway { config, failover } => (config, failover),
+        let (config, failover, clusters) = match plugin {
+            Plugin::Gateway { config, failover, clusters } => (config, failover, clusters),
             Plugin::Backend => {
                 CALCULATED.into_iter().for_each(|note| host::put_as_text(note.property()));
                 return Ok(Self::Backend);
@@ -79,7 +83,7 @@ impl Root {
         if failover.redirects() {
             LASTING.into_iter().for_each(host::keep_across_redirects);
         }
-        let desk = Rc::new(Desk::new(gateway.with_failover(failover), about));
+        let desk = Rc::new(Desk::new(gateway.with_failover(failover), clusters, about));
         status::serves(&desk);
         Ok(Self::Gateway(desk))
     }

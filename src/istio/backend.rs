@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use super::{NAME, Options, patch, seat};
 use crate::config::{Backend, Config, CredentialHeader, Secret};
-use crate::envoy::{cluster, extension, merge};
+use crate::envoy::cluster::{self, Known};
+use crate::envoy::secret::Keys;
+use crate::envoy::wasm::Environment;
+use crate::envoy::{extension, merge};
 
 /// What the mesh puts on a request, and no company outside of it should see. The filter of the
 /// listener cannot remove them: some are written behind it.
@@ -34,19 +37,17 @@ pub(super) fn clusters(config: &Config, options: &Options) -> Vec<Value> {
 }
 
 fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
-    let mut cluster = cluster::cluster(backend, config, &options.envoy());
     let name = cluster_name(&backend.name);
+    let environment = Environment::of(config);
+    let known = Known { name: &name, keys: Keys::OfBackends, environment: &environment };
+    let mut cluster = cluster::cluster(backend, known, config, &options.envoy());
     merge(
         &mut cluster,
         json!({
-            "name": name,
             // Istio's filter `istio.alpn` would have us speak `istio-http/1.1` to them.
             "metadata": { "filter_metadata": { "istio": { "alpn_override": "false" } } },
         }),
     );
-    if let Some(assigned) = cluster.pointer_mut("/load_assignment/cluster_name") {
-        *assigned = json!(name);
-    }
     let filters = "/typed_extension_protocol_options\
                    /envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters";
     if let Some(filters) = cluster.pointer_mut(filters).and_then(Value::as_array_mut) {

@@ -16,7 +16,8 @@ const FOR_ALL_ROUTES: [&str; 3] =
 
 /// The route, before all others of our host.
 pub(super) fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> Value {
-    let rendered = envoy::route::routes(config, envoy);
+    let names = config.backends.iter().map(|backend| backend.name.as_str());
+    let rendered = envoy::route::routes(config, names, envoy);
     let host = rendered.pointer("/virtual_hosts/0").unwrap_or(&Value::Null);
     let mut route = json!({ "name": NAME });
     merge(&mut route, host.pointer("/routes/0").cloned().unwrap_or_default());

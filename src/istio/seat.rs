@@ -1,11 +1,14 @@
 //! The filter's seats in a chain that others use too.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::place::Place;
 use super::{Options, patch};
 use crate::config::Config;
-use crate::envoy::{extension, merge, wasm};
+use crate::envoy::wasm::{self, Environment};
+use crate::envoy::{extension, merge};
 use crate::exchange::patience::PER_TRY;
 
 /// The filter that takes away what clients may not say.
@@ -34,13 +37,9 @@ pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Va
     if options.module.remote_code().is_none() {
         return Vec::new();
     }
-    let envoy = options.envoy();
-    let seats = [
-        wasm::writer_seat(config, &envoy),
-        wasm::gateway_seat(config, raw, &envoy),
-        wasm::backend_seat(config, &envoy),
-    ];
-    seats
+    let (envoy, environment) = (options.envoy(), Environment::of(config));
+    let [writer, gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &envoy);
+    [writer, gateway, wasm::backend_seat(&environment, &envoy)]
         .into_iter()
         .map(|seat| patch::extension_config(&options.place, with_code(seat, options)))
         .collect()
@@ -49,13 +48,10 @@ pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Va
 /// The listener's filters: sweeper, writer seat, gateway seat. They are there for every request,
 /// and switched off; our route switches them on.
 pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
-    let envoy = options.envoy();
     let place: &Place = &options.place;
-    let seats = [
-        sweeper(),
-        by_discovery(wasm::writer_seat(config, &envoy), options),
-        by_discovery(wasm::gateway_seat(config, raw, &envoy), options),
-    ];
+    let environment = Environment::of(config);
+    let [writer, gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &options.envoy());
+    let seats = [sweeper(), by_discovery(writer, options), by_discovery(gateway, options)];
     let off = |mut filter: Value| {
         merge(&mut filter, json!({ "disabled": true }));
         patch::before_router(place, filter)
@@ -65,7 +61,7 @@ pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec
 
 /// The cluster's seat.
 pub(super) fn backend(config: &Config, options: &Options) -> Value {
-    by_discovery(wasm::backend_seat(config, &options.envoy()), options)
+    by_discovery(wasm::backend_seat(&Environment::of(config), &options.envoy()), options)
 }
 
 /// What a route says of the filters that are switched off everywhere else.

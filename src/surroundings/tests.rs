@@ -157,8 +157,8 @@ fn finds(bootstrap: &Value, severity: Severity, path: &str, message: &str) {
 fn every_filter_must_be_there_and_in_its_place() {
     use Severity::{Error, Warning};
     let filters = format!("{MANAGER}.http_filters");
-    finds(&without(&format!("{filters}[0]")), Warning, &filters, "writer seat is missing");
-    let found = around(&without(&format!("{filters}[1]")));
+    finds(&without(&format!("{filters}[1]")), Warning, &filters, "writer seat is missing");
+    let found = around(&without(&format!("{filters}[2]")));
     assert!(said(&found).contains("no HTTP connection manager"), "{}", said(&found));
 
     let swapped = |path: &str, one: usize, other: usize| {
@@ -167,8 +167,8 @@ fn every_filter_must_be_there_and_in_its_place() {
         list.swap(one, other);
         bootstrap
     };
-    let writer = format!("{filters}[1].typed_config.config");
-    finds(&swapped(&filters, 0, 1), Warning, &writer, "behind the gateway seat");
+    let writer = format!("{filters}[2].typed_config.config");
+    finds(&swapped(&filters, 1, 2), Warning, &writer, "behind the gateway seat");
 
     let chain = chain(0);
     finds(&without(&format!("{chain}[0]")), Error, &chain, "backend seat is missing");

@@ -30,7 +30,8 @@ pub(super) fn look(lints: &mut Lints<'_>) {
     }
 }
 
-/// A key on a connection that is not encrypted, unless it stays on this machine.
+/// A key on a connection that is not encrypted, unless it stays on this machine or in a network whose
+/// names mean nothing outside of it, as those of containers.
 fn in_clear(backend: &Backend, place: &str, lints: &mut Lints<'_>) {
     let Some(credential) = &backend.credential else { return };
     if backend.url.tls || is_here(&backend.url.host) {
@@ -45,6 +46,8 @@ fn in_clear(backend: &Backend, place: &str, lints: &mut Lints<'_>) {
 }
 
 fn is_here(host: &str) -> bool {
-    let address = host.parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => !host.contains('.'),
+    }
 }

@@ -57,7 +57,9 @@ fn backends() {
     let expected = ["warning backends.c", "warning backends.c.deployments.m"];
     says("b: { url: \"https://b\" }", unused, &expected);
     for (url, key, expected) in [
-        ("http://b", "api_key", vec!["warning backends.b.api_key"]),
+        ("http://b.example", "api_key", vec!["warning backends.b.api_key"]),
+        ("http://b.svc.cluster.local", "api_key", vec!["warning backends.b.api_key"]),
+        ("http://b:8080", "api_key", vec![]),
         ("http://10.0.0.1", "bearer_token", vec!["warning backends.b.bearer_token"]),
         ("http://localhost:8080", "api_key", vec![]),
         ("http://127.0.0.2", "api_key", vec![]),

@@ -127,7 +127,7 @@ pub static FILE: Object = Object {
         Field {
             name: "cookie_key",
             kind: Kind::Secret { file: false },
-            default: Default::Means("derived from the backends' names and URLs"),
+            default: Default::Means("derived from each backend's name and URL"),
             doc: "The key of the hash in affinity cookies. Set it where nobody who knows the \
                   backends' URLs may choose a backend by a cookie of their own making.",
             example: "${SPILLWAY_COOKIE_KEY}",

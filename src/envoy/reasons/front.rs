@@ -141,6 +141,13 @@ pub(super) const MANAGER: &[Row] = &[
     ),
     yours("route_config.name", "for logs and `/config_dump`"),
     yours(
+        "http_filters[].typed_config.pass_through_mode",
+        "Envoy answers `GET /healthz` by itself, 503 while it drains, so that no probe needs the \
+         admin interface",
+    ),
+    yours("http_filters[].typed_config.headers[].name", "the path alone makes a probe"),
+    yours("http_filters[].typed_config.headers[].string_match.exact", "`/healthz`"),
+    yours(
         "http_filters[].disabled",
         "only in pieces: off for the routes that are there, on for Spillway's own",
     ),

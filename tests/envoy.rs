@@ -79,7 +79,7 @@ fn the_status_listener_answers_to_any_name_only_where_others_may_ask() {
             serde_json::from_str(of("/configuration/value").unwrap().as_str().unwrap()).unwrap();
         assert_eq!(told, json!({ "seat": "status", "any_host": any_host }), "{address}");
         // Otherwise it has a VM of its own, and finds nothing there.
-        let vm = &of_gateway[0]["typed_config"]["config"]["vm_config"];
+        let vm = &of_gateway[1]["typed_config"]["config"]["vm_config"];
         assert_eq!(of("/vm_config").as_ref(), Some(vm));
     }
 }

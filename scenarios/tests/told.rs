@@ -43,7 +43,11 @@ impl Request {
     }
 
     fn for_two() -> Self {
-        Self::of("models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }")
+        // Nothing has to be added to bodies, so no request waits for its own.
+        Self::of(
+            "usage: { include_in_streams: false }\n\
+             models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
+        )
     }
 
     fn at(mut self, micros: u64, event: Event<'_>) -> Self {

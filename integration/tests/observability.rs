@@ -141,6 +141,9 @@ fn filled_in(expression: &str) -> String {
     for window in ["$__rate_interval", "${__rate_interval}", "$__interval", "$__range"] {
         text = text.replace(window, "1m");
     }
+    for (price, dollars) in [("$price_prompt", "2.5"), ("$price_completion", "10")] {
+        text = text.replace(price, dollars);
+    }
     // A variable that selects: all.
     while let Some(start) = text.find('$') {
         let rest = &text[start + 1..];

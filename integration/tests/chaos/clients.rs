@@ -32,7 +32,7 @@ impl Asker {
         while let Some(number) = self.ledger.begin() {
             let model = *self.draw.choice(&MIX).expect("a model");
             let streamed = model == STREAM || model == STICKY && self.draw.bool();
-            let call = self.call(model, streamed, &id(number));
+            let (call, relieved) = self.call(model, streamed, &id(number));
             let call = match &cookie {
                 Some(cookie) if model == STICKY && self.draw.u8(..) > 25 => {
                     call.header("cookie", cookie)
@@ -45,11 +45,12 @@ impl Asker {
                 Err(_) => Err(format!("no answer within {PATIENCE:?}")),
             };
             let end = Instant::now();
-            self.ledger.end(Record { number, start, end, streamed, outcome });
+            self.ledger.end(Record { number, start, end, streamed, relieved, outcome });
         }
     }
 
-    fn call(&mut self, model: Model, streamed: bool, id: &str) -> Call {
+    /// A request, and whether the gateway takes from its answer what the client did not ask for.
+    fn call(&mut self, model: Model, streamed: bool, id: &str) -> (Call, bool) {
         let said = format!("What is the weather like for {id}?");
         let mut body = json!({ "messages": [{ "role": "user", "content": said }], "user": id });
         let path = match self.draw.u8(0..3) {
@@ -63,10 +64,15 @@ impl Asker {
                 "/openai/responses".to_owned()
             }
         };
+        let mut relieved = false;
         if streamed {
             body["stream"] = Value::Bool(true);
+            relieved = path.ends_with("/chat/completions") && self.draw.bool();
+            if path.ends_with("/chat/completions") && !relieved {
+                body["stream_options"] = json!({ "include_usage": true });
+            }
         }
-        call(&path, &body, id)
+        (call(&path, &body, id), relieved)
     }
 
     async fn ask(&self, call: &Call, cookie: &mut Option<String>) -> Result<Got, String> {

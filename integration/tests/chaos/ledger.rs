@@ -16,6 +16,8 @@ pub(crate) struct Record {
     pub(crate) end: Instant,
     /// Whether an event stream was asked for.
     pub(crate) streamed: bool,
+    /// Whether the gateway has the backend report tokens and keeps that from the client.
+    pub(crate) relieved: bool,
     /// The answer, or what came instead of one.
     pub(crate) outcome: Result<Got, String>,
 }

@@ -52,7 +52,8 @@ async fn no_client_sees_a_failure_while_one_backend_is_healthy() {
     let span = Duration::from_secs(setting("CHAOS_SECONDS").unwrap_or(SHORT));
     let world = World::new().await;
     let gateway = world.gateway().await;
-    let machines = gateway.stats("wasm").await;
+    let machines = gateway.stats("wasm.envoy").await;
+    assert!(machines.contains("created"), "{machines}");
 
     let ledger = Arc::new(Ledger::default());
     let weather = Weather::new(&world.changing);
@@ -70,7 +71,7 @@ async fn no_client_sees_a_failure_while_one_backend_is_healthy() {
         ended.expect("a client");
     }
     drop(changing);
-    let machines_then = gateway.stats("wasm").await;
+    let machines_then = gateway.stats("wasm.envoy").await;
 
     let records = ledger.take();
     eventually("all lines of the access log", async || {

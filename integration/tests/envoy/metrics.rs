@@ -132,9 +132,10 @@ async fn every_metric_says_what_was_sent() {
     assert_eq!(first(&[model, eastus, ("streamed", "no")]), 12.0);
     assert_eq!(sum("request_milliseconds_count", &[]), 19.0, "one for each that asked a backend");
     assert!(sum("own_time_microseconds_sum", &[]) > 0.0);
-    // Each answered request either told its tokens or is counted as one that did not.
-    let unknown = sum("usage_unknown_total", &[]);
-    assert!(unknown == 15.0 || sum("tokens_total", &[("kind", "prompt")]) > 0.0, "{unknown}");
+    // The regions report tokens with every answer, and with a stream that is asked to.
+    assert_eq!(sum("usage_unknown_total", &[]), 0.0);
+    assert!(sum("tokens_total", &[("kind", "prompt")]) > 0.0);
+    assert!(sum("tokens_total", &[("kind", "completion")]) > 0.0);
 
     let workers = gateway.admin("/stats?filter=worker_.*downstream_cx_total").await;
     let busy = workers.lines().filter(|line| !line.ends_with(": 0")).count();

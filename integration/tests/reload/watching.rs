@@ -37,9 +37,9 @@ async fn up(folder: TempDir, arguments: &[&str]) -> (Started, SocketAddr) {
     (up, at)
 }
 
-/// What was said after the two addresses, once it ends so.
+/// What was said after the three addresses, once it ends so.
 async fn said(up: &Started, end: &str) -> String {
-    let after = || up.read("stderr").lines().skip(2).map(|line| format!("{line}\n")).collect();
+    let after = || up.read("stderr").lines().skip(3).map(|line| format!("{line}\n")).collect();
     eventually(end, async || {
         let said: String = after();
         said.ends_with(end).then_some(said)

@@ -92,6 +92,11 @@ impl Desk {
         }
     }
 
+    /// Another configuration takes this one's place.
+    pub(super) fn leaves_to(&self, next: &Self) {
+        self.meters.close(&self.gateway, &next.gateway);
+    }
+
     /// The timer has fired. Tells when it should the next time.
     pub(super) fn tick(&self, now: Timestamp) -> Option<Timestamp> {
         self.meters.tick(&self.gateway, now)

@@ -12,9 +12,10 @@
 //! has changed: the last to write has seen that nothing newer was there.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{host, timer};
+use crate::breaker::board::Board;
 use crate::gateway::Gateway;
 use crate::metrics::{self, Kind, Metric, Sample, Series};
 use crate::observation::Observation;
@@ -70,6 +71,24 @@ impl Meters {
             board = newer;
         }
         self.due.get()
+    }
+
+    /// Sets the gauges of circuits that the next configuration does not know: nobody would again, and
+    /// an alert would go on about a backend that is gone.
+    pub(super) fn close(&self, gateway: &Gateway, next: &Gateway) {
+        let (samples, _) = metrics::breakers(next, &Board::default(), host::now());
+        let names = samples.into_iter().map(|sample| sample.series.name(&next.config));
+        let known: HashSet<String> = names.collect();
+        let raised: Vec<Series> = {
+            let circuits = self.circuits.borrow();
+            let raised = circuits.iter().filter(|(_, amount)| **amount != 0);
+            raised.map(|(series, _)| *series).collect()
+        };
+        for series in raised {
+            if !known.contains(&series.name(&gateway.config)) {
+                self.move_by(series.by(0), gateway);
+            }
+        }
     }
 
     /// The timer has fired, perhaps for somebody else. Tells when it should the next time.

@@ -22,7 +22,9 @@ thread_local! {
 
 /// A gateway seat has been configured, and serves from now on.
 pub(super) fn serves(desk: &Rc<Desk>) {
-    NEWEST.set(Some(desk.clone()));
+    if let Some(old) = NEWEST.replace(Some(desk.clone())) {
+        old.leaves_to(desk);
+    }
 }
 
 /// The gateway that was configured last.

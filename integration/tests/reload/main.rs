@@ -11,6 +11,7 @@
 mod clients;
 mod flight;
 mod kept;
+mod shown;
 #[allow(dead_code, reason = "what others need of it")]
 #[path = "../envoy/started.rs"]
 mod started;

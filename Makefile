@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients versions chaos fuzz clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients versions chaos bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ versions: ## Tell every story on five versions of Envoy and write docs/envoy-ver
 
 chaos: ## A minute of failing backends under load on a real Envoy (CHAOS_SECONDS, CHAOS_SEED)
 	@tools/test.sh chaos
+
+bench: ## Measure what it costs beside bare Envoy and other gateways; writes docs/benchmarks.md
+	@tools/bench.sh
 
 fuzz: ## Have libFuzzer try to break what must hold, a minute for each target
 	@tools/fuzz.sh

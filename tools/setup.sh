@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, prometheus, all; and fuzz,
-# which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, prometheus, all; and fuzz
+# and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
 # targets to the toolchain. A part that is there already is left alone: its stamp file is named after
 # what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -112,6 +112,54 @@ setup_fuzz() {
     touch "$stamp"
 }
 
+# peers: gateways to measure beside. One that does not install here is left out, and the benchmark says
+# so.
+setup_peers() {
+    local version=1.106.2
+    one_may_fail "LiteLLM" venv peers/litellm "LiteLLM $version" "litellm[proxy]==$version"
+    version=2026.6.0
+    one_may_fail "TensorZero" venv peers/tensorzero "TensorZero $version" "tensorzero==$version"
+    one_may_fail "Portkey" portkey 1.15.2
+    one_may_fail "nginx" nginx
+}
+
+# one_may_fail WHAT COMMAND…: in a shell of its own, which may end.
+one_may_fail() {
+    local what=$1
+    shift
+    ("$@") || say "$what is left out"
+}
+
+portkey() {
+    local version=$1 folder=$tools/peers/portkey stamp
+    stamp=$folder/.made-from-$version
+    [ -e "$stamp" ] && return
+    command -v npm >/dev/null || fail "npm is not there"
+    say "Portkey $version: installing into .tools/peers/portkey"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    quietly portkey "Portkey $version does not install: is there a way to npm's registry?" \
+        npm install --silent --prefix "$folder" "@portkey-ai/gateway@$version"
+    touch "$stamp"
+}
+
+# Debian's, with its Lua: unpacked, not installed.
+nginx() {
+    local folder=$tools/peers/nginx packages
+    [ -e "$folder/.made" ] && return
+    command -v apt-get >/dev/null || fail "nginx comes from Debian's packages, and apt is not there"
+    packages=(nginx libnginx-mod-http-lua libnginx-mod-http-ndk libluajit2-5.1-2 lua-resty-core
+        lua-resty-lrucache libpcre3)
+    say "nginx: unpacking Debian's packages into .tools/peers/nginx"
+    rm -rf "$folder"
+    mkdir -p "$folder/debs" "$folder/root"
+    cd "$folder/debs"
+    quietly nginx "Debian's nginx cannot be fetched" apt-get download "${packages[@]}"
+    local package
+    for package in *.deb; do dpkg -x "$package" ../root; done
+    touch "$folder/.made"
+}
+
 setup_all() {
     setup_rust
     setup_envoy
@@ -174,10 +222,10 @@ apt_install() {
 }
 
 [ $# -gt 0 ] ||
-    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|prometheus|fuzz|all …"
+    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|prometheus|fuzz|peers|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | prometheus | fuzz | all)
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | prometheus | fuzz | peers | all)
             "setup_$part"
             ;;
         *) fail "tools/setup.sh knows no part $part" ;;

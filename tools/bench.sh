@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Measures what Spillway costs, beside bare Envoy and other gateways: bench.sh [ARGUMENT…]
+#
+# Arguments go to the benchmark (`--help` lists them). It writes bench/results/latest.json and
+# docs/benchmarks.md. Nothing else should run on the machine meanwhile.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+command -v taskset >/dev/null || fail "taskset is not there: run sudo apt-get install util-linux"
+tools/setup.sh rust envoy peers
+tools/build.sh filter command
+say "the benchmark: building"
+quietly build-bench "the benchmark does not build" cargo build --release -p spillway-bench
+"$target/release/spillway-bench" "$@"

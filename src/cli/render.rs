@@ -6,10 +6,11 @@ mod istio;
 mod kubernetes;
 
 use std::io;
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Exit, Output};
+use super::{Exit, Output, file};
 use crate::config::Problem;
 
 /// Print the configuration of an Envoy that is run without `spillway up`
@@ -27,13 +28,30 @@ enum Target {
     Compose(compose::Compose),
 }
 
+impl Target {
+    /// The configuration to render.
+    fn file(&self) -> &Path {
+        match self {
+            Self::Envoy(envoy) => &envoy.file,
+            Self::Istio(istio) => &istio.file,
+            Self::Kubernetes(kubernetes) => &kubernetes.file,
+            Self::Compose(compose) => &compose.file,
+        }
+    }
+}
+
 /// Prints what was asked for.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
+    let path = args.target.file();
+    let loaded = match file::load(path) {
+        Ok(loaded) => loaded,
+        Err(failure) => return failure.report(path, output),
+    };
     match &args.target {
-        Target::Envoy(envoy) => envoy.run(output),
-        Target::Istio(istio) => istio.run(output),
-        Target::Kubernetes(kubernetes) => kubernetes.run(output),
-        Target::Compose(compose) => compose.run(output),
+        Target::Envoy(envoy) => envoy.print(&loaded, output),
+        Target::Istio(istio) => istio.run(loaded, output),
+        Target::Kubernetes(kubernetes) => kubernetes.run(loaded, output),
+        Target::Compose(compose) => compose.print(&loaded, output),
     }
 }
 

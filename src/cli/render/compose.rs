@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::yaml;
-use crate::cli::file::{self, Loaded};
+use crate::cli::file::Loaded;
 use crate::cli::{Exit, Output};
 use crate::compose::{Options, compose, notes};
 
@@ -14,7 +14,7 @@ use crate::compose::{Options, compose, notes};
 pub(super) struct Compose {
     /// The configuration, YAML or JSON, by its path from where the compose file will be
     #[arg(value_parser = not_stdin)]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// The gateway's image; deploy/Dockerfile makes it
     #[arg(long, value_name = "IMAGE", default_value = concat!("spillway:", env!("CARGO_PKG_VERSION")))]
     image: String,
@@ -24,14 +24,7 @@ pub(super) struct Compose {
 }
 
 impl Compose {
-    pub(super) fn run(&self, output: &mut Output<'_>) -> io::Result<Exit> {
-        match file::load(&self.file) {
-            Ok(loaded) => self.print(&loaded, output),
-            Err(failure) => failure.report(&self.file, output),
-        }
-    }
-
-    fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+    pub(super) fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
         let options = Options { file: &self.file, image: &self.image, publish: self.publish };
         let rendered = compose(&loaded.config, &options);
         for note in notes(&loaded.config) {

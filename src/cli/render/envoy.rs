@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::yaml;
-use crate::cli::file::{self, Loaded};
+use crate::cli::file::Loaded;
 use crate::cli::status::{self, Wish};
 use crate::cli::{Exit, Output};
 use crate::envoy::pieces::{Piece, pieces};
@@ -17,7 +17,7 @@ use crate::failover::Failover;
 #[derive(Debug, clap::Args)]
 pub(super) struct Envoy {
     /// The configuration, YAML or JSON
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// Where clients connect
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:10000")]
     listen: SocketAddr,
@@ -57,14 +57,7 @@ pub(super) struct Envoy {
 }
 
 impl Envoy {
-    pub(super) fn run(&self, output: &mut Output<'_>) -> io::Result<Exit> {
-        match file::load(&self.file) {
-            Ok(loaded) => self.print(&loaded, output),
-            Err(failure) => failure.report(&self.file, output),
-        }
-    }
-
-    fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+    pub(super) fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
         if self.metrics.is_some() && self.admin.port() == 0 {
             writeln!(output.talk, "error: with `--metrics`, `--admin` needs a port that is known")?;
             return Ok(Exit::Failed);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::cli::file::{self, Failure, Loaded};
+use crate::cli::file::{Failure, Loaded};
 use crate::cli::{Exit, Output};
 use crate::config::Problem;
 use crate::envoy::AccessLog;
@@ -13,7 +13,7 @@ use crate::istio::{self, Attach, Minor, Module, Options, Place};
 #[derive(Debug, clap::Args)]
 pub(super) struct Istio {
     /// The configuration, YAML or JSON
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// The Istio of the proxies: 1.28, 1.29, 1.30, 1.31 or master
     #[arg(long, value_name = "VERSION")]
     istio_version: Minor,
@@ -68,11 +68,7 @@ enum Proxies {
 }
 
 impl Istio {
-    pub(super) fn run(&self, output: &mut Output<'_>) -> io::Result<Exit> {
-        let loaded = match file::load(&self.file) {
-            Ok(loaded) => loaded,
-            Err(failure) => return failure.report(&self.file, output),
-        };
+    pub(super) fn run(&self, loaded: Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
         let options = match self.options(&loaded.config.path_prefix) {
             Ok(options) => options,
             Err(problems) => return super::refuse(&problems, output),

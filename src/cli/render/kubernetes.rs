@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::cli::file::{self, Failure, Loaded};
+use crate::cli::file::{Failure, Loaded};
 use crate::cli::{Exit, Output};
 use crate::config::{Config, Problem, Secret};
 use crate::kubernetes::{self, Entry, Options};
@@ -12,7 +12,7 @@ use crate::kubernetes::{self, Entry, Options};
 #[derive(Debug, clap::Args)]
 pub(super) struct Kubernetes {
     /// The configuration, YAML or JSON
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// The image with Envoy, this command and the filter
     #[arg(long, value_name = "IMAGE")]
     image: String,
@@ -40,11 +40,7 @@ pub(super) struct Kubernetes {
 }
 
 impl Kubernetes {
-    pub(super) fn run(&self, output: &mut Output<'_>) -> io::Result<Exit> {
-        let loaded = match file::load(&self.file) {
-            Ok(loaded) => loaded,
-            Err(failure) => return failure.report(&self.file, output),
-        };
+    pub(super) fn run(&self, loaded: Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
         let problems = self.problems();
         if !problems.is_empty() {
             return super::refuse(&problems, output);

@@ -30,6 +30,7 @@ pub mod stream;
 pub mod target;
 pub mod time;
 pub mod usage;
+mod words;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;

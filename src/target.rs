@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 use crate::config::BackendUrl;
@@ -116,7 +115,7 @@ fn deployment(path: &[u8]) -> Option<Range<usize>> {
     }
     let start = DEPLOYMENTS.len();
     let name = path.get(start..)?;
-    let length = memmem::find(name, b"/").unwrap_or(name.len());
+    let length = memchr::memchr(b'/', name).unwrap_or(name.len());
     Some(start..start + length)
 }
 

@@ -128,7 +128,7 @@ impl Exchange {
         }
         let Some(stream) = &mut self.streaming else { return effects };
         let passes = stream.passes(bytes);
-        let words = stream.ending.error_event().filter(|_| end);
+        let words = if end { stream.ending.error_event() } else { None };
         if words.is_some() {
             effects.extend(self.breaks(world));
         }

@@ -9,12 +9,17 @@
 //! Some servers leave `[DONE]` out. A chat stream whose last choice gave its `finish_reason` has
 //! said all there was, and is left alone.
 
-use memchr::memmem;
 use serde_json::json;
 
 use super::Fault;
 use super::events::{Begun, Event, Events, Piece};
 use super::mend::mend;
+use crate::words::word;
+
+word!(FINISH_REASON = b"\"finish_reason\"");
+word!(CHOICES = b"\"choices\"");
+word!(KIND = b"\"type\"");
+word!(SEQUENCE_NUMBER = b"\"sequence_number\"");
 
 /// An API whose streams have a last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,33 +194,38 @@ impl Ending {
 
     fn chunk(&mut self, event: &Event<'_>) {
         self.complete |= event.data.starts_with(b"[DONE]");
-        if has(event.data, b"\"finish_reason\":\"") || has(event.data, b"\"finish_reason\": \"") {
+        let said = |value: &[u8]| value.starts_with(b"\"");
+        let none = |list: &[u8]| {
+            list.strip_prefix(b"[").unwrap_or_default().trim_ascii_start().starts_with(b"]")
+        };
+        if FINISH_REASON.values(event.data).any(said) {
             self.finished = true;
-        } else if !has(event.data, b"\"choices\":[]") && !has(event.data, b"\"choices\": []") {
+        } else if self.finished && !CHOICES.values(event.data).any(none) {
             self.finished = false;
         }
     }
 
     fn step(&mut self, event: &Event<'_>) {
-        self.sequence = number_after(event.data, b"\"sequence_number\":").or(self.sequence);
-        let is = |kind: &[u8]| {
-            let typed =
-                |space: &[u8]| has(event.data, &[b"\"type\":", space, b"\"", kind, b"\""].concat());
-            event.name == kind || (event.name.is_empty() && (typed(b"") || typed(b" ")))
-        };
-        self.complete |= LAST.iter().any(|kind| is(kind)) || event.data.starts_with(b"[DONE]");
+        let number = SEQUENCE_NUMBER.values(event.data).last().and_then(number);
+        self.sequence = number.or(self.sequence);
+        let last = |kind: &[u8]| LAST.contains(&kind);
+        let typed = || KIND.values(event.data).filter_map(text).any(last);
+        self.complete |= last(event.name)
+            || (event.name.is_empty() && typed())
+            || event.data.starts_with(b"[DONE]");
     }
 }
 
-fn has(data: &[u8], part: &[u8]) -> bool {
-    memmem::find(data, part).is_some()
+/// The number that begins here.
+fn number(value: &[u8]) -> Option<u64> {
+    let end = value.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(value.len());
+    std::str::from_utf8(value.get(..end)?).ok()?.parse().ok()
 }
 
-fn number_after(data: &[u8], name: &[u8]) -> Option<u64> {
-    let at = memmem::rfind(data, name)?.checked_add(name.len())?;
-    let rest = data.get(at..)?.trim_ascii_start();
-    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-    std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+/// The plain text that begins here.
+fn text(value: &[u8]) -> Option<&[u8]> {
+    let rest = value.strip_prefix(b"\"")?;
+    rest.get(..memchr::memchr(b'"', rest)?)
 }
 
 const LAST: [&[u8]; 5] = [

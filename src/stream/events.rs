@@ -60,6 +60,8 @@ pub struct Events {
     line_cut: bool,
     name: Vec<u8>,
     data: Option<Vec<u8>>,
+    /// What the last data stood in: the next will be about as long.
+    spare: Vec<u8>,
     data_cut: bool,
     /// The last byte was a CR, which a LF may follow.
     after_cr: bool,
@@ -84,6 +86,7 @@ impl Events {
             line_cut: false,
             name: Vec::new(),
             data: None,
+            spare: Vec::new(),
             data_cut: false,
             after_cr: false,
             at_start: true,
@@ -223,7 +226,7 @@ impl Events {
                         }
                         data
                     }
-                    none => none.insert(Vec::new()),
+                    none => none.insert(std::mem::take(&mut self.spare)),
                 };
                 let room = self.most.saturating_sub(data.len());
                 self.data_cut |= cut || value.len() > room;
@@ -239,8 +242,10 @@ impl Events {
         let place = self.begun.take().unwrap_or(end)..end;
         let name = std::mem::take(&mut self.name);
         let cut = std::mem::take(&mut self.data_cut);
-        if let Some(data) = self.data.take() {
+        if let Some(mut data) = self.data.take() {
             each(Piece::Event(Event { name: &name, data: &data, cut, place }));
+            data.clear();
+            self.spare = data;
         }
     }
 }

@@ -8,11 +8,15 @@
 //! refused by every backend: blaming them would let one client open every circuit. What no word
 //! explains is the backend's.
 
-use memchr::memmem;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Event;
+use crate::words::word;
+
+// No error is without one of these.
+word!(ERROR = b"\"error\"");
+word!(FAILED_RESPONSE = b"response.failed");
 
 /// What is wrong with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +48,7 @@ impl Fault {
     pub fn of(event: &Event<'_>) -> Option<Self> {
         let named = event.name == b"error";
         // Most events are text as it is generated; reading them all would be for nothing.
-        if !named && !WORDS.iter().any(|word| memmem::find(event.data, word).is_some()) {
+        if !named && !ERROR.is_in(event.data) && !FAILED_RESPONSE.is_in(event.data) {
             return None;
         }
         let Ok(said) = serde_json::from_slice::<Said>(event.data) else {
@@ -120,9 +124,6 @@ fn of_status(status: u64) -> Option<Fault> {
         _ => None,
     }
 }
-
-/// No error is without one of these.
-const WORDS: [&[u8]; 2] = [b"\"error\"", b"response.failed"];
 
 const THROTTLED: [&str; 5] =
     ["rate_limit", "ratelimit", "too_many_requests", "toomanyrequests", "insufficient_quota"];

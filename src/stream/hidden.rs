@@ -8,11 +8,14 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Begun, Event, Piece};
+use crate::words::word;
+
+word!(USAGE = b"\"usage\"");
+word!(CHOICES = b"\"choices\"");
 
 /// What is taken out of a stream, and what waits.
 #[derive(Debug, Default)]
@@ -99,7 +102,7 @@ fn is_usage_alone(event: &Event<'_>) -> bool {
         choices: Vec<IgnoredAny>,
         usage: serde_json::Map<String, serde_json::Value>,
     }
-    if stays(event.data, event.cut) || memmem::find(event.data, b"\"usage\"").is_none() {
+    if stays(event.data, event.cut) || !USAGE.is_in(event.data) {
         return false;
     }
     let chunk = serde_json::from_slice::<Chunk>(event.data);
@@ -109,11 +112,12 @@ fn is_usage_alone(event: &Event<'_>) -> bool {
 /// Whether an event is known to be something else by as much of its data as is there: more of it
 /// changes nothing about that.
 fn stays(data: &[u8], cut: bool) -> bool {
-    let has = |part: &[u8]| memmem::find(data, part).is_some();
+    let chosen = |list: &[u8]| {
+        list.strip_prefix(b"[").unwrap_or_default().trim_ascii_start().starts_with(b"{")
+    };
     cut || data.len() > LONGEST
         || data.first().is_some_and(|first| *first != b'{')
-        || has(b"\"choices\":[{")
-        || has(b"\"choices\": [{")
+        || CHOICES.values(data).any(chosen)
 }
 
 /// No chunk that holds the usage alone is longer; those seen are below 1 KiB.

@@ -10,10 +10,13 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+use crate::words::word;
+
+word!(STREAM = b"\"stream\"");
 
 /// What makes a request ask for its usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +32,9 @@ impl Ask {
     /// that a backend would stream for.
     pub fn of(body: &[u8]) -> Option<Self> {
         // Most requests want no stream, and do not say so.
-        memmem::find(body, b"\"stream\"")?;
+        if !STREAM.is_in(body) {
+            return None;
+        }
         let request: Request<'_> = serde_json::from_slice(body).ok()?;
         if request.stream.map(RawValue::get) != Some("true") || request.data_sources.is_some() {
             return None;

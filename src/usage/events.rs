@@ -1,13 +1,14 @@
 //! Reads `usage` from a stream's events, however long they are.
 //!
-//! Most events are text as it is generated, and say nothing of tokens: a search for the word tells.
+//! Most events are text as it is generated, and say nothing of tokens: a search for the word and an object after it tells.
 //! The last event of a response holds the whole response, and may be longer than anything that is
 //! kept of an event. What is not kept of it is followed as it passes.
 
-use memchr::memmem;
-
 use super::{Place, Scan, Usage};
 use crate::stream::Piece;
+use crate::words::word;
+
+word!(USAGE = b"\"usage\"");
 
 /// What a stream has reported so far.
 #[derive(Debug)]
@@ -45,7 +46,9 @@ impl InEvents {
             }
             Piece::Event(event) => {
                 let was_long = self.long.take().is_some();
-                if !was_long && memmem::find(event.data, b"\"usage\"").is_some() {
+                // Once it is asked, Azure writes `"usage": null` into every chunk.
+                let reports = || USAGE.values(event.data).any(|value| value.starts_with(b"{"));
+                if !was_long && reports() {
                     let mut scan = Scan::new(self.place);
                     scan.push(event.data);
                     self.take(scan.usage());

@@ -12,7 +12,7 @@
 //! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
-//! | backend seat, answer | [`Event::Opening`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
+//! | backend seat, answer | [`Event::Opening`], [`Event::OpensStream`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
 //! | gateway seat, all is over | [`Event::Ended`] | `blame.rs`, `notes.rs` |
 //!
@@ -46,6 +46,7 @@ use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
 use crate::prompt::NamedModel;
 use crate::reply::Reply;
+use crate::stream::Api;
 use crate::target::Target;
 use crate::usage::{Scan, Usage};
 use redirect::Disguise;
@@ -87,6 +88,10 @@ struct Arrival {
     has_body: bool,
     /// Bytes of the body that have passed without being held.
     passed: usize,
+    /// What its path belongs to, where that is known.
+    api: Option<Api>,
+    /// Its body was read, and says nothing of a stream.
+    plain: bool,
     /// The whole `Cookie` header as the client sent it.
     cookie: Vec<u8>,
     /// The content type, known where it was asked for.
@@ -165,6 +170,7 @@ impl Exchange {
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Remains(remaining) => self.remains(&remaining, world),
             Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
+            Event::OpensStream => self.opens_stream(world),
             Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
             Event::AnswerPart { bytes, end } => self.answer_part(bytes, end),
             Event::HeldLongEnough => self.held_long_enough(world),
@@ -188,6 +194,11 @@ impl Exchange {
     /// The tokens that the answer to the client has reported so far.
     pub const fn usage(&self) -> Usage {
         self.account.usage
+    }
+
+    /// Whether the answer may be a stream of events, as far as the request tells.
+    pub fn may_stream(&self) -> bool {
+        self.arrival.as_ref().is_none_or(|arrival| !arrival.plain)
     }
 
     /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.

@@ -5,13 +5,15 @@
 //! that a backend with another name for the model gets the same bytes with only that name replaced.
 //!
 //! A body that names the model twice is refused: gateway and backend could read it differently,
-//! and a client could so reach a model that it was denied.
+//! and a client could so reach a model that it was denied. So a long body is looked through to its
+//! end even where the name stands early (`early.rs`), but only parsed where it does not.
 
 use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+mod early;
 mod multipart;
 
 /// The model that a body names.
@@ -88,6 +90,9 @@ fn json(body: &[u8]) -> Result<Option<NamedModel>, String> {
         None => return Ok(None),
         Some(b'{') => {}
         Some(_) => return Err("the request body must be a JSON object".to_owned()),
+    }
+    if let Some(named) = early::model(body) {
+        return Ok(Some(named));
     }
     let prompt: Prompt = serde_json::from_slice(body).map_err(|e| why(&e))?;
     let Some(raw) = prompt.model else { return Ok(None) };

@@ -21,7 +21,7 @@ mod ask;
 mod events;
 mod scan;
 
-pub use ask::{Ask, understands};
+pub use ask::{Ask, may_stream, understands};
 pub use events::InEvents;
 pub use scan::{Place, Scan};
 

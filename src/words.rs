@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 
 /// A word that is looked for.
 #[derive(Debug)]
-pub struct Word(LazyLock<Finder<'static>>);
+pub(crate) struct Word(LazyLock<Finder<'static>>);
 
 /// A static [`Word`]: `word!(ERROR = b"\"error\"");`
 macro_rules! word {
@@ -22,19 +22,24 @@ pub(crate) use word;
 
 impl Word {
     /// A word, prepared by `how` when it is looked for the first time.
-    pub const fn new(how: fn() -> Finder<'static>) -> Self {
+    pub(crate) const fn new(how: fn() -> Finder<'static>) -> Self {
         Self(LazyLock::new(how))
     }
 
     /// Whether it stands in the text.
-    pub fn is_in(&self, text: &[u8]) -> bool {
+    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         self.0.find(text).is_some()
+    }
+
+    /// Where it stands first.
+    pub(crate) fn find(&self, text: &[u8]) -> Option<usize> {
+        self.0.find(text)
     }
 
     /// Where a name of JSON stands as the name of a member: what follows each time after its colon,
     /// without the space between. The word has the quotes. A text that says so is none the wiser:
     /// quotes inside of it have a backslash before them.
-    pub fn values<'a>(&'a self, json: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn values<'a>(&'a self, json: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         self.0.find_iter(json).filter_map(move |at| {
             let after = json.get(at.checked_add(self.0.needle().len())?..)?;
             Some(after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start())

@@ -13,7 +13,7 @@ use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::headroom::Remaining;
-use spillway::time::{Millis, Timestamp};
+use spillway::time::{Micros, Millis, Timestamp};
 use spillway_scenarios::story::read_config;
 
 /// Something that happens.
@@ -59,11 +59,12 @@ pub fn run(bytes: &[u8]) {
     let mut steps = Unstructured::new(bytes);
     while let (false, Ok(step)) = (steps.is_empty(), Step::arbitrary(&mut steps)) {
         let shared = Shared {
+            clock: &|| Micros(now.0 * 1000),
             board: &|| board.borrow().clone(),
             record: &|record: &Record| board.borrow_mut().apply(record, now),
             draw: &|| now.0,
         };
-        let mut world = World::new(now, &mut pools, &shared);
+        let mut world = World::new(&mut pools, &shared);
         let mut length = 0;
         let mut pass = |passing| exchange.pass(passing).into_iter().collect();
         let effects: Vec<Effect> = match step {

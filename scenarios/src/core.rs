@@ -21,7 +21,7 @@ use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
-use spillway::time::Timestamp;
+use spillway::time::{Micros, Timestamp};
 
 use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
 use crate::story::{Story, environment};
@@ -99,13 +99,14 @@ impl Core {
         let id = self.contexts[&context].exchange;
         let (now, shared) = (self.now(), self.shared.clone());
         let outside = Outside {
+            clock: &|| Micros(now.0 * 1000),
             board: &|| {
                 Board::decode(&shared.borrow().get(board::KEY).cloned().unwrap_or_default().0)
             },
             record: &|record: &Record| put(&shared, record, now).is_some(),
             draw: &|| shared.borrow().draw,
         };
-        let mut world = World::new(now, &mut self.pools, &outside);
+        let mut world = World::new(&mut self.pools, &outside);
         let exchange = self.exchanges.get_mut(&id).expect("open");
         let effects = exchange.on(event, &mut world);
         self.carry_out(context, effects, stream)

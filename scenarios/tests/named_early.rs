@@ -18,7 +18,7 @@ use spillway::config::{BreakerRule, check};
 use spillway::exchange::event::Head;
 use spillway::exchange::{Effect, Event, Exchange, Shared, World};
 use spillway::gateway::Gateway;
-use spillway::time::{Millis, Timestamp};
+use spillway::time::{Micros, Millis, Timestamp};
 use spillway_scenarios::story::read_config;
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
@@ -37,11 +37,12 @@ fn second_attempt(pool: &str) -> Vec<Effect> {
     let mut exchange = Exchange::new(gateway.clone());
     let mut on = |event: Event<'_>, now: Timestamp| {
         let shared = Shared {
+            clock: &|| Micros(now.0 * 1000),
             board: &|| board.borrow().clone(),
             record: &|record: &Record| board.borrow_mut().apply(record, now),
             draw: &|| 0,
         };
-        exchange.on(event, &mut World::new(now, &mut pools, &shared))
+        exchange.on(event, &mut World::new(&mut pools, &shared))
     };
     let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
     on(Event::Arrived(Head { path, ..Head::default() }), NOW);

@@ -28,7 +28,7 @@ use spillway::pool::headroom::Remaining;
 use spillway::pool::rotation::Rotation;
 use spillway::prompt::NamedModel;
 use spillway::target::Target;
-use spillway::time::{Millis, Timestamp};
+use spillway::time::{Micros, Millis, Timestamp};
 use spillway_scenarios::http::{Answer, Reaction, Request};
 use spillway_scenarios::story::{Story, read_config};
 use spillway_scenarios::{Stage, core};
@@ -201,11 +201,12 @@ proptest! {
             let length = usize::from(number % 40);
             let now = NOW + Millis(u64::from(number));
             let shared = Shared {
+                clock: &|| Micros(now.0 * 1000),
                 board: &|| board.borrow().clone(),
                 record: &|record: &Record| board.borrow_mut().apply(record, now),
                 draw: &|| u64::from(number),
             };
-            let mut world = World::new(now, &mut pools, &shared);
+            let mut world = World::new(&mut pools, &shared);
             let paths = ["/openai/deployments/gpt-4o/x", "/openai/responses", "/?"];
             let path = paths[length % 3].into();
             let effects = match kind {

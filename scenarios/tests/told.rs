@@ -54,13 +54,14 @@ impl Request {
         let moment = Micros(T0 + micros);
         let board = &self.board;
         let shared = Shared {
+            clock: &|| moment,
             board: &|| board.borrow().clone(),
             record: &|record: &Record| {
                 board.borrow_mut().apply(record, spillway::time::Timestamp(moment.0 / 1000))
             },
             draw: &|| 0,
         };
-        let effects = self.exchange.on(event, &mut World::at(moment, &mut self.pools, &shared));
+        let effects = self.exchange.on(event, &mut World::new(&mut self.pools, &shared));
         for effect in effects {
             match effect {
                 Effect::Tell(observation) => self.told.push(observation),

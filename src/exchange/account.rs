@@ -121,8 +121,8 @@ impl Exchange {
         let own = &mut self.account.own;
         match event {
             Event::Arrived(_) => {
-                self.account.arrived = world.now;
-                own.start(world.moment);
+                self.account.arrived = world.now();
+                own.start(world.moment());
             }
             Event::BodyAhead { .. }
             | Event::Body(_)
@@ -130,10 +130,10 @@ impl Exchange {
             | Event::Answered(_)
             | Event::AnswerBody(_)
             | Event::Opening { .. }
-            | Event::HeldLongEnough => own.start(world.moment),
-            Event::StreamPart { .. } if held => own.start(world.moment),
+            | Event::HeldLongEnough => own.start(world.moment()),
+            Event::StreamPart { .. } if held => own.start(world.moment()),
             Event::AttemptStarts | Event::Leaving { .. } | Event::Ended { .. } => {
-                own.stop(world.moment);
+                own.stop(world.moment());
             }
             _ => {}
         }
@@ -153,7 +153,7 @@ impl Exchange {
             )
         };
         if effects.iter().any(waits) {
-            self.account.own.stop(world.moment);
+            self.account.own.stop(world.moment());
         }
     }
 

@@ -7,7 +7,7 @@ use crate::outcome::{self, Verdict};
 
 impl Exchange {
     pub(super) fn answered(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
-        self.trail.answered(answer.status, world.now);
+        self.trail.answered(answer.status, world.now());
         let Some(route) = self.route() else { return Vec::new() };
         if answer.status < 400 {
             let mut effects = Vec::new();
@@ -23,7 +23,7 @@ impl Exchange {
             }
             return self.follow(Verdict::FINAL, world);
         }
-        let announced = answer.announcement.wait(world.now);
+        let announced = answer.announcement.wait(world.now());
         let verdict = Verdict::on_status(answer.status, announced, breaker, retry);
         self.follow(verdict, world)
     }

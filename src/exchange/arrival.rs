@@ -43,6 +43,8 @@ impl Exchange {
         self.arrival = Some(Arrival {
             target,
             url,
+            api: Api::of(&head.path),
+            plain: false,
             path: head.path,
             cookie: head.cookie.unwrap_or_default(),
             content_type: None,
@@ -90,6 +92,9 @@ impl Exchange {
     pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
         match self.model_of(body) {
             Ok(model) => {
+                if let Some(arrival) = &mut self.arrival {
+                    arrival.plain = !usage::may_stream(body);
+                }
                 let mut effects = self.ask(body, model);
                 effects.extend(self.choose(model, world));
                 effects
@@ -120,7 +125,7 @@ impl Exchange {
         let includes = self.gateway.route(model).is_some_and(|route| route.model.usage_in_streams);
         let takes = |arrival: &Arrival| {
             arrival.has_body
-                && Api::of(&arrival.path) == Some(Api::Completions)
+                && arrival.api == Some(Api::Completions)
                 && usage::understands(arrival.target.api_version())
         };
         includes && self.arrival.as_ref().is_some_and(takes)
@@ -296,7 +301,7 @@ impl Exchange {
         bound_to: Option<usize>,
         world: &mut World<'_>,
     ) -> Vec<Effect> {
-        let (name, now) = (&route.model.name, world.now);
+        let (name, now) = (&route.model.name, world.now());
         let members = bound_to.map_or(0..route.model.pool.len(), |member| member..member + 1);
         let soonest = world.soonest(route, members);
         let (until, cause) = soonest.unwrap_or((now, Cause::Failed));
@@ -315,7 +320,7 @@ impl Arrival {
             let path = self.path.split(|byte| *byte == b'?').next().unwrap_or_default();
             path.strip_suffix(b"/").unwrap_or(path).ends_with(b"/embeddings")
         };
-        self.has_body && (Api::of(&self.path).is_some() || embeds())
+        self.has_body && (self.api.is_some() || embeds())
     }
 }
 

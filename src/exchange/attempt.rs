@@ -33,7 +33,7 @@ impl Exchange {
             world.take(id, &route, chosen, |at| !self.trail.has(at));
         }
         effects.extend(self.tell_silence(true));
-        self.trail.begin(chosen, world.now);
+        self.trail.begin(chosen, world.now());
         effects.extend(self.address(backend, member, &route.model.name));
         effects.extend(self.credential(backend));
         effects.extend(self.fail_over_early(world));
@@ -63,16 +63,17 @@ impl Exchange {
                     self.sending.as_mut()?.probes.push(chosen);
                 }
                 Standing::HalfOpen | Standing::Probed(_) if !self.leaves_another(chosen, world) => {
-                    let until = world.now + Millis::from_secs(1);
+                    let until = world.now() + Millis::from_secs(1);
                     let when = self.gateway.config.when_exhausted;
                     let name = &route.model.name;
-                    return Some(Reply::exhausted(name, until, Cause::Failed, world.now, when));
+                    return Some(Reply::exhausted(name, until, Cause::Failed, world.now(), when));
                 }
                 _ => {}
             }
         }
+        let now = world.now();
         if failed && let Some(local) = world.pools.get_mut(self.sending.as_ref()?.model) {
-            local.budget.retry(world.now);
+            local.budget.retry(now);
         }
         None
     }

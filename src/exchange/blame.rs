@@ -30,8 +30,9 @@ impl Exchange {
             blame if probe.is_some() => (Change::Probed(blame, draw()), None),
             // Of what is counted, the record is what follows should it be too much.
             None => {
+                let now = world.now();
                 let tally = world.pools.get_mut(id)?.tallies.get_mut(member)?;
-                let due = tally.good(&route.model.breaker, world.now)?;
+                let due = tally.good(&route.model.breaker, now)?;
                 (Change::Blamed(Blame::FailedTooOften(None), 0), Some(due))
             }
             Some(Blame::Failed(announced)) if counts => {
@@ -55,7 +56,7 @@ impl Exchange {
     /// answers by itself.
     pub(super) fn blame_silence(&mut self, world: &mut World<'_>) -> Option<Effect> {
         self.trail.unanswered()?;
-        self.trail.failed(world.now);
+        self.trail.failed(world.now());
         self.blame(Verdict::NO_ANSWER, world)
     }
 
@@ -67,7 +68,9 @@ impl Exchange {
         let budget = world.pools.get(sending.model).map(|local| &local.budget);
         let percent = self.route().map(|route| route.model.retry.budget);
         let each = sending.allowed.saturating_sub(1);
-        budget.zip(percent).is_none_or(|(budget, percent)| budget.allows(percent, each, world.now))
+        budget
+            .zip(percent)
+            .is_none_or(|(budget, percent)| budget.allows(percent, each, world.now()))
     }
 
     pub(super) fn remains(&mut self, remaining: &Remaining, world: &mut World<'_>) -> Vec<Effect> {
@@ -75,10 +78,11 @@ impl Exchange {
             return Vec::new();
         };
         let model = sending.model;
+        let now = world.now();
         if let Some(local) = world.pools.get_mut(model)
             && let Some(headroom) = local.headroom.get_mut(member)
         {
-            let share = headroom.see(remaining, world.now);
+            let share = headroom.see(remaining, now);
             let tell = |share| Effect::Tell(Observation::Headroom { model, member, share });
             return share.map(tell).into_iter().collect();
         }
@@ -88,11 +92,12 @@ impl Exchange {
     /// The request is over: what it has claimed and not used goes back, and it counts no more as
     /// under way.
     pub(super) fn ended(&mut self, complete: bool, world: &mut World<'_>) -> Vec<Effect> {
-        let mut effects = self.tell_request(complete, world.now);
+        let now = world.now();
+        let mut effects = self.tell_request(complete, now);
         let Some(sending) = &mut self.sending else { return effects };
         let (id, probes) = (sending.model, std::mem::take(&mut sending.probes));
         if let Some(local) = world.pools.get_mut(id) {
-            local.budget.end(world.now);
+            local.budget.end(now);
         }
         let Some(route) = self.gateway.route(id) else { return effects };
         let back = |member| Some(Effect::Record(route.record(member, Change::Released)?));

@@ -26,11 +26,11 @@ impl Exchange {
         }
         match self.exhausted(status, world) {
             Some(reply) => {
-                self.account.is_replaced(&reply, world.now);
+                self.account.is_replaced(&reply, world.now());
                 effects.push(Effect::ReplaceAnswer(self.introduced(reply)));
             }
             None => {
-                self.account.leaves(status, world.now);
+                self.account.leaves(status, world.now());
                 effects.extend(self.issue_cookie(status));
                 let headers = self.introduction(region).into_iter();
                 effects.extend(headers.map(|(name, value)| Effect::SetAnswerHeader(name, value)));
@@ -53,7 +53,7 @@ impl Exchange {
         }
         let route = self.route()?;
         let (until, _) = world.soonest(&route, 0..route.model.pool.len())?;
-        Some(Reply::exhausted(&route.model.name, until, Cause::Throttled, world.now, when))
+        Some(Reply::exhausted(&route.model.name, until, Cause::Throttled, world.now(), when))
     }
 
     /// Whether only the backend that the client's cookie names may answer.

@@ -34,6 +34,9 @@ pub enum Event<'a> {
         /// Whether they can be read: not compressed.
         readable: bool,
     },
+    /// Backend seat: what opens an answer that was held shows that it is a stream, which the request
+    /// had not asked for.
+    OpensStream,
     /// Backend seat: more of a stream, after [`super::Effect::HoldStream`].
     StreamPart {
         /// What has come since the last part.

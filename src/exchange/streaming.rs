@@ -33,7 +33,7 @@ impl Exchange {
     /// An answer whose status is good: of a stream, more must be seen before it is.
     pub(super) fn good_so_far(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
         let arrival = self.arrival.as_ref().filter(|_| answer.status == 200);
-        let api = arrival.and_then(|arrival| Api::of(&arrival.path));
+        let api = arrival.and_then(|arrival| arrival.api);
         let generates = answer.status == 200 && self.generates();
         if generates && !answer.has_body {
             self.trail.ended_badly(Fate::Error);
@@ -69,7 +69,7 @@ impl Exchange {
     /// Whether the request asks a model for an answer, rather than for anything else.
     pub(super) fn generates(&self) -> bool {
         let arrival = self.arrival.as_ref().filter(|arrival| arrival.has_body);
-        arrival.is_some_and(|arrival| Api::of(&arrival.path).is_some())
+        arrival.is_some_and(|arrival| arrival.api.is_some())
     }
 
     /// What is no stream, although it may have been asked for, is at least JSON.
@@ -92,6 +92,18 @@ impl Exchange {
             _ if !readable => self.follow(Verdict::GOOD, world),
             _ => self.begins_badly(Fault::Failed, world),
         }
+    }
+
+    /// The answer that was held until its first bytes were there turns out to be a stream.
+    pub(super) fn opens_stream(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        let streams = Answer {
+            status: 200,
+            streams: true,
+            has_body: true,
+            readable: true,
+            ..Answer::default()
+        };
+        self.good_so_far(&streams, world)
     }
 
     pub(super) fn stream_part(

@@ -1,5 +1,7 @@
 //! What an exchange decides over: the time, the board of circuits, and what its worker knows.
 
+use std::cell::Cell;
+
 use crate::breaker::board::{Board, Change, Record};
 use crate::breaker::{Cause, Standing};
 use crate::config::ModelId;
@@ -9,10 +11,8 @@ use crate::time::{Micros, Millis, Timestamp};
 
 /// The state around a request, as one worker sees it during one event.
 pub struct World<'a> {
-    /// Now.
-    pub now: Timestamp,
-    /// The same in microseconds since the epoch: only for what the gateway itself takes.
-    pub moment: Micros,
+    /// When this event is, once somebody has asked.
+    moment: Cell<Option<Micros>>,
     /// What the worker knows of each model's pool.
     pub pools: &'a mut [Local],
     /// What all workers share, and chance.
@@ -21,8 +21,10 @@ pub struct World<'a> {
     board: Option<Board>,
 }
 
-/// What lies outside of the worker. Most events need none of it, and each is a host call.
+/// What lies outside of the worker. Most events need little of it, and each is a host call.
 pub struct Shared<'a> {
+    /// Looks at the clock.
+    pub clock: &'a dyn Fn() -> Micros,
     /// Fetches the board.
     pub board: &'a dyn Fn() -> Board,
     /// Puts a record on the board now; tells whether that changed it. Only for what an exchange
@@ -44,14 +46,21 @@ pub(super) enum Eagerness {
 }
 
 impl<'a> World<'a> {
-    /// A world whose board has not been looked at.
-    pub const fn new(now: Timestamp, pools: &'a mut [Local], shared: &'a Shared<'a>) -> Self {
-        Self { now, moment: Micros(now.0.saturating_mul(1000)), pools, shared, board: None }
+    /// A world that nobody has looked at: neither at its clock nor at its board.
+    pub const fn new(pools: &'a mut [Local], shared: &'a Shared<'a>) -> Self {
+        Self { moment: Cell::new(None), pools, shared, board: None }
     }
 
-    /// The same at a point in time that is known better than to the millisecond.
-    pub const fn at(moment: Micros, pools: &'a mut [Local], shared: &'a Shared<'a>) -> Self {
-        Self { now: Timestamp(moment.0 / 1000), moment, pools, shared, board: None }
+    /// When this event is, in microseconds since the epoch: only for what the gateway itself takes.
+    pub fn moment(&self) -> Micros {
+        let moment = self.moment.get().unwrap_or_else(self.shared.clock);
+        self.moment.set(Some(moment));
+        moment
+    }
+
+    /// When this event is.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.moment().0 / 1000)
     }
 
     /// The member whose turn it is among those that `may` and whose circuits let it through. Where
@@ -116,7 +125,7 @@ impl<'a> World<'a> {
         chosen: usize,
         may: impl Fn(usize) -> bool,
     ) {
-        let now = self.now;
+        let now = self.now();
         let board = self.board.get_or_insert_with(self.shared.board);
         let Some(local) = self.pools.get_mut(id) else { return };
         local.take(route.model, chosen, now, |at| {
@@ -126,7 +135,7 @@ impl<'a> World<'a> {
 
     /// What a member's circuit lets through now.
     pub(super) fn standing(&mut self, route: &Route<'_>, member: usize) -> Standing {
-        let now = self.now;
+        let now = self.now();
         standing(self.board.get_or_insert_with(self.shared.board), route, member, now)
     }
 
@@ -152,7 +161,7 @@ impl<'a> World<'a> {
         route: &Route<'_>,
         members: impl IntoIterator<Item = usize>,
     ) -> Option<(Timestamp, Cause)> {
-        let soon = self.now + Millis::from_secs(1);
+        let soon = self.now() + Millis::from_secs(1);
         let mut soonest: Option<(Timestamp, Cause)> = None;
         for member in members {
             let (until, cause) = match self.standing(route, member) {
@@ -172,7 +181,7 @@ impl<'a> World<'a> {
 
     /// Sees at once what all workers are about to see.
     pub(super) fn apply(&mut self, record: &Record) {
-        let now = self.now;
+        let now = self.now();
         self.board.get_or_insert_with(self.shared.board).apply(record, now);
     }
 
@@ -183,7 +192,7 @@ impl<'a> World<'a> {
         may: impl Fn(usize) -> bool,
         lets: impl Fn(Standing, u64) -> bool,
     ) -> Option<usize> {
-        let (now, draw) = (self.now, self.shared.draw);
+        let (now, draw) = (self.now(), self.shared.draw);
         let board = self.board.get_or_insert_with(self.shared.board);
         self.pools.get(id)?.peek(route.model, now, |at| {
             let standing = standing(board, route, at, now);

@@ -114,13 +114,17 @@ pub(super) fn on(ticket: Ticket, event: Event<'_>) -> Option<Vec<Effect>> {
     EXCHANGES.with_borrow_mut(|all| {
         let Slot { desk, exchange, .. } = all.find(ticket)?;
         let mut pools = desk.pools.try_borrow_mut().ok()?;
-        let shared = Shared { board: &host::board, record: &host::record, draw: &host::draw };
-        let mut world = World::at(host::moment(), &mut pools, &shared);
-        let now = world.now;
+        let shared = Shared {
+            clock: &host::moment,
+            board: &host::board,
+            record: &host::record,
+            draw: &host::draw,
+        };
+        let mut world = World::new(&mut pools, &shared);
         let effects = exchange.on(event, &mut world);
         for effect in &effects {
             if let Effect::Tell(observation) = effect {
-                activity::note(desk, observation, exchange.asked_next(), now);
+                activity::note(desk, observation, exchange.asked_next(), world.now());
             }
         }
         Some(effects)
@@ -148,6 +152,11 @@ fn desk(ticket: Ticket) -> Option<Rc<Desk>> {
 /// Lets bytes of a request's body pass.
 pub(super) fn pass(ticket: Ticket, passing: Passing) -> Option<Effect> {
     EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.exchange.pass(passing))
+}
+
+/// Whether the answer may be a stream of events, as far as the request tells.
+pub(super) fn may_stream(ticket: Ticket) -> bool {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_none_or(|slot| slot.exchange.may_stream()))
 }
 
 /// What is added to an answer that its backend has broken off.

@@ -12,7 +12,9 @@
 //! has changed: the last to write has seen that nothing newer was there.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use hashbrown::HashMap;
 
 use super::{host, timer};
 use crate::breaker::board::Board;

@@ -14,7 +14,7 @@ use crate::breaker::window;
 use crate::exchange::{Effect, Event, Exchange, Shared, World};
 use crate::gateway::Gateway;
 use crate::pool::Local;
-use crate::time::Timestamp;
+use crate::time::{Micros, Timestamp};
 
 /// One gateway's state.
 #[derive(Debug)]
@@ -47,11 +47,12 @@ impl Host {
         let Self { board, workers, chance, .. } = self;
         let Some(pools) = workers.get_mut(worker) else { return Vec::new() };
         let shared = Shared {
+            clock: &|| Micros(now.0.saturating_mul(1000)),
             board: &|| Board::decode(&board.borrow()),
             record: &|record| put(board, record, now),
             draw: &|| chance.borrow_mut().u64(..),
         };
-        let mut effects = exchange.on(event, &mut World::new(now, pools, &shared));
+        let mut effects = exchange.on(event, &mut World::new(pools, &shared));
         effects.retain(|effect| !self.keep(effect, now));
         effects
     }

@@ -27,12 +27,17 @@ pub struct Ask {
     pub with: &'static str,
 }
 
+/// Whether a request with this body may want a stream: it says the word.
+pub fn may_stream(body: &[u8]) -> bool {
+    STREAM.is_in(body)
+}
+
 impl Ask {
     /// What must be changed in this body. `None`: it asks by itself, wants no stream, or is nothing
     /// that a backend would stream for.
     pub fn of(body: &[u8]) -> Option<Self> {
         // Most requests want no stream, and do not say so.
-        if !STREAM.is_in(body) {
+        if !may_stream(body) {
             return None;
         }
         let request: Request<'_> = serde_json::from_slice(body).ok()?;

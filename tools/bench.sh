@@ -5,7 +5,9 @@
 # docs/benchmarks.md. Nothing else should run on the machine meanwhile.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-command -v taskset >/dev/null || fail "taskset is not there: run sudo apt-get install util-linux"
+for part in taskset setpriv; do
+    command -v "$part" >/dev/null || fail "$part is not there: run sudo apt-get install util-linux"
+done
 tools/setup.sh rust envoy peers
 tools/build.sh filter command
 say "the benchmark: building"

@@ -1,4 +1,8 @@
 //! A gateway's process: started on its own processor, ended with all that it has started.
+//!
+//! It has a process group of its own, which is killed when this is dropped. Should the benchmark be
+//! killed first, the kernel sends the gateway SIGTERM: `setpriv` asks for that, as std cannot without
+//! unsafe code.
 
 use std::fs::File;
 use std::io;
@@ -21,8 +25,11 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it on these processors, in a process group of its own, with its output in a file.
     pub(crate) fn start(command: &Command, on: &str, log: &Path) -> anyhow::Result<Self> {
-        let mut pinned = Command::new("taskset");
-        pinned.args(["-c", on]).arg(command.get_program()).args(command.get_args());
+        let mut pinned = Command::new("setpriv");
+        pinned
+            .args(["--pdeathsig", "TERM", "taskset", "-c", on])
+            .arg(command.get_program())
+            .args(command.get_args());
         pinned.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(folder) = command.get_current_dir() {
             pinned.current_dir(folder);
@@ -46,6 +53,7 @@ impl Process {
     ) -> anyhow::Result<Duration> {
         let start = Instant::now();
         while TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_err() {
+            crate::interrupt::check()?;
             if let Some(status) = self.child.try_wait()? {
                 bail!("ended at its start with {status}: {}", self.last_words());
             }
@@ -66,6 +74,7 @@ impl Process {
                 let address = address.unwrap_or_default().replace("0.0.0.0", "127.0.0.1");
                 return address.parse().with_context(|| url);
             }
+            crate::interrupt::check()?;
             if let Some(status) = self.child.try_wait()? {
                 bail!("ended at its start with {status}: {}", self.last_words());
             }

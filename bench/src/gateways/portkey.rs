@@ -34,7 +34,8 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
     let ready_after = process.listens(address, Duration::from_secs(60))?;
 
     let mut running = Running::new(process, address, ready_after);
-    running.path = Some("/v1/chat/completions".into());
+    running.chat = Some("/v1/chat/completions".into());
+    running.responses = Some("/v1/responses");
     let config = serde_json::to_string(&config(setup))?;
     running
         .headers

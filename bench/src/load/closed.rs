@@ -31,7 +31,7 @@ pub(crate) async fn closed(
                 left.set(fewer);
                 let since = clock::now();
                 let fired = connection.fire(&shot, &mut outcome.chunks).await;
-                outcome.count(fired, since);
+                outcome.count(fired, clock::now().saturating_sub(since));
             }
             outcome
         });

@@ -1,0 +1,166 @@
+//! The list. Works of the same scene stand together, as the gateways are started once for them.
+
+use super::{Absent, Asks, First, On, Pace, Proof, Scene, Work};
+use crate::gateways::{LITELLM, LUA, NGINX, PORTKEY, TENSORZERO};
+
+/// All of it.
+pub(crate) const ALL: &[Work] = &[
+    Work {
+        scene: Scene { on: On::Nothing, ..PRODUCTION },
+        ..chat("chat_1k", "A chat request of 1 KB, routed by its path", 1 << 10, BUSY)
+    },
+    chat(EVERYTHING, "A chat request of 1 KB with all that production has on", 1 << 10, BUSY),
+    chat("chat_64k", "A chat request of 64 KB, routed by its path", 64 << 10, closed(16, 6_000)),
+    chat("chat_1m", "A chat request of 1 MB, routed by its path", 1 << 20, closed(8, 600)),
+    Work {
+        absent: &[(PORTKEY, ONE_AT_A_TIME), (LITELLM, ONE_AT_A_TIME)],
+        ..chat("chat_1k_alone", "One connection, one request after another", 1 << 10, ALONE)
+    },
+    Work {
+        absent: &[(LITELLM, "it does not keep up with 300 requests a second on one processor")],
+        ..chat("chat_1k_paced", "300 requests a second, whatever becomes of them", 1 << 10, PACED)
+    },
+    stream(
+        "stream_500",
+        "A stream of 500 chunks, whose client asks for its tokens",
+        true,
+        closed(16, 96),
+    ),
+    stream(
+        "stream_500_unasked",
+        "The same, whose client does not ask: Spillway does, and takes that chunk out",
+        false,
+        closed(16, 96),
+    ),
+    Work {
+        absent: &[(PORTKEY, ONE_AT_A_TIME), (LITELLM, ONE_AT_A_TIME), (TENSORZERO, ONE_AT_A_TIME)],
+        ..stream("stream_500_alone", "One stream at a time", true, closed(1, 4))
+    },
+    Work {
+        asks: Asks::ChatWithCookie,
+        proof: Proof::Pinned,
+        absent: NO_PEERS,
+        ..chat(
+            "chat_1k_affinity",
+            "A chat request of 1 KB that brings its cookie and is pinned by it",
+            1 << 10,
+            BUSY,
+        )
+    },
+    Work {
+        scene: Scene { on: On::AllButKeys, ..PRODUCTION },
+        absent: NO_PEERS,
+        ..chat("chat_1k_no_keys", "All but clients' keys: what these add", 1 << 10, BUSY)
+    },
+    Work {
+        scene: Scene { on: On::AllButStreamUsage, ..PRODUCTION },
+        absent: NO_PEERS,
+        ..stream(
+            "stream_500_plain",
+            "A stream of 500 chunks whose tokens nobody asks for or counts",
+            false,
+            closed(16, 96),
+        )
+    },
+    responses("responses_1k", "A Responses request of 1 KB, routed by its body", 1 << 10, BUSY),
+    responses(
+        "responses_64k",
+        "A Responses request of 64 KB, routed by its body",
+        64 << 10,
+        closed(16, 6_000),
+    ),
+    responses(
+        "responses_1m",
+        "A Responses request of 1 MB, routed by its body",
+        1 << 20,
+        closed(8, 600),
+    ),
+    pool("pool_20", "A pool of 20 members", &[20]),
+    pool("pool_200", "A pool of 200 members", &[200]),
+    pool("pool_1000", "A pool of 1,000 members", &[1000]),
+    Work {
+        scene: Scene { workers: 2, ..PRODUCTION },
+        absent: &[
+            (PORTKEY, "it has one worker"),
+            (LITELLM, "what its workers cost is measured with one"),
+        ],
+        ..chat("workers_2", "Two workers", 1 << 10, BUSY)
+    },
+    Work {
+        scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1), ..PRODUCTION },
+        proof: Proof::FailsOver,
+        absent: NO_PEERS,
+        ..chat("failover_each", "Each request fails over, 300 a second", 1 << 10, PACED)
+    },
+    Work {
+        scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1000), ..PRODUCTION },
+        absent: NO_TIERS,
+        ..chat("failover_announced", "The first tier says 429 with `Retry-After: 1`", 1 << 10, BUSY)
+    },
+    Work {
+        scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1000), workers: 2, ..PRODUCTION },
+        absent: NO_PEERS,
+        ..chat("failover_announced_2", "The same with two workers", 1 << 10, BUSY)
+    },
+];
+
+/// The work that `cpu_ratio_to_bare_envoy` is about.
+pub(crate) const EVERYTHING: &str = "chat_1k_everything";
+
+const PRODUCTION: Scene = Scene {
+    tiers: &[2],
+    first: First::Serves,
+    workers: 1,
+    on: On::Everything,
+    model_in_body: false,
+};
+const TWO_TIERS: &[usize] = &[1, 1];
+
+const BUSY: Pace = closed(16, 20_000);
+const ALONE: Pace = closed(1, 4_000);
+const PACED: Pace = Pace::Open { rate: 300, requests: 900 };
+
+const ONE_AT_A_TIME: &str = "its latency is far from those that differ by microseconds";
+const ENVOYS: &str = "this is about what Spillway adds to Envoy";
+const NO_PEERS: &[Absent] =
+    &[(LUA, ENVOYS), (NGINX, ENVOYS), (TENSORZERO, ENVOYS), (PORTKEY, ENVOYS), (LITELLM, ENVOYS)];
+const NO_TIERS: &[Absent] =
+    &[(LUA, "its script knows no tiers"), (NGINX, "its script knows no tiers")];
+
+const fn closed(clients: usize, requests: u64) -> Pace {
+    Pace::Closed { clients, requests }
+}
+
+const fn chat(key: &'static str, title: &'static str, size: usize, pace: Pace) -> Work {
+    let asks = Asks::Chat(size);
+    Work { key, title, asks, scene: PRODUCTION, pace, proof: Proof::None, absent: &[] }
+}
+
+const fn stream(key: &'static str, title: &'static str, usage: bool, pace: Pace) -> Work {
+    Work { asks: Asks::Stream(usage), ..chat(key, title, 1 << 10, pace) }
+}
+
+const fn responses(key: &'static str, title: &'static str, size: usize, pace: Pace) -> Work {
+    Work {
+        asks: Asks::Responses(size),
+        scene: Scene { model_in_body: true, ..PRODUCTION },
+        absent: &[
+            (NGINX, "its script reads no body"),
+            (TENSORZERO, "it has no Responses API for its clients"),
+        ],
+        ..chat(key, title, size, pace)
+    }
+}
+
+const fn pool(key: &'static str, title: &'static str, tiers: &'static [usize]) -> Work {
+    Work {
+        scene: Scene { tiers, ..PRODUCTION },
+        proof: Proof::Spread,
+        absent: &[
+            (TENSORZERO, "it tries a model's providers in their order, and spreads nothing"),
+            (PORTKEY, "a pool of that size does not fit into the header that configures it"),
+            (LITELLM, "its cost does not come from choosing"),
+        ],
+        ..chat(key, title, 1 << 10, BUSY)
+    }
+}

@@ -113,8 +113,9 @@ pub(crate) fn bars(works: &[Measured]) -> Vec<Bar> {
             failed_over(works),
             1000.0,
         ),
-        throttled(works, "failover_announced", 1, "one worker"),
-        throttled(works, "failover_announced_2", 2, "two workers"),
+        throttled(works, "failover_announced_alone", 1, "one worker, one connection"),
+        throttled(works, "failover_announced_2", 2, "two workers, two connections"),
+        throttled(works, "failover_announced", 1, "one worker, 16 connections"),
         Bar::times(
             "CPU of a request to a pool of 1,000 members, over one to a pool of two",
             grown(works, |ours, _| ours),
@@ -139,8 +140,8 @@ fn over_bare(works: &[Measured], key: &str) -> Option<Spread> {
 /// What one more attempt takes beyond what one more exchange would: all three at the same pace.
 fn failed_over(works: &[Measured]) -> Option<Spread> {
     let p50 = |key, gateway| find(works, key)?.series(gateway, |round| round.p50);
-    let once = p50("chat_1k_paced", SPILLWAY)?;
-    let bare = p50("chat_1k_paced", BARE)?;
+    let once = p50("chat_1k_spaced", SPILLWAY)?;
+    let bare = p50("chat_1k_spaced", BARE)?;
     let budget: Vec<f64> = once.iter().zip(&bare).map(|(once, bare)| once + bare).collect();
     Spread::of_pairs(&p50("failover_each", SPILLWAY)?, &budget, |both, budget| both - budget)
 }
@@ -214,7 +215,7 @@ mod tests {
         let rounds = [2, 3, 2].map(|most| Round { most_within: Some(most), ..Round::default() });
         let works = [work("failover_announced_2", &[(SPILLWAY, rounds.to_vec())])];
         let bars = bars(&works);
-        let two = bars.iter().find(|bar| bar.what.ends_with("two workers")).unwrap();
+        let two = bars.iter().find(|bar| bar.what.ends_with("two connections")).unwrap();
         assert_eq!((two.measured.unwrap().median, two.met), (1.5, Some(false)));
     }
 
@@ -222,7 +223,7 @@ mod tests {
     fn a_failed_over_request_may_take_one_exchange_more() {
         let paced = |p50| vec![Round { p50, ..Round::default() }];
         let works = [
-            work("chat_1k_paced", &[(SPILLWAY, paced(200.0)), (BARE, paced(150.0))]),
+            work("chat_1k_spaced", &[(SPILLWAY, paced(200.0)), (BARE, paced(150.0))]),
             work("failover_each", &[(SPILLWAY, paced(900.0))]),
         ];
         let bars = bars(&works);

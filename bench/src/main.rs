@@ -11,24 +11,25 @@ mod cpu;
 mod gateways;
 mod interrupt;
 mod load;
+mod plan;
 mod process;
 mod progress;
 mod report;
 mod results;
 mod round;
-mod run;
 mod stage;
 mod statistics;
 mod work;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::Parser;
 use gateways::{Gateway, Parts};
+use plan::Plan;
 use results::{Machine, Results};
-use run::Plan;
 use work::Work;
 
 /// Measure the gateways
@@ -84,8 +85,17 @@ impl Args {
     }
 }
 
-fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
     if args.list {
         work::ALL.iter().for_each(|work| eprintln!("{:22} {}", work.key, work.title));
         Gateway::ALL.iter().for_each(|gateway| eprintln!("{}", gateway.name));
@@ -95,7 +105,7 @@ fn main() -> anyhow::Result<()> {
     if !args.report {
         interrupt::listen()?;
         stage::open_many_files()?;
-        measure(&args)?.write(&results)?;
+        measure(args)?.write(&results)?;
         eprintln!("{}: written", results.display());
     }
     report::write(&Results::read(&results)?, &page)?;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::plan::words;
 use crate::round::Round;
-use crate::run::words;
 use crate::work::{Scene, Work};
 
 /// How far a run is.

@@ -92,11 +92,11 @@ async fn measure(
         }
     }
     let requests = work.pace.requests(gateway.slower);
-    let warm = match work.pace {
-        Pace::Closed { clients, .. } => closed(running.address, &shot, clients, requests / 10),
-        Pace::Open { .. } => closed(running.address, &shot, 1, requests / 10),
+    let clients = match work.pace {
+        Pace::Closed { clients, .. } => clients,
+        Pace::Spaced { .. } | Pace::Open { .. } => 1,
     };
-    warm.await;
+    closed(running.address, &shot, clients, work.warm_up(requests), Duration::ZERO).await;
 
     let asked_before = stage.asked();
     _ = stage.throttled();
@@ -132,9 +132,16 @@ async fn measure(
 
 async fn ask(running: &Running, shot: &Shot, pace: Pace, requests: u64) -> Outcome {
     match pace {
-        Pace::Closed { clients, .. } => closed(running.address, shot, clients, requests).await,
+        Pace::Closed { clients, .. } => {
+            closed(running.address, shot, clients, requests, Duration::ZERO).await
+        }
+        Pace::Spaced { .. } => closed(running.address, shot, 1, requests, PAUSE).await,
         Pace::Open { rate, requests } => {
             open(running.address, shot, requests, f64::from(rate)).await
         }
     }
 }
+
+/// Between an answer and the next request of [`Pace::Spaced`]: longer than the millisecond for which a
+/// backend may have asked to be left alone.
+const PAUSE: Duration = Duration::from_millis(2);

@@ -77,6 +77,11 @@ pub(crate) enum Pace {
         /// Requests in a round.
         requests: u64,
     },
+    /// One connection, with a pause of two milliseconds after each answer.
+    Spaced {
+        /// Requests in a round.
+        requests: u64,
+    },
     /// So many requests a second, whatever becomes of them.
     Open {
         /// Requests a second.
@@ -104,6 +109,12 @@ impl Work {
     /// Why a gateway does not do it.
     pub(crate) fn leaves_out(&self, gateway: &str) -> Option<&'static str> {
         self.absent.iter().find(|(name, _)| *name == gateway).map(|(_, why)| *why)
+    }
+
+    /// Requests before a round of so many: enough for connections to most of a pool's members.
+    pub(crate) fn warm_up(&self, requests: u64) -> u64 {
+        let members = self.scene.tiers.iter().sum::<usize>() as u64;
+        (requests / 10).max(if members > 2 { members * 3 } else { 1 })
     }
 
     /// What the backends' counts contradict, where `asked` is what each of them was asked.
@@ -136,7 +147,9 @@ impl Pace {
     /// Requests of a round, for a gateway that is asked so many times less.
     pub(crate) fn requests(self, slower: u32) -> u64 {
         match self {
-            Self::Closed { requests, .. } => (requests / u64::from(slower)).max(FEWEST),
+            Self::Closed { requests, .. } | Self::Spaced { requests } => {
+                (requests / u64::from(slower)).max(FEWEST)
+            }
             Self::Open { requests, .. } => requests.into(),
         }
     }

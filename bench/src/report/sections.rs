@@ -76,13 +76,15 @@ times say little; CPU does.",
     Section {
         title: "Failover",
         words: "\
-The first tier's backend always says 429, the second tier's answers. In the first table it asks to be
-left alone for a millisecond (`retry-after-ms: 1`) and a request comes each 3.3 ms, so that each finds
-it open again, is throttled there and goes to the second tier: the backends' counts prove it, or there is
-no number. In the others it asks for a second, and 16 connections are busy: what counts is how many
-requests reach it all the same. Bare Envoy has the tiers as priorities of one cluster, and knows no
+The first tier's backend always says 429, the second tier's answers. Where each request fails over, it
+asks to be left alone for a millisecond (`retry-after-ms: 1`) and the next request comes 2 ms after the
+last answer, so that each one finds that time over, is throttled and goes to the second tier: the
+backends' counts prove it, or there is no number. The first table is the same without a failover. In
+the others it asks for a second: what counts is how many requests reach it all the same, with the one that
+it was announced to. With 16 connections those are among them that were on their way when the first 429
+came: nobody can call them back, and after the announced time traffic returns in full. Bare Envoy has the tiers as priorities of one cluster, and knows no
 announced time.",
         charts: &[],
-        works: &["failover_each", "failover_announced", "failover_announced_2"],
+        works: &["chat_1k_spaced", "failover_each", "failover_announced_alone", "failover_announced_2", "failover_announced"],
     },
 ];

@@ -10,8 +10,8 @@ pub(crate) const ALL: &[Work] = &[
         ..chat("chat_1k", "A chat request of 1 KB, routed by its path", 1 << 10, BUSY)
     },
     chat(EVERYTHING, "A chat request of 1 KB with all that production has on", 1 << 10, BUSY),
-    chat("chat_64k", "A chat request of 64 KB, routed by its path", 64 << 10, closed(16, 6_000)),
-    chat("chat_1m", "A chat request of 1 MB, routed by its path", 1 << 20, closed(8, 600)),
+    chat("chat_64k", "A chat request of 64 KB, routed by its path", 64 << 10, closed(16, 3_000)),
+    chat("chat_1m", "A chat request of 1 MB, routed by its path", 1 << 20, closed(8, 300)),
     Work {
         absent: &[(PORTKEY, ONE_AT_A_TIME), (LITELLM, ONE_AT_A_TIME)],
         ..chat("chat_1k_alone", "One connection, one request after another", 1 << 10, ALONE)
@@ -20,17 +20,12 @@ pub(crate) const ALL: &[Work] = &[
         absent: &[(LITELLM, "it does not keep up with 300 requests a second on one processor")],
         ..chat("chat_1k_paced", "300 requests a second, whatever becomes of them", 1 << 10, PACED)
     },
-    stream(
-        "stream_500",
-        "A stream of 500 chunks, whose client asks for its tokens",
-        true,
-        closed(16, 96),
-    ),
+    stream("stream_500", "A stream of 500 chunks, whose client asks for its tokens", true, STREAMS),
     stream(
         "stream_500_unasked",
         "The same, whose client does not ask: Spillway does, and takes that chunk out",
         false,
-        closed(16, 96),
+        STREAMS,
     ),
     Work {
         absent: &[(PORTKEY, ONE_AT_A_TIME), (LITELLM, ONE_AT_A_TIME), (TENSORZERO, ONE_AT_A_TIME)],
@@ -48,6 +43,15 @@ pub(crate) const ALL: &[Work] = &[
         )
     },
     Work {
+        absent: NO_PEERS,
+        ..chat(
+            "chat_1k_spaced",
+            "One connection, with a pause of 2 ms: what a failover is held against",
+            1 << 10,
+            SPACED,
+        )
+    },
+    Work {
         scene: Scene { on: On::AllButKeys, ..PRODUCTION },
         absent: NO_PEERS,
         ..chat("chat_1k_no_keys", "All but clients' keys: what these add", 1 << 10, BUSY)
@@ -59,7 +63,7 @@ pub(crate) const ALL: &[Work] = &[
             "stream_500_plain",
             "A stream of 500 chunks whose tokens nobody asks for or counts",
             false,
-            closed(16, 96),
+            STREAMS,
         )
     },
     responses("responses_1k", "A Responses request of 1 KB, routed by its body", 1 << 10, BUSY),
@@ -67,13 +71,13 @@ pub(crate) const ALL: &[Work] = &[
         "responses_64k",
         "A Responses request of 64 KB, routed by its body",
         64 << 10,
-        closed(16, 6_000),
+        closed(16, 3_000),
     ),
     responses(
         "responses_1m",
         "A Responses request of 1 MB, routed by its body",
         1 << 20,
-        closed(8, 600),
+        closed(8, 300),
     ),
     pool("pool_20", "A pool of 20 members", &[20]),
     pool("pool_200", "A pool of 200 members", &[200]),
@@ -90,17 +94,32 @@ pub(crate) const ALL: &[Work] = &[
         scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1), ..PRODUCTION },
         proof: Proof::FailsOver,
         absent: NO_PEERS,
-        ..chat("failover_each", "Each request fails over, 300 a second", 1 << 10, PACED)
+        ..chat("failover_each", "Each request fails over", 1 << 10, SPACED)
     },
     Work {
-        scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1000), ..PRODUCTION },
+        scene: THROTTLED,
         absent: NO_TIERS,
-        ..chat("failover_announced", "The first tier says 429 with `Retry-After: 1`", 1 << 10, BUSY)
+        ..chat("failover_announced", "`Retry-After: 1`, 16 connections", 1 << 10, BUSY)
     },
     Work {
-        scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1000), workers: 2, ..PRODUCTION },
+        scene: THROTTLED,
         absent: NO_PEERS,
-        ..chat("failover_announced_2", "The same with two workers", 1 << 10, BUSY)
+        ..chat(
+            "failover_announced_alone",
+            "`Retry-After: 1`, one connection",
+            1 << 10,
+            closed(1, 6_000),
+        )
+    },
+    Work {
+        scene: Scene { workers: 2, ..THROTTLED },
+        absent: NO_PEERS,
+        ..chat(
+            "failover_announced_2",
+            "`Retry-After: 1`, two connections to two workers",
+            1 << 10,
+            closed(2, 12_000),
+        )
     },
 ];
 
@@ -115,10 +134,13 @@ const PRODUCTION: Scene = Scene {
     model_in_body: false,
 };
 const TWO_TIERS: &[usize] = &[1, 1];
+const THROTTLED: Scene = Scene { tiers: TWO_TIERS, first: First::Throttles(1000), ..PRODUCTION };
 
-const BUSY: Pace = closed(16, 20_000);
-const ALONE: Pace = closed(1, 4_000);
-const PACED: Pace = Pace::Open { rate: 300, requests: 900 };
+const BUSY: Pace = closed(16, 10_000);
+const STREAMS: Pace = closed(16, 32);
+const ALONE: Pace = closed(1, 3_000);
+const SPACED: Pace = Pace::Spaced { requests: 500 };
+const PACED: Pace = Pace::Open { rate: 300, requests: 600 };
 
 const ONE_AT_A_TIME: &str = "its latency is far from those that differ by microseconds";
 const ENVOYS: &str = "this is about what Spillway adds to Envoy";
@@ -161,6 +183,7 @@ const fn pool(key: &'static str, title: &'static str, tiers: &'static [usize]) -
             (PORTKEY, "a pool of that size does not fit into the header that configures it"),
             (LITELLM, "its cost does not come from choosing"),
         ],
-        ..chat(key, title, 1 << 10, BUSY)
+        // Twenty for each of a thousand members: chance leaves none of them out.
+        ..chat(key, title, 1 << 10, closed(16, 20_000))
     }
 }

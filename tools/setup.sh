@@ -119,8 +119,7 @@ setup_peers() {
     one_may_fail "LiteLLM" venv peers/litellm "LiteLLM $version" "litellm[proxy]==$version"
     version=2026.6.0
     one_may_fail "TensorZero" venv peers/tensorzero "TensorZero $version" "tensorzero==$version"
-    # With a newer @hono/node-server its streams end in "TypeError: immutable" (Portkey-AI/gateway#1389).
-    one_may_fail "Portkey" portkey 1.15.2 @hono/node-server@1.14.2
+    one_may_fail "Portkey" portkey 1.15.2
     one_may_fail "nginx" nginx
 }
 
@@ -132,15 +131,15 @@ one_may_fail() {
 }
 
 portkey() {
-    local version=$1 with=$2 folder=$tools/peers/portkey stamp
-    stamp=$folder/.made-from-$version-${with//\//-}
+    local version=$1 folder=$tools/peers/portkey stamp
+    stamp=$folder/.made-from-$version
     [ -e "$stamp" ] && return
     command -v npm >/dev/null || fail "npm is not there"
     say "Portkey $version: installing into .tools/peers/portkey"
     rm -rf "$folder"
     mkdir -p "$folder"
     quietly portkey "Portkey $version does not install: is there a way to npm's registry?" \
-        npm install --silent --prefix "$folder" "@portkey-ai/gateway@$version" "$with"
+        npm install --silent --prefix "$folder" "@portkey-ai/gateway@$version"
     touch "$stamp"
 }
 

@@ -1,4 +1,4 @@
-//! A run: scene after scene, and in each round of a scene every gateway at every work, in turns.
+//! A run: group after group, and in each round of a group every gateway at every work, in turns.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{interrupt, progress};
 pub(crate) struct Plan {
     /// Rounds; each measures all gateways once.
     pub(crate) rounds: usize,
-    /// The works, those of a scene together.
+    /// The works, those of a group together.
     pub(crate) works: Vec<&'static Work>,
     /// The gateways that are here.
     pub(crate) gateways: Vec<Gateway>,
@@ -26,29 +26,42 @@ impl Plan {
     pub(crate) fn run(&self) -> anyhow::Result<Vec<Measured>> {
         let mut progress = progress::Progress::of(self.works.len() * self.rounds);
         let mut measured = vec![];
-        for works in self.works.chunk_by(|one, other| one.scene == other.scene) {
-            let Some(scene) = works.first().map(|work| work.scene) else { continue };
-            let gateways: Vec<&Gateway> =
-                self.gateways.iter().filter(|it| works.iter().any(|work| does(work, it))).collect();
-            progress.scene(&scene, gateways.len());
-            let stage = Stage::set(&scene, &gateways, &self.parts)?;
-            measured.extend(self.scene(works, &gateways, &stage, &mut progress)?);
+        for works in self.works.chunk_by(|one, other| one.group == other.group) {
+            let mut stages: Vec<(Scene, Stage)> = vec![];
+            for work in works {
+                if stages.iter().all(|(scene, _)| *scene != work.scene) {
+                    let gateways = self.gateways_of(works, &work.scene);
+                    progress.scene(&work.scene, gateways.len());
+                    let stage = Stage::set(&work.scene, &gateways, &self.parts)?;
+                    stages.push((work.scene, stage));
+                }
+            }
+            measured.extend(self.group(works, &stages, &mut progress)?);
         }
         Ok(measured)
     }
 
-    fn scene(
+    /// Those that do any of these works in that scene.
+    fn gateways_of(&self, works: &[&Work], scene: &Scene) -> Vec<&Gateway> {
+        let here = |gateway: &Gateway| {
+            works.iter().any(|work| work.scene == *scene && does(work, gateway))
+        };
+        self.gateways.iter().filter(|gateway| here(gateway)).collect()
+    }
+
+    fn group(
         &self,
         works: &[&'static Work],
-        gateways: &[&Gateway],
-        stage: &Stage,
+        stages: &[(Scene, Stage)],
         progress: &mut progress::Progress,
     ) -> anyhow::Result<Vec<Measured>> {
         let mut rounds: BTreeMap<(&str, &str), Vec<Round>> = BTreeMap::new();
         for number in 0..self.rounds {
             for work in works {
+                let stage = stages.iter().find(|(scene, _)| *scene == work.scene);
+                let Some((_, stage)) = stage else { continue };
                 progress.work(work, number + 1, self.rounds);
-                for gateway in in_turn(gateways, number).filter(|it| does(work, it)) {
+                for gateway in in_turn(&self.gateways, number).filter(|it| does(work, it)) {
                     interrupt::check()?;
                     let so_far = rounds.entry((work.key, gateway.name)).or_default();
                     // One that fails requests gets no number, so it need not be asked again.
@@ -71,10 +84,10 @@ impl Plan {
 
 /// Forwards in one round and backwards in the next, so that none always comes after the same one.
 fn in_turn<'a>(
-    gateways: &'a [&'a Gateway],
+    gateways: &'a [Gateway],
     round: usize,
 ) -> Box<dyn Iterator<Item = &'a Gateway> + 'a> {
-    let gateways = gateways.iter().copied();
+    let gateways = gateways.iter();
     if round.is_multiple_of(2) { Box::new(gateways) } else { Box::new(gateways.rev()) }
 }
 

@@ -1,6 +1,6 @@
 //! The gateways of a scene, running before its backends.
 //!
-//! They are started once and stay for all rounds of all works of the scene: starting LiteLLM takes
+//! They are started once and stay for all rounds of all works of the group: starting LiteLLM takes
 //! longer than measuring it. An idle gateway costs next to nothing, and only the processes of the
 //! one that is asked are counted.
 

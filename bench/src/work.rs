@@ -17,6 +17,9 @@ pub(crate) struct Work {
     pub(crate) title: &'static str,
     /// What is asked.
     pub(crate) asks: Asks,
+    /// Works of the same group are measured in turns, as they are held against each other; so the
+    /// gateways of all its scenes run at once.
+    pub(crate) group: Group,
     /// Where the gateway stands meanwhile.
     pub(crate) scene: Scene,
     /// How the clients ask.
@@ -25,6 +28,23 @@ pub(crate) struct Work {
     pub(crate) proof: Proof,
     /// Gateways that do not do it, each with the reason.
     pub(crate) absent: &'static [Absent],
+}
+
+/// Works that are measured in turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// A pool of two, with one thing or another left out.
+    Pair,
+    /// The model in the body.
+    Body,
+    /// One pool larger than the other.
+    Pools,
+    /// Two workers.
+    Workers,
+    /// A backend that throttles, and the same without.
+    Failover,
+    /// The same with two workers.
+    FailoverOfTwo,
 }
 
 /// A gateway's name, and why it does not do a work.
@@ -193,14 +213,22 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_told_apart_and_works_of_a_scene_stand_together() {
-        let mut scenes: Vec<Scene> = vec![];
+    fn keys_are_told_apart_and_works_of_a_group_stand_together() {
+        let mut groups: Vec<Group> = vec![];
         for (place, work) in ALL.iter().enumerate() {
             assert!(ALL[..place].iter().all(|other| other.key != work.key), "{}", work.key);
-            if scenes.last() != Some(&work.scene) {
-                assert!(!scenes.contains(&work.scene), "{} starts its scene again", work.key);
-                scenes.push(work.scene);
+            if groups.last() != Some(&work.group) {
+                assert!(!groups.contains(&work.group), "{} starts its group again", work.key);
+                groups.push(work.group);
             }
+        }
+    }
+
+    #[test]
+    fn scenes_of_a_group_have_as_many_workers_and_so_the_same_processors() {
+        for work in ALL {
+            let others = ALL.iter().filter(|other| other.group == work.group);
+            assert!(others.into_iter().all(|other| other.scene.workers == work.scene.workers));
         }
     }
 }

@@ -61,7 +61,7 @@ fn by_body(results: &Results) -> Option<String> {
 }
 
 fn by_pool(results: &Results) -> Option<String> {
-    let keys = [EVERYTHING, "pool_20", "pool_200", "pool_1000"];
+    let keys = ["pool_2", "pool_20", "pool_200", "pool_1000"];
     let all: Vec<Line> = [(SPILLWAY, false), (BARE, false), (LUA, true), (NGINX, false)]
         .into_iter()
         .filter_map(|(gateway, dashed)| line(results, gateway, gateway, &keys, dashed))

@@ -59,11 +59,11 @@ were checked to come from the pinned backend. Bare Envoy gets the same cookie an
     Section {
         title: "Large pools",
         words: "\
-The chat request of 1 KB with all that production has on; a pool of two is what is measured above. Bare
-Envoy has as many weighted clusters. Every member is a listener of its own and was checked to have been
-asked. More members are more connections, for every gateway.",
+The chat request of 1 KB with all that production has on, to one pool after another. Bare Envoy has as
+many weighted clusters. Every member is a listener of its own and was checked to have been asked. More
+members are more connections, for every gateway.",
         charts: &[("cpu-by-pool.svg", "CPU of a request, by the size of the pool")],
-        works: &["pool_20", "pool_200", "pool_1000"],
+        works: &["pool_2", "pool_20", "pool_200", "pool_1000"],
     },
     Section {
         title: "Two workers",
@@ -82,8 +82,8 @@ last answer, so that each one finds that time over, is throttled and goes to the
 backends' counts prove it, or there is no number. The first table is the same without a failover. In
 the others it asks for a second: what counts is how many requests reach it all the same, with the one that
 it was announced to. With 16 connections those are among them that were on their way when the first 429
-came: nobody can call them back, and after the announced time traffic returns in full. Bare Envoy has the tiers as priorities of one cluster, and knows no
-announced time.",
+came: nobody can call them back, and after the announced time traffic returns in full. Bare Envoy has the
+tiers as priorities of one cluster, and knows no announced time.",
         charts: &[],
         works: &["chat_1k_spaced", "failover_each", "failover_announced_alone", "failover_announced_2", "failover_announced"],
     },

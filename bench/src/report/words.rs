@@ -24,13 +24,14 @@ pub(super) const HOW_TO_READ: &str = "
 - Closed loop: so many clients, each sending its next request when it has its answer. Open loop: requests
   at a constant rate, each timed from when it was due, not from when a connection was free for it, so
   that a gateway that stalls is late for all that were due meanwhile.
-- A gateway is started once for works before the same backends, and stays for all rounds; others of the
-  same scene idle meanwhile. A tenth of a round's requests are sent before it, unmeasured. LiteLLM is
+- A gateway is started once for works that are held against each other, and stays for all their rounds;
+  while one is asked, the others idle. A tenth of a round's requests are sent before it, unmeasured. LiteLLM is
   asked 50 times less than the fast ones, Portkey 10 times.
 - Bare Envoy has weighted clusters, a retry policy and the same access log; it reads no key, no model and
   no answer. Its clients are not told apart.
-- Portkey runs with `@hono/node-server` 1.14.2: with what npm installs by itself its streams end in
-  \"TypeError: immutable\" (Portkey-AI/gateway#1389).
+- Portkey as npm installs it answers every stream with 500, since it writes into headers that `fetch` has
+  made immutable (Portkey-AI/gateway#1389, #1550). Here it gets a copy of each answer that it may write
+  to; without that it would have no number for streams.
 ";
 
 pub(super) const NOT_MEASURED: &str = "

@@ -1,6 +1,6 @@
-//! The list. Works of the same scene stand together, as the gateways are started once for them.
+//! The list. Works of the same group stand together.
 
-use super::{Absent, Asks, First, On, Pace, Proof, Scene, Work};
+use super::{Absent, Asks, First, Group, On, Pace, Proof, Scene, Work};
 use crate::gateways::{LITELLM, LUA, NGINX, PORTKEY, TENSORZERO};
 
 /// All of it.
@@ -43,15 +43,6 @@ pub(crate) const ALL: &[Work] = &[
         )
     },
     Work {
-        absent: NO_PEERS,
-        ..chat(
-            "chat_1k_spaced",
-            "One connection, with a pause of 2 ms: what a failover is held against",
-            1 << 10,
-            SPACED,
-        )
-    },
-    Work {
         scene: Scene { on: On::AllButKeys, ..PRODUCTION },
         absent: NO_PEERS,
         ..chat("chat_1k_no_keys", "All but clients' keys: what these add", 1 << 10, BUSY)
@@ -79,10 +70,12 @@ pub(crate) const ALL: &[Work] = &[
         1 << 20,
         closed(8, 300),
     ),
+    pool("pool_2", "A pool of two members", &[2]),
     pool("pool_20", "A pool of 20 members", &[20]),
     pool("pool_200", "A pool of 200 members", &[200]),
     pool("pool_1000", "A pool of 1,000 members", &[1000]),
     Work {
+        group: Group::Workers,
         scene: Scene { workers: 2, ..PRODUCTION },
         absent: &[
             (PORTKEY, "it has one worker"),
@@ -91,17 +84,30 @@ pub(crate) const ALL: &[Work] = &[
         ..chat("workers_2", "Two workers", 1 << 10, BUSY)
     },
     Work {
+        group: Group::Failover,
+        absent: NO_PEERS,
+        ..chat(
+            "chat_1k_spaced",
+            "One connection, with a pause of 2 ms: what a failover is held against",
+            1 << 10,
+            SPACED,
+        )
+    },
+    Work {
+        group: Group::Failover,
         scene: Scene { tiers: TWO_TIERS, first: First::Throttles(1), ..PRODUCTION },
         proof: Proof::FailsOver,
         absent: NO_PEERS,
         ..chat("failover_each", "Each request fails over", 1 << 10, SPACED)
     },
     Work {
+        group: Group::Failover,
         scene: THROTTLED,
         absent: NO_TIERS,
         ..chat("failover_announced", "`Retry-After: 1`, 16 connections", 1 << 10, BUSY)
     },
     Work {
+        group: Group::Failover,
         scene: THROTTLED,
         absent: NO_PEERS,
         ..chat(
@@ -112,6 +118,7 @@ pub(crate) const ALL: &[Work] = &[
         )
     },
     Work {
+        group: Group::FailoverOfTwo,
         scene: Scene { workers: 2, ..THROTTLED },
         absent: NO_PEERS,
         ..chat(
@@ -155,7 +162,16 @@ const fn closed(clients: usize, requests: u64) -> Pace {
 
 const fn chat(key: &'static str, title: &'static str, size: usize, pace: Pace) -> Work {
     let asks = Asks::Chat(size);
-    Work { key, title, asks, scene: PRODUCTION, pace, proof: Proof::None, absent: &[] }
+    Work {
+        key,
+        title,
+        asks,
+        group: Group::Pair,
+        scene: PRODUCTION,
+        pace,
+        proof: Proof::None,
+        absent: &[],
+    }
 }
 
 const fn stream(key: &'static str, title: &'static str, usage: bool, pace: Pace) -> Work {
@@ -164,6 +180,7 @@ const fn stream(key: &'static str, title: &'static str, usage: bool, pace: Pace)
 
 const fn responses(key: &'static str, title: &'static str, size: usize, pace: Pace) -> Work {
     Work {
+        group: Group::Body,
         asks: Asks::Responses(size),
         scene: Scene { model_in_body: true, ..PRODUCTION },
         absent: &[
@@ -176,6 +193,7 @@ const fn responses(key: &'static str, title: &'static str, size: usize, pace: Pa
 
 const fn pool(key: &'static str, title: &'static str, tiers: &'static [usize]) -> Work {
     Work {
+        group: Group::Pools,
         scene: Scene { tiers, ..PRODUCTION },
         proof: Proof::Spread,
         absent: &[

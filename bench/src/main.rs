@@ -148,3 +148,30 @@ fn measure(args: &Args) -> anyhow::Result<Results> {
         works,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(arguments: &[&str]) -> String {
+        let args = Args::parse_from([&["spillway-bench"], arguments].concat());
+        args.files().0.display().to_string()
+    }
+
+    #[test]
+    fn a_run_of_less_goes_elsewhere_unless_told_to_stay() {
+        let whole = "bench/results/latest.json";
+        assert_eq!(files(&[]), whole);
+        assert_eq!(files(&["--report"]), whole);
+        for less in [["--rounds", "1"], ["--work", "chat"], ["--gateway", "bare"]] {
+            assert_eq!(files(&less), "bench/results/partial/latest.json", "{less:?}");
+            assert_eq!(files(&[&less[..], &["--keep"]].concat()), whole, "{less:?}");
+        }
+    }
+
+    #[test]
+    fn one_word_of_several_is_enough() {
+        assert!(chosen("", "chat_1k") && chosen("pool,chat", "chat_1k"));
+        assert!(!chosen("pool,stream", "chat_1k"));
+    }
+}

@@ -105,3 +105,56 @@ impl Drop for Process {
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a process has ended; it may still wait for its parent to notice.
+    fn ended(pid: i32) -> bool {
+        let stat = procfs::process::Process::new(pid).and_then(|process| process.stat());
+        stat.map_or(true, |stat| stat.state == 'Z')
+    }
+
+    fn wait_until(what: &str, is: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is() {
+            assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn shell(script: &str, folder: &Path) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(folder);
+        Process::start(&command, "0", &folder.join("log")).unwrap()
+    }
+
+    #[test]
+    fn what_it_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = shell("sleep 600 & echo $! > new; mv new child; wait", folder.path());
+        let child = folder.path().join("child");
+        wait_until("the child's number", || child.exists());
+        let child: i32 = std::fs::read_to_string(child).unwrap().trim().parse().unwrap();
+        assert!(!ended(child));
+        drop(process);
+        wait_until("the child has ended", || ended(child));
+    }
+
+    #[test]
+    fn it_ends_when_whoever_started_it_does_so_without_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        // The kernel looks at the thread.
+        let starter = std::thread::spawn(move || {
+            let process = shell("touch there; exec sleep 600", &path);
+            wait_until("it runs", || path.join("there").exists());
+            let pid = process.pid();
+            std::mem::forget(process);
+            pid
+        });
+        let pid = starter.join().unwrap();
+        wait_until("it has ended", || ended(pid));
+    }
+}

@@ -7,7 +7,7 @@ use crate::results::Measured;
 use crate::round::{Round, round};
 use crate::stage::Stage;
 use crate::work::{Scene, Work};
-use crate::{interrupt, progress};
+use crate::{interrupt, progress, stage};
 
 /// What is measured.
 pub(crate) struct Plan {
@@ -38,6 +38,7 @@ impl Plan {
             }
             measured.extend(self.group(works, &stages, &mut progress)?);
         }
+        stage::unpin()?;
         Ok(measured)
     }
 

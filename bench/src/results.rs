@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::bars::Bar;
+use crate::bars::{self, Bar};
 use crate::gateways::SPILLWAY;
 use crate::round::Round;
 use crate::statistics::Spread;
@@ -80,6 +80,12 @@ impl Results {
             std::fs::create_dir_all(folder)?;
         }
         Ok(std::fs::write(file, serde_json::to_string_pretty(self)? + "\n")?)
+    }
+
+    /// What follows from the rounds.
+    pub(crate) fn reckon(&mut self) {
+        self.cpu_ratio_to_bare_envoy = bars::cpu_ratio(&self.works).map(|ratio| ratio.median);
+        self.bars = bars::bars(&self.works);
     }
 
     /// A work of this run.

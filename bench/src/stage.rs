@@ -109,6 +109,13 @@ fn processors(workers: usize) -> anyhow::Result<(String, CpuSet)> {
     Ok((theirs.join(","), set))
 }
 
+/// Lets this thread, and those that it starts, run everywhere again.
+pub(crate) fn unpin() -> anyhow::Result<()> {
+    let mut set = CpuSet::new();
+    all_processors()?.iter().for_each(|processor| set.set(*processor));
+    Ok(sched_setaffinity(None, &set)?)
+}
+
 /// Those that this process had when it started.
 pub(crate) fn all_processors() -> anyhow::Result<Vec<usize>> {
     static ALL: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();

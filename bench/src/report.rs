@@ -5,6 +5,7 @@ mod sections;
 mod table;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -121,16 +122,9 @@ fn bare_value(value: f64, unit: Unit) -> String {
 
 fn not_measured(results: &Results) -> String {
     let mut text = words::NOT_MEASURED.to_owned();
-    for work in &results.works {
-        let mut by_reason: std::collections::BTreeMap<&str, Vec<&str>> = Default::default();
-        for (gateway, why) in &work.absent {
-            if results.versions.contains_key(gateway) {
-                by_reason.entry(why).or_default().push(gateway);
-            }
-        }
-        for (why, gateways) in by_reason {
-            _ = writeln!(text, "- {}: not {}, as {why}.", work.title, gateways.join(", "));
-        }
+    for (why, (gateways, works)) in absent(results) {
+        let gateways = gateways.into_iter().collect::<Vec<_>>().join(", ");
+        _ = writeln!(text, "- Not of {gateways}, as {why}: {}.", works.join("; "));
     }
     for work in work::ALL {
         if results.work(work.key).is_none() {
@@ -138,6 +132,23 @@ fn not_measured(results: &Results) -> String {
         }
     }
     text
+}
+
+/// By reason: the gateways that are here and do not do these works.
+fn absent(results: &Results) -> BTreeMap<&str, (BTreeSet<&str>, Vec<&str>)> {
+    let mut all: BTreeMap<&str, (BTreeSet<&str>, Vec<&str>)> = BTreeMap::new();
+    for work in &results.works {
+        for (gateway, why) in &work.absent {
+            if results.versions.contains_key(gateway) {
+                let (gateways, works) = all.entry(why).or_default();
+                gateways.insert(gateway);
+                if !works.contains(&work.title.as_str()) {
+                    works.push(&work.title);
+                }
+            }
+        }
+    }
+    all
 }
 
 #[cfg(test)]

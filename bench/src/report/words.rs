@@ -25,8 +25,8 @@ pub(super) const HOW_TO_READ: &str = "
   at a constant rate, each timed from when it was due, not from when a connection was free for it, so
   that a gateway that stalls is late for all that were due meanwhile.
 - A gateway is started once for works that are held against each other, and stays for all their rounds;
-  while one is asked, the others idle. A tenth of a round's requests are sent before it, unmeasured. LiteLLM is
-  asked 50 times less than the fast ones, Portkey 10 times.
+  while one is asked, the others idle. A tenth of a round's requests are sent before it, unmeasured.
+  LiteLLM is asked 50 times less than the fast ones, Portkey 10 times.
 - Bare Envoy has weighted clusters, a retry policy and the same access log; it reads no key, no model and
   no answer. Its clients are not told apart.
 - Portkey as npm installs it answers every stream with 500, since it writes into headers that `fetch` has

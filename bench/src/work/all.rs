@@ -79,7 +79,7 @@ pub(crate) const ALL: &[Work] = &[
         scene: Scene { workers: 2, ..PRODUCTION },
         absent: &[
             (PORTKEY, "it has one worker"),
-            (LITELLM, "what its workers cost is measured with one"),
+            (LITELLM, "it is asked with one worker alone, to keep the run short"),
         ],
         ..chat("workers_2", "Two workers", 1 << 10, BUSY)
     },
@@ -198,8 +198,11 @@ const fn pool(key: &'static str, title: &'static str, tiers: &'static [usize]) -
         proof: Proof::Spread,
         absent: &[
             (TENSORZERO, "it tries a model's providers in their order, and spreads nothing"),
-            (PORTKEY, "a pool of that size does not fit into the header that configures it"),
-            (LITELLM, "its cost does not come from choosing"),
+            (
+                PORTKEY,
+                "its pool stands in a header of each request, where a thousand members do not fit",
+            ),
+            (LITELLM, "it is asked before two members alone, to keep the run short"),
         ],
         // Twenty for each of a thousand members: chance leaves none of them out.
         ..chat(key, title, 1 << 10, closed(16, 20_000))

@@ -40,7 +40,7 @@ pub(super) fn start(
     }
     let log = setup.folder.join("envoy.log");
     let mut process = Process::start(&command, &setup.processors, &log)?;
-    let ready_after = process.listens(address, Duration::from_secs(60))?;
+    let ready_after = process.listens(address, PATIENCE)?;
     Ok(Running::new(process, address, ready_after))
 }
 
@@ -176,3 +176,6 @@ pub(super) fn any_named(name: &str, message: &str, fields: Value) -> Value {
 fn socket(at: SocketAddr) -> Value {
     json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } })
 }
+
+/// A thousand backends take their time, more so on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Measures what Spillway costs, beside bare Envoy and other gateways: bench.sh [ARGUMENT…]
 #
-# Arguments go to the benchmark (`--help` lists them). It writes bench/results/latest.json and
-# docs/benchmarks.md. Nothing else should run on the machine meanwhile.
+# Arguments go to the benchmark (`--help` lists them). A whole run writes bench/results/latest.json,
+# docs/benchmarks.md and its charts; one of fewer works, gateways or rounds writes the same into
+# bench/results/partial/. Nothing else should run on the machine meanwhile.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-command -v taskset >/dev/null || fail "taskset is not there: run sudo apt-get install util-linux"
+for part in taskset setpriv; do
+    command -v "$part" >/dev/null || fail "$part is not there: run sudo apt-get install util-linux"
+done
 tools/setup.sh rust envoy peers
 tools/build.sh filter command
 say "the benchmark: building"

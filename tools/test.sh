@@ -16,9 +16,9 @@ stage_check() {
 }
 
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
-# what fuzzing has found worth keeping.
+# what fuzzing has found worth keeping, and how the benchmark reckons and writes its page.
 stage_core() {
-    cargo test -p spillway -p spillway-scenarios -p spillway-fuzz
+    cargo test -p spillway -p spillway-scenarios -p spillway-fuzz -p spillway-bench
 }
 
 stage_simulator() {

@@ -16,12 +16,20 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::process::Process;
+use crate::work::On;
 
 /// The limit, by its name in tables.
 pub(crate) const BARE: &str = bare::BARE.name;
 
 /// What this is about.
 pub(crate) const SPILLWAY: &str = spillway::SPILLWAY.name;
+
+/// The others, by their names.
+pub(crate) const LUA: &str = lua::LUA.name;
+pub(crate) const NGINX: &str = nginx::NGINX.name;
+pub(crate) const TENSORZERO: &str = tensorzero::TENSORZERO.name;
+pub(crate) const PORTKEY: &str = portkey::PORTKEY.name;
+pub(crate) const LITELLM: &str = litellm::LITELLM.name;
 
 /// What a gateway stands before, and what it is to do.
 #[derive(Debug, Clone)]
@@ -32,8 +40,10 @@ pub(crate) struct Setup {
     pub(crate) workers: usize,
     /// The processors that it may use, as `taskset` wants them.
     pub(crate) processors: String,
-    /// What production would have on: clients' keys, affinity, usage, metrics, an access log.
-    pub(crate) everything: bool,
+    /// What it does besides choosing a backend.
+    pub(crate) on: On,
+    /// Whether only the body says what model it is for.
+    pub(crate) model_in_body: bool,
     /// Where its files go.
     pub(crate) folder: PathBuf,
 }
@@ -70,7 +80,9 @@ pub(crate) struct Running {
     /// What its clients must send.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Where its clients send chat requests, if not to the deployment's path.
-    pub(crate) path: Option<String>,
+    pub(crate) chat: Option<String>,
+    /// Where they send Responses requests, if not where Azure has them.
+    pub(crate) responses: Option<&'static str>,
     /// What its clients call the model.
     pub(crate) model: &'static str,
     /// From its start until it took connections.
@@ -90,9 +102,29 @@ impl Gateway {
     ];
 }
 
+impl Setup {
+    /// Whether an access log is written, and the rest of what production has is on.
+    pub(crate) fn everything(&self) -> bool {
+        self.on != On::Nothing
+    }
+
+    /// Whether there is more than one tier.
+    pub(crate) fn spills(&self) -> bool {
+        self.tiers.len() > 1
+    }
+}
+
 impl Running {
     fn new(process: Process, address: SocketAddr, ready_after: Duration) -> Self {
-        Self { process, address, headers: vec![], path: None, model: "gpt-4o", ready_after }
+        Self {
+            process,
+            address,
+            headers: vec![],
+            chat: None,
+            responses: None,
+            model: "gpt-4o",
+            ready_after,
+        }
     }
 }
 

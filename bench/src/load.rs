@@ -1,14 +1,17 @@
 //! Clients: one request after another, or at a constant rate whatever the gateway does.
 
+mod answer;
 mod closed;
 mod connection;
 mod open;
 mod pace;
 mod shot;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use hyper::header::HeaderValue;
 
 pub(crate) use closed::closed;
 pub(crate) use open::open;
@@ -43,12 +46,12 @@ impl Outcome {
         }
     }
 
-    fn count(&mut self, fired: anyhow::Result<()>, since: Duration) {
+    fn count(&mut self, fired: anyhow::Result<()>, took: Duration) {
         match fired {
             Ok(()) => {
                 self.served += 1;
-                let nanoseconds = crate::clock::now().saturating_sub(since).as_nanos();
-                self.latency.saturating_record(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+                let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                self.latency.saturating_record(nanoseconds);
             }
             Err(error) => {
                 self.failed += 1;
@@ -64,6 +67,11 @@ impl Outcome {
         _ = self.latency.add(&other.latency);
         _ = self.chunks.add(&other.chunks);
     }
+}
+
+/// The cookie that a gateway there gives its client, if it gives one. Runs inside a `LocalSet`.
+pub(crate) async fn cookie(to: SocketAddr, shot: &Shot) -> anyhow::Result<Option<HeaderValue>> {
+    connection::Connection::new(to).cookie(shot).await
 }
 
 /// Up to a minute, to three digits.

@@ -4,43 +4,57 @@
 //! hits them alike. CPU time per request comes first: it is what a gateway costs, and it is steady.
 
 mod backend;
+mod bars;
+mod chart;
 mod clock;
 mod cpu;
 mod gateways;
+mod interrupt;
 mod load;
+mod plan;
 mod process;
+mod progress;
 mod report;
 mod results;
 mod round;
+mod stage;
+mod statistics;
 mod work;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use anyhow::ensure;
 use clap::Parser;
-use gateways::{BARE, Gateway, Parts, SPILLWAY};
-use results::{Machine, Measured, Results};
-use round::Round;
+use gateways::{Gateway, Parts};
+use plan::Plan;
+use results::{Machine, Results};
+use work::Work;
 
 /// Measure the gateways
+///
+/// Without arguments all works and gateways are measured, and bench/results/latest.json and
+/// docs/benchmarks.md are written. A run of less goes to bench/results/partial/, unless `--keep` says
+/// otherwise.
 #[derive(Debug, Parser)]
 struct Args {
     /// Rounds; each measures all gateways once
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = ROUNDS)]
     rounds: usize,
-    /// Only work whose name holds this
+    /// Only works whose name holds this, or one of these, with commas between them
     #[arg(long, default_value = "")]
     work: String,
-    /// Only gateways whose name holds this
+    /// Only gateways whose name holds this, or one of these, with commas between them
     #[arg(long, default_value = "")]
     gateway: String,
-    /// Where the raw results are
-    #[arg(long, default_value = "bench/results/latest.json")]
-    results: PathBuf,
-    /// Where the page goes
-    #[arg(long, default_value = "docs/benchmarks.md")]
-    page: PathBuf,
-    /// Measure nothing: write the page from the results that are there
+    /// Put a run of less in the place of a whole one
+    #[arg(long)]
+    keep: bool,
+    /// Name works and gateways, and measure nothing
+    #[arg(long)]
+    list: bool,
+    /// Measure nothing: reckon the bars again from the rounds that are there, and write the page
     #[arg(long)]
     report: bool,
     /// The project's own tools
@@ -51,21 +65,67 @@ struct Args {
     dist: PathBuf,
 }
 
-fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    if !args.report {
-        measure(&args)?.write(&args.results)?;
+/// Rounds of a whole run.
+const ROUNDS: usize = 5;
+
+impl Args {
+    /// Whether this run measures less than a whole one.
+    fn partial(&self) -> bool {
+        self.rounds < ROUNDS || !self.work.is_empty() || !self.gateway.is_empty()
     }
-    let results = Results::read(&args.results)?;
-    std::fs::write(&args.page, report::page(&results))?;
-    eprintln!("{}: written", args.page.display());
+
+    /// The files that are written: the results, and the page.
+    fn files(&self) -> (PathBuf, PathBuf) {
+        if self.partial() && !self.keep && !self.report {
+            let folder = Path::new("bench/results/partial");
+            (folder.join("latest.json"), folder.join("benchmarks.md"))
+        } else {
+            ("bench/results/latest.json".into(), "docs/benchmarks.md".into())
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    if args.list {
+        work::ALL.iter().for_each(|work| eprintln!("{:22} {}", work.key, work.title));
+        Gateway::ALL.iter().for_each(|gateway| eprintln!("{}", gateway.name));
+        return Ok(());
+    }
+    let (results, page) = args.files();
+    let mut measured = if args.report {
+        Results::read(&results)?
+    } else {
+        interrupt::listen()?;
+        stage::open_many_files()?;
+        measure(args)?
+    };
+    measured.reckon();
+    measured.write(&results)?;
+    eprintln!("{}: written", results.display());
+    report::write(&Results::read(&results)?, &page)?;
+    eprintln!("{}: written", page.display());
     Ok(())
+}
+
+/// Whether a name holds one of these words.
+fn chosen(words: &str, name: &str) -> bool {
+    words.split(',').any(|word| name.contains(word))
 }
 
 fn measure(args: &Args) -> anyhow::Result<Results> {
     let parts = Parts { tools: args.tools.canonicalize()?, dist: args.dist.canonicalize()? };
     let (mut versions, mut left_out, mut here) = (BTreeMap::new(), BTreeMap::new(), vec![]);
-    for gateway in Gateway::ALL.into_iter().filter(|it| it.name.contains(&args.gateway)) {
+    for gateway in Gateway::ALL.into_iter().filter(|it| chosen(&args.gateway, it.name)) {
         match (gateway.version)(&parts) {
             Ok(version) => {
                 versions.insert(gateway.name.to_owned(), version);
@@ -77,29 +137,38 @@ fn measure(args: &Args) -> anyhow::Result<Results> {
             }
         }
     }
-    let mut works = vec![];
-    for work in work::ALL.iter().filter(|work| work.key.contains(&args.work)) {
-        eprintln!("{}", work.title);
-        let mut rounds: BTreeMap<String, Vec<Round>> = BTreeMap::new();
-        for _ in 0..args.rounds {
-            for gateway in &here {
-                let round = round::round(gateway, &parts, work)?;
-                eprintln!(
-                    "  {:20} {:8.1} µs CPU, {} failed",
-                    gateway.name, round.cpu, round.failed
-                );
-                rounds.entry(gateway.name.to_owned()).or_default().push(round);
-            }
-        }
-        works.push(Measured { key: work.key.into(), title: work.title.into(), rounds });
+    let works: Vec<&Work> = work::ALL.iter().filter(|work| chosen(&args.work, work.key)).collect();
+    ensure!(!works.is_empty(), "no work has `{}` in its name; --list names them", args.work);
+    ensure!(!here.is_empty(), "no gateway that is here has `{}` in its name", args.gateway);
+    ensure!(args.rounds > 0, "no round, no number");
+    let machine = Machine::here()?;
+    let works = Plan { rounds: args.rounds, works, gateways: here, parts }.run()?;
+    Ok(Results { machine, versions, left_out, cpu_ratio_to_bare_envoy: None, bars: vec![], works })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(arguments: &[&str]) -> String {
+        let args = Args::parse_from([&["spillway-bench"], arguments].concat());
+        args.files().0.display().to_string()
     }
-    let everything = works.iter().find(|work| work.key == "chat_1k_everything");
-    let cpu = |gateway| everything?.median(gateway, |round| round.cpu);
-    Ok(Results {
-        machine: Machine::here()?,
-        versions,
-        left_out,
-        cpu_ratio_to_bare_envoy: cpu(SPILLWAY).zip(cpu(BARE)).map(|(ours, bare)| ours / bare),
-        works,
-    })
+
+    #[test]
+    fn a_run_of_less_goes_elsewhere_unless_told_to_stay() {
+        let whole = "bench/results/latest.json";
+        assert_eq!(files(&[]), whole);
+        assert_eq!(files(&["--report"]), whole);
+        for less in [["--rounds", "1"], ["--work", "chat"], ["--gateway", "bare"]] {
+            assert_eq!(files(&less), "bench/results/partial/latest.json", "{less:?}");
+            assert_eq!(files(&[&less[..], &["--keep"]].concat()), whole, "{less:?}");
+        }
+    }
+
+    #[test]
+    fn one_word_of_several_is_enough() {
+        assert!(chosen("", "chat_1k") && chosen("pool,chat", "chat_1k"));
+        assert!(!chosen("pool,stream", "chat_1k"));
+    }
 }

@@ -1,129 +1,217 @@
-//! What a run has measured, for a reader: `docs/benchmarks.md`.
+//! What a run has measured, for a reader: `docs/benchmarks.md`, and its charts beside it.
 
+mod charts;
+mod sections;
+mod table;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 
-use crate::backend::CHUNKS;
-use crate::gateways::{BARE, SPILLWAY};
-use crate::results::{Measured, Results};
-use crate::round::Round;
+use crate::bars::{Bar, Side, Unit};
+use crate::chart::number;
+use crate::results::Results;
+use crate::statistics::Spread;
 use crate::work;
+use sections::SECTIONS;
+
+/// Writes the page, and its charts into a folder with its name.
+pub(crate) fn write(results: &Results, page: &Path) -> anyhow::Result<()> {
+    let folder = page.with_extension("");
+    std::fs::create_dir_all(&folder)?;
+    for (name, svg) in charts::charts(results) {
+        std::fs::write(folder.join(name), svg)?;
+    }
+    Ok(std::fs::write(page, self::page(results))?)
+}
 
 /// The whole page.
-pub(crate) fn page(results: &Results) -> String {
-    let mut text = HEAD.to_owned();
+fn page(results: &Results) -> String {
+    let mut text = words::HEAD.to_owned();
+    text.push_str(&about(results));
+    text.push_str(&reached(&results.bars));
+    let charts = charts::charts(results);
+    for section in SECTIONS {
+        let measured: Vec<_> = section.works.iter().filter_map(|key| results.work(key)).collect();
+        if measured.is_empty() {
+            continue;
+        }
+        _ = writeln!(text, "\n## {}\n\n{}", section.title, section.words);
+        for (name, title) in section.charts {
+            if charts.iter().any(|(there, _)| there == name) {
+                _ = writeln!(text, "\n![{title}](benchmarks/{name})");
+            }
+        }
+        for work in measured {
+            text.push_str(&table::table(work));
+        }
+    }
+    text.push_str(words::HOW_TO_READ);
+    text.push_str(&not_measured(results));
+    text
+}
+
+fn about(results: &Results) -> String {
     let machine = &results.machine;
-    _ = writeln!(
-        text,
-        "Measured on {} processors ({}), Linux {}. One processor is the gateway's, backends and \
-         clients have the rest. Medians of the rounds, in brackets the least and the most.\n",
-        machine.processors, machine.processor, machine.kernel
+    let rounds = results.works.iter().flat_map(|work| work.rounds.values()).map(Vec::len);
+    let mut text = format!(
+        "Measured on {} processors ({}), Linux {}, in {} rounds.\n\nVersions:",
+        machine.processors,
+        machine.processor,
+        machine.kernel,
+        rounds.max().unwrap_or_default()
     );
-    let versions = results.versions.iter().map(|(name, version)| format!("{name} {version}"));
-    _ = writeln!(text, "Versions: {}.", versions.collect::<Vec<_>>().join(", "));
+    let versions = results.versions.iter().map(|(name, version)| format!(" {name} {version}"));
+    _ = writeln!(text, "{}.", versions.collect::<Vec<_>>().join(","));
     for (name, why) in &results.left_out {
-        _ = writeln!(text, "Left out: {name}, as {why}.");
+        _ = writeln!(text, "\nLeft out: {name}, as {why}.");
     }
-    if let Some(ratio) = results.cpu_ratio_to_bare_envoy {
-        _ = writeln!(
-            text,
-            "\nWith client keys, circuits, affinity, tokens, metrics and a written access log, \
-             {SPILLWAY} takes **{ratio:.2} times** the CPU of {BARE} for a chat request."
-        );
+    text
+}
+
+/// The table of bars.
+fn reached(bars: &[Bar]) -> String {
+    let mut text =
+        "\n## What it was built to reach\n\n| what | measured | bar | |\n|---|---:|---:|---|\n"
+            .to_owned();
+    for bar in bars {
+        let measured = bar.measured.map_or("not in this run".into(), |it| spread(it, bar.unit));
+        let side = match bar.side {
+            Side::AtMost => "≤",
+            Side::AtLeast => "≥",
+        };
+        let met = match bar.met {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "",
+        };
+        let limit = value(bar.bar, bar.unit).replace(".00", "").replace(".0", "");
+        _ = writeln!(text, "| {} | {measured} | {side} {limit} | {met} |", bar.what);
     }
-    for work in &results.works {
-        text.push_str(&table(work));
+    text
+}
+
+/// A median with the least and the most.
+fn spread(it: Spread, unit: Unit) -> String {
+    format!(
+        "{} ({}–{})",
+        value(it.median, unit),
+        bare_value(it.least, unit),
+        bare_value(it.most, unit)
+    )
+}
+
+fn value(number: f64, unit: Unit) -> String {
+    let text = bare_value(number, unit);
+    match unit {
+        Unit::Times => text + "×",
+        Unit::Microseconds => text + " µs",
+        Unit::Requests => text,
     }
-    text.push_str(TAIL);
+}
+
+fn bare_value(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Times => number(value),
+        Unit::Microseconds if value < 0.0 => format!("−{}", number(-value)),
+        Unit::Microseconds => number(value),
+        Unit::Requests => format!("{value:.1}"),
+    }
+}
+
+fn not_measured(results: &Results) -> String {
+    let mut text = words::NOT_MEASURED.to_owned();
+    for (why, (gateways, works)) in absent(results) {
+        let gateways = gateways.into_iter().collect::<Vec<_>>().join(", ");
+        _ = writeln!(text, "- Not of {gateways}, as {why}: {}.", works.join("; "));
+    }
     for work in work::ALL {
-        if results.works.iter().all(|measured| measured.key != work.key) {
+        if results.work(work.key).is_none() {
             _ = writeln!(text, "- {}: not in this run.", work.title);
         }
     }
     text
 }
 
-fn table(work: &Measured) -> String {
-    let streamed = work.rounds.values().flatten().any(|round| round.chunk_p50.is_some());
-    let (unit, last) = if streamed {
-        ("CPU µs a stream | CPU µs a chunk", "chunk p50 µs | chunk p99 µs")
-    } else {
-        ("CPU µs a request", "p50 µs | p99 µs")
-    };
-    let mut text = format!(
-        "\n## {}\n\n| gateway | {unit} | over {BARE} | {last} | resident MB |\n",
-        work.title
-    );
-    let columns = if streamed { 7 } else { 6 };
-    _ = writeln!(text, "|---{}", "|---:".repeat(columns - 1) + "|");
-    let mut lines: Vec<(f64, String)> = Vec::new();
-    for name in work.rounds.keys() {
-        match line(work, name, streamed) {
-            Some(line) => lines.push(line),
-            None => lines.push((
-                f64::MAX,
-                format!("| {name} | fails requests{} |", " | ".repeat(columns - 2)),
-            )),
+/// By reason: the gateways that are here and do not do these works.
+fn absent(results: &Results) -> BTreeMap<&str, (BTreeSet<&str>, Vec<&str>)> {
+    let mut all: BTreeMap<&str, (BTreeSet<&str>, Vec<&str>)> = BTreeMap::new();
+    for work in &results.works {
+        for (gateway, why) in &work.absent {
+            if results.versions.contains_key(gateway) {
+                let (gateways, works) = all.entry(why).or_default();
+                gateways.insert(gateway);
+                if !works.contains(&work.title.as_str()) {
+                    works.push(&work.title);
+                }
+            }
         }
     }
-    lines.sort_by(|one, other| one.0.total_cmp(&other.0));
-    for (_, line) in lines {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
+    all
 }
 
-fn line(work: &Measured, name: &str, streamed: bool) -> Option<(f64, String)> {
-    let cpu = |round: &Round| round.cpu;
-    let median = work.median(name, cpu)?;
-    let (least, most) = work.spread(name, cpu)?;
-    let ratio =
-        work.median(BARE, cpu).map_or(String::new(), |bare| format!("{:.2}×", median / bare));
-    let mut text = format!("| {name} | {median:.0} ({least:.0}–{most:.0}) |");
-    if streamed {
-        _ = write!(text, " {:.1} |", median / CHUNKS as f64);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
     }
-    _ = write!(text, " {ratio} |");
-    let times: [fn(&Round) -> f64; 2] = if streamed {
-        [|round| round.chunk_p50.unwrap_or_default(), |round| round.chunk_p99.unwrap_or_default()]
-    } else {
-        [|round| round.p50, |round| round.p99]
-    };
-    for time in times {
-        _ = write!(text, " {:.0} |", work.median(name, time)?);
+
+    #[test]
+    fn the_page_and_its_charts_are_what_the_results_say() {
+        let results = Results::read(&project().join("bench/results/latest.json")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let fresh = folder.path().join("benchmarks.md");
+        write(&results, &fresh).unwrap();
+        let committed = project().join("docs/benchmarks.md");
+        let hint = "spillway-bench --report writes it";
+        let read = |file: &Path| std::fs::read_to_string(file).unwrap_or_default();
+        assert!(read(&fresh) == read(&committed), "docs/benchmarks.md is another: {hint}");
+        let names = |page: &Path| {
+            let files = std::fs::read_dir(page.with_extension("")).unwrap().flatten();
+            let mut names: Vec<_> = files.map(|file| file.file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&fresh), names(&committed), "the charts in docs/benchmarks: {hint}");
+        for name in names(&fresh) {
+            let (fresh, committed) =
+                (fresh.with_extension("").join(&name), committed.with_extension("").join(&name));
+            assert!(read(&fresh) == read(&committed), "{}: {hint}", committed.display());
+        }
     }
-    let resident = work.median(name, |round| round.resident as f64)? / 1e6;
-    _ = write!(text, " {resident:.0} |");
-    Some((median, text))
+
+    #[test]
+    fn the_bars_are_those_of_the_rounds() {
+        let results = Results::read(&project().join("bench/results/latest.json")).unwrap();
+        assert_eq!(results.bars, crate::bars::bars(&results.works));
+        let ratio = crate::bars::cpu_ratio(&results.works).map(|ratio| ratio.median);
+        assert_eq!(results.cpu_ratio_to_bare_envoy, ratio);
+    }
+
+    #[test]
+    fn every_work_has_its_section() {
+        for work in work::ALL {
+            let sections = SECTIONS.iter().filter(|it| it.works.contains(&work.key)).count();
+            assert_eq!(sections, 1, "{}", work.key);
+        }
+    }
+
+    #[test]
+    fn a_missed_bar_is_called_so() {
+        let spread = |median| Some(Spread { median, least: 1.0, most: 20.0 });
+        let bar = |measured, met| Bar {
+            what: "what".into(),
+            measured,
+            bar: 1.5,
+            side: Side::AtMost,
+            unit: Unit::Times,
+            met,
+        };
+        let text = reached(&[bar(spread(2.0), Some(false)), bar(None, None)]);
+        assert!(text.contains("| what | 2.00× (1.00–20.0) | ≤ 1.50× | **missed** |"), "{text}");
+        assert!(text.contains("| what | not in this run | ≤ 1.50× |  |"), "{text}");
+    }
 }
-
-const HEAD: &str = "# Benchmarks
-
-<!-- Written by `make bench`, from bench/results/latest.json. -->
-
-`make bench` measures what Spillway costs, beside bare Envoy, which is the limit of what a filter in it
-can reach, and the gateways that one would pick instead. All do the same work in the same run, in
-turns, before the same backends, which answer at once. Every answer is checked: a gateway that fails
-requests gets no number.
-
-CPU time comes first: user and system time of the gateway's processes, over the requests that it has
-answered. It is what a gateway costs, and it is far steadier than wall time.
-
-";
-
-const TAIL: &str = "
-## How to read it
-
-- Closed loop (CPU): 16 clients, each sending its next request when it has its answer. Open loop
-  (latency): requests at a constant rate, each timed from when it was due, not from when a connection
-  was free for it, so that a gateway that stalls is late for all that were due meanwhile.
-- A chunk's time is from the backend's sending it to the client's having it, on one clock. Bare Envoy's
-  is what the way itself takes.
-- Bare Envoy has weighted clusters, a retry policy and the same access log; it reads no key, no model and
-  no answer. Its clients are not told apart.
-
-## What is not measured
-
-- Long bodies, failover, affinity with a cookie, large pools, several workers, memory over a million
-  requests, start and reload; HAProxy.
-";

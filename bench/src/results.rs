@@ -6,7 +6,11 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::bars::{self, Bar};
+use crate::gateways::SPILLWAY;
 use crate::round::Round;
+use crate::statistics::Spread;
+use crate::work::Work;
 
 /// A whole run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,8 +22,10 @@ pub(crate) struct Results {
     /// The others, and why not.
     pub(crate) left_out: BTreeMap<String, String>,
     /// CPU per request with everything that production has on, over that of bare Envoy, which does
-    /// the same without the filter.
+    /// the same without the filter: the median of the rounds' ratios.
     pub(crate) cpu_ratio_to_bare_envoy: Option<f64>,
+    /// What Spillway was built to reach, and what it does.
+    pub(crate) bars: Vec<Bar>,
     /// Each kind of work.
     pub(crate) works: Vec<Measured>,
 }
@@ -36,7 +42,7 @@ pub(crate) struct Machine {
 }
 
 /// One kind of work.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// Its name.
     pub(crate) key: String,
@@ -44,6 +50,9 @@ pub(crate) struct Measured {
     pub(crate) title: String,
     /// By gateway: what each round has shown.
     pub(crate) rounds: BTreeMap<String, Vec<Round>>,
+    /// By gateway that does not do it: why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub(crate) absent: BTreeMap<String, String>,
 }
 
 impl Machine {
@@ -54,7 +63,7 @@ impl Machine {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
         Ok(Self {
             processor: model.unwrap_or("unknown").to_owned(),
-            processors: std::thread::available_parallelism()?.get(),
+            processors: crate::stage::all_processors()?.len(),
             kernel: kernel.trim().to_owned(),
         })
     }
@@ -63,7 +72,7 @@ impl Machine {
 impl Results {
     pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read(file).with_context(|| file.display().to_string())?;
-        Ok(serde_json::from_slice(&text)?)
+        serde_json::from_slice(&text).with_context(|| file.display().to_string())
     }
 
     pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
@@ -72,27 +81,55 @@ impl Results {
         }
         Ok(std::fs::write(file, serde_json::to_string_pretty(self)? + "\n")?)
     }
+
+    /// What follows from the rounds.
+    pub(crate) fn reckon(&mut self) {
+        self.cpu_ratio_to_bare_envoy = bars::cpu_ratio(&self.works).map(|ratio| ratio.median);
+        self.bars = bars::bars(&self.works);
+    }
+
+    /// A work of this run.
+    pub(crate) fn work(&self, key: &str) -> Option<&Measured> {
+        find(&self.works, key)
+    }
+}
+
+/// A work by its name.
+pub(crate) fn find<'a>(works: &'a [Measured], key: &str) -> Option<&'a Measured> {
+    works.iter().find(|work| work.key == key)
 }
 
 impl Measured {
-    /// The median of one number over a gateway's rounds; none where a round had a failure.
-    pub(crate) fn median(&self, gateway: &str, of: impl Fn(&Round) -> f64) -> Option<f64> {
-        let rounds = self.sound(gateway)?;
-        let mut all: Vec<f64> = rounds.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all.get(all.len() / 2).copied()
+    pub(crate) fn of(work: &Work, rounds: BTreeMap<String, Vec<Round>>) -> Self {
+        let absent = work.absent.iter().map(|(name, why)| ((*name).into(), (*why).into()));
+        Self { key: work.key.into(), title: work.title.into(), rounds, absent: absent.collect() }
     }
 
-    /// The least and the most of one number.
-    pub(crate) fn spread(&self, gateway: &str, of: impl Fn(&Round) -> f64) -> Option<(f64, f64)> {
-        let all = self.sound(gateway)?.iter().map(of);
-        Some(all.fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(it), most.max(it))))
+    /// One number over a gateway's rounds; none where a round had a failure.
+    pub(crate) fn spread(&self, gateway: &str, of: impl Fn(&Round) -> f64) -> Option<Spread> {
+        Spread::of(self.series(gateway, of)?)
     }
 
-    /// A gateway that fails requests gets no number.
-    fn sound(&self, gateway: &str) -> Option<&[Round]> {
+    /// The same in Spillway's rounds and those of another, put together round by round.
+    pub(crate) fn against(
+        &self,
+        other: &str,
+        of: impl Fn(&Round) -> f64,
+        with: impl Fn(f64, f64) -> f64,
+    ) -> Option<Spread> {
+        Spread::of_pairs(&self.series(SPILLWAY, &of)?, &self.series(other, &of)?, with)
+    }
+
+    /// One number in each round; none of a gateway that fails requests, as that gets no number.
+    pub(crate) fn series(&self, gateway: &str, of: impl Fn(&Round) -> f64) -> Option<Vec<f64>> {
         let rounds = self.rounds.get(gateway).filter(|rounds| !rounds.is_empty())?;
-        rounds.iter().all(|round| round.failed == 0).then_some(rounds)
+        rounds.iter().all(|round| round.failed == 0).then(|| rounds.iter().map(of).collect())
+    }
+
+    /// Why a gateway has failed, in the first round that it has.
+    pub(crate) fn failure(&self, gateway: &str) -> Option<&str> {
+        let failed = self.rounds.get(gateway)?.iter().find(|round| round.failed > 0)?;
+        Some(failed.failure.as_deref().unwrap_or("no reason was given"))
     }
 }
 
@@ -105,22 +142,23 @@ mod tests {
     }
 
     fn measured(rounds: Vec<Round>) -> Measured {
-        let rounds = [("one".to_owned(), rounds)].into();
-        Measured { key: String::new(), title: String::new(), rounds }
+        Measured { rounds: [("one".to_owned(), rounds)].into(), ..Measured::default() }
     }
 
     #[test]
-    fn the_median_is_the_one_in_the_middle_and_the_spread_is_around_it() {
+    fn a_number_is_that_of_all_rounds() {
         let it = measured(vec![round(9.0, 0), round(1.0, 0), round(4.0, 0)]);
-        assert_eq!(it.median("one", |round| round.cpu), Some(4.0));
-        assert_eq!(it.spread("one", |round| round.cpu), Some((1.0, 9.0)));
-        assert_eq!(it.median("another", |round| round.cpu), None);
+        let cpu = it.spread("one", |round| round.cpu).unwrap();
+        assert_eq!(cpu, Spread { median: 4.0, least: 1.0, most: 9.0 });
+        assert_eq!(it.spread("another", |round| round.cpu), None);
     }
 
     #[test]
     fn a_gateway_that_fails_requests_gets_no_number() {
-        let it = measured(vec![round(1.0, 0), round(2.0, 1)]);
-        assert_eq!(it.median("one", |round| round.cpu), None);
+        let why = Round { failure: Some("status 500".into()), ..round(2.0, 1) };
+        let it = measured(vec![round(1.0, 0), why]);
         assert_eq!(it.spread("one", |round| round.cpu), None);
+        assert_eq!(it.failure("one"), Some("status 500"));
+        assert_eq!(measured(vec![round(1.0, 0)]).failure("one"), None);
     }
 }

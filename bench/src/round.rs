@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use hyper::header::COOKIE;
 use serde::{Deserialize, Serialize};
 use tokio::task::LocalSet;
 
-use crate::backend::Backend;
 use crate::cpu;
-use crate::gateways::{Gateway, Parts, Setup};
-use crate::load::{Outcome, closed, open};
-use crate::work::{Pace, Work};
+use crate::gateways::{Gateway, Running};
+use crate::interrupt;
+use crate::load::{Outcome, Shot, closed, cookie, open};
+use crate::stage::Stage;
+use crate::work::{Asks, Pace, Work};
 
 /// What it has shown. Times in microseconds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -27,81 +29,94 @@ pub(crate) struct Round {
     /// Requests a second.
     pub(crate) per_second: f64,
     /// Half of the requests took at most so long.
-    pub p50: f64,
+    pub(crate) p50: f64,
     /// 99 of 100 did.
-    pub p99: f64,
+    pub(crate) p99: f64,
     /// Half of a stream's chunks were on their way for at most so long.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub chunk_p50: Option<f64>,
+    pub(crate) chunk_p50: Option<f64>,
     /// 99 of 100 were.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub chunk_p99: Option<f64>,
+    pub(crate) chunk_p99: Option<f64>,
     /// Resident memory afterwards, in bytes.
     pub(crate) resident: u64,
     /// From the process's start until it took connections, in milliseconds.
     pub(crate) ready: f64,
-    /// Requests that reached each backend.
+    /// Requests that reached each backend, in pools of at most twenty.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub(crate) asked: Vec<u64>,
+    /// How often a throttled backend has announced a time to stay away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) announced: Option<u64>,
+    /// The most requests that came to it within such a time, with the one it was announced to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) most_within: Option<u64>,
 }
 
-/// Starts backends and gateway, warms them up, and measures.
-pub(crate) fn round(gateway: &Gateway, parts: &Parts, work: &Work) -> anyhow::Result<Round> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // The backends have a thread of their own, so that a busy client does not keep them waiting.
-    let backends =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut tiers = vec![];
-    for members in work.tiers {
-        let mut tier = vec![];
-        for _ in 0..*members {
-            tier.push(backends.block_on(Backend::start())?);
-        }
-        tiers.push(tier);
+impl Round {
+    /// Of a gateway that could not be asked.
+    pub(crate) fn failed(why: String) -> Self {
+        Self { failed: 1, failure: Some(why), ..Self::default() }
     }
-    let folder = tempfile::tempdir()?;
-    let setup = Setup {
-        tiers: tiers.iter().map(|tier| tier.iter().map(|it| it.address).collect()).collect(),
-        workers: work.workers,
-        processors: "0".into(),
-        everything: work.everything,
-        folder: folder.path().to_owned(),
-    };
-    let running = (gateway.start)(parts, &setup).with_context(|| gateway.name)?;
-    let shot = work.asks.shot(&running);
+}
 
+/// Warms a gateway up, and measures. Only an interrupted run is an error.
+pub(crate) fn round(gateway: &Gateway, stage: &Stage, work: &Work) -> anyhow::Result<Round> {
+    let Some(running) = stage.gateway(gateway.name) else {
+        let why = stage.failures.get(gateway.name).cloned().unwrap_or_default();
+        return Ok(Round::failed(format!("does not start: {why}")));
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
-    let slower = u64::from(gateway.slower);
-    let warm = match work.pace {
-        Pace::Closed { clients, requests } => (clients, requests / 10 / slower),
-        Pace::Open { requests, .. } => (1, u64::from(requests / 10)),
-    };
-    runtime.block_on(local.run_until(closed(running.address, &shot, warm.0, warm.1)));
-    let asked = |tiers: &[Vec<Backend>]| -> Vec<u64> {
-        tiers.iter().flatten().map(Backend::asked).collect()
-    };
-    let (before, asked_before) = (cpu::used(running.process.pid()), asked(&tiers));
-    let outcome: Outcome = runtime.block_on(local.run_until(async {
-        match work.pace {
-            Pace::Closed { clients, requests } => {
-                closed(running.address, &shot, clients, requests / slower).await
+    runtime
+        .block_on(local.run_until(async {
+            tokio::select! {
+                measured = measure(gateway, running, stage, work) => measured,
+                () = interrupt::interrupted() => Ok(Round::default()),
             }
-            Pace::Open { rate, requests } => {
-                open(running.address, &shot, requests, f64::from(rate)).await
-            }
+        }))
+        .and_then(|round| interrupt::check().map(|()| round))
+}
+
+async fn measure(
+    gateway: &Gateway,
+    running: &Running,
+    stage: &Stage,
+    work: &Work,
+) -> anyhow::Result<Round> {
+    let mut shot = work.asks.shot(running);
+    if work.asks == Asks::ChatWithCookie {
+        match cookie(running.address, &shot).await.context("asking for a cookie") {
+            Ok(cookie) => shot.headers.extend(cookie.map(|cookie| (COOKIE, cookie))),
+            Err(why) => return Ok(Round::failed(format!("{why:#}"))),
         }
-    }));
+    }
+    let requests = work.pace.requests(gateway.slower);
+    let clients = match work.pace {
+        Pace::Closed { clients, .. } => clients,
+        Pace::Spaced { .. } | Pace::Open { .. } => 1,
+    };
+    closed(running.address, &shot, clients, work.warm_up(requests), Duration::ZERO).await;
+
+    let asked_before = stage.asked();
+    _ = stage.throttled();
+    let before = cpu::used(running.process.pid());
+    let outcome = ask(running, &shot, work.pace, requests).await;
     let after = cpu::used(running.process.pid());
-    let asked = asked(&tiers).iter().zip(&asked_before).map(|(now, then)| now - then).collect();
+    let asked: Vec<u64> =
+        stage.asked().iter().zip(&asked_before).map(|(now, then)| now - then).collect();
 
     let all = (outcome.served + outcome.failed).max(1) as f64;
     let micros = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
     let streamed = !outcome.chunks.is_empty();
     let chunk = |quantile| streamed.then(|| micros(outcome.chunks.value_at_quantile(quantile)));
+    let contradiction = work.contradiction(gateway.name, outcome.served, &asked);
+    let throttled = stage.throttled();
     Ok(Round {
         served: outcome.served,
-        failed: outcome.failed,
-        failure: outcome.failure.clone(),
-        cpu: (after.cpu - before.cpu).as_secs_f64() * 1e6 / all,
+        failed: outcome.failed + u64::from(contradiction.is_some()),
+        failure: outcome.failure.or(contradiction),
+        cpu: after.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6 / all,
         per_second: outcome.served as f64 / outcome.took.max(Duration::from_nanos(1)).as_secs_f64(),
         p50: micros(outcome.latency.value_at_quantile(0.5)),
         p99: micros(outcome.latency.value_at_quantile(0.99)),
@@ -109,6 +124,24 @@ pub(crate) fn round(gateway: &Gateway, parts: &Parts, work: &Work) -> anyhow::Re
         chunk_p99: chunk(0.99),
         resident: after.resident,
         ready: running.ready_after.as_secs_f64() * 1e3,
-        asked,
+        asked: if asked.len() <= 20 { asked } else { vec![] },
+        announced: throttled.map(|throttled| throttled.announced),
+        most_within: throttled.map(|throttled| throttled.most),
     })
 }
+
+async fn ask(running: &Running, shot: &Shot, pace: Pace, requests: u64) -> Outcome {
+    match pace {
+        Pace::Closed { clients, .. } => {
+            closed(running.address, shot, clients, requests, Duration::ZERO).await
+        }
+        Pace::Spaced { .. } => closed(running.address, shot, 1, requests, PAUSE).await,
+        Pace::Open { rate, requests } => {
+            open(running.address, shot, requests, f64::from(rate)).await
+        }
+    }
+}
+
+/// Between an answer and the next request of [`Pace::Spaced`]: longer than the millisecond for which a
+/// backend may have asked to be left alone.
+const PAUSE: Duration = Duration::from_millis(2);

@@ -40,7 +40,7 @@ pub(super) fn start(
     }
     let log = setup.folder.join("envoy.log");
     let mut process = Process::start(&command, &setup.processors, &log)?;
-    let ready_after = process.listens(address, Duration::from_secs(60))?;
+    let ready_after = process.listens(address, PATIENCE)?;
     Ok(Running::new(process, address, ready_after))
 }
 
@@ -67,7 +67,7 @@ pub(super) fn bootstrap(
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "ingress",
-        "access_log": if setup.everything { access_log(parts, setup)? } else { json!([]) },
+        "access_log": if setup.everything() { access_log(parts, setup)? } else { json!([]) },
         "use_remote_address": true,
         "generate_request_id": true,
         "http_filters": http_filters,
@@ -78,7 +78,10 @@ pub(super) fn bootstrap(
             "routes": [{ "match": { "prefix": "/" }, "route": action }],
         }] },
     });
-    let clusters: Vec<Value> = names(setup).map(|(name, at)| cluster(&name, at)).collect();
+    let clusters: Vec<Value> = match setup.spills() {
+        true => vec![cluster(TIERED, &setup.tiers)],
+        false => names(setup).map(|(name, at)| cluster(&name, &[vec![at]])).collect(),
+    };
     Ok(json!({
         "admin": { "address": socket(free_address()?) },
         "static_resources": {
@@ -96,6 +99,23 @@ pub(super) fn bootstrap(
     }))
 }
 
+/// The cluster of a pool with tiers.
+pub(super) const TIERED: &str = "tiers";
+
+/// The same for a pool whose tiers are priorities of one cluster: elsewhere is the next tier.
+pub(super) fn retries_by_priority() -> Value {
+    let mut policy = retries();
+    if let Value::Object(fields) = &mut policy {
+        let priority = any_named(
+            "envoy.retry_priorities.previous_priorities",
+            "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+            json!({ "update_frequency": 1 }),
+        );
+        fields.insert("retry_priority".into(), priority);
+    }
+    policy
+}
+
 /// The retry policy that does what a pool does: at once, elsewhere, on what a backend may say.
 pub(super) fn retries() -> Value {
     json!({
@@ -111,7 +131,16 @@ pub(super) fn names(setup: &Setup) -> impl Iterator<Item = (String, SocketAddr)>
     setup.tiers.iter().flatten().enumerate().map(|(number, at)| (format!("backend-{number}"), *at))
 }
 
-fn cluster(name: &str, at: SocketAddr) -> Value {
+/// A cluster with these hosts, by priority.
+fn cluster(name: &str, tiers: &[Vec<SocketAddr>]) -> Value {
+    let endpoints: Vec<Value> = tiers
+        .iter()
+        .enumerate()
+        .map(|(priority, tier)| {
+            let hosts = tier.iter().map(|at| json!({ "endpoint": { "address": socket(*at) } }));
+            json!({ "priority": priority, "lb_endpoints": hosts.collect::<Vec<_>>() })
+        })
+        .collect();
     let thresholds = json!({ "max_connections": 100_000, "max_pending_requests": 100_000,
                              "max_requests": 100_000, "max_retries": 100_000 });
     json!({
@@ -120,9 +149,7 @@ fn cluster(name: &str, at: SocketAddr) -> Value {
         "connect_timeout": "5s",
         "per_connection_buffer_limit_bytes": 1024 * 1024,
         "circuit_breakers": { "thresholds": [thresholds] },
-        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [
-            { "endpoint": { "address": socket(at) } }
-        ] }] },
+        "load_assignment": { "cluster_name": name, "endpoints": endpoints },
     })
 }
 
@@ -149,3 +176,6 @@ pub(super) fn any_named(name: &str, message: &str, fields: Value) -> Value {
 fn socket(at: SocketAddr) -> Value {
     json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } })
 }
+
+/// A thousand backends take their time, more so on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);

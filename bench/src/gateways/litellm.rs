@@ -38,7 +38,8 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
         Process::start(&command, &setup.processors, &setup.folder.join("litellm.log"))?;
     let ready_after = process.listens(address, Duration::from_secs(180))?;
     let mut running = Running::new(process, address, ready_after);
-    running.path = Some("/v1/chat/completions".into());
+    running.chat = Some("/v1/chat/completions".into());
+    running.responses = Some("/v1/responses");
     running.headers.push((AUTHORIZATION, HeaderValue::from_static("Bearer sk-bench")));
     Ok(running)
 }

@@ -1,5 +1,5 @@
-//! Envoy with a Lua filter as people write them by hand: the deployment in the path, the next
-//! backend in turn, and the cluster by a header.
+//! Envoy with a Lua filter as people write them by hand: the deployment in the path, or else the model
+//! in the body, the next backend in turn, and the cluster by a header.
 
 use serde_json::json;
 
@@ -28,12 +28,18 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
     envoy::start(parts, setup, &bootstrap.to_string(), address)
 }
 
-const SOURCE: &str = "
+const SOURCE: &str = r#"
 local pools = { ['gpt-4o'] = { BACKENDS } }
 local turn = 0
 function envoy_on_request(request)
   local path = request:headers():get(':path')
-  local pool = pools[string.match(path, '^/openai/deployments/([^/]+)/')]
+  local model = string.match(path, '^/openai/deployments/([^/]+)/')
+  if model == nil then
+    local body = request:body()
+    local start = body:getBytes(0, math.min(body:length(), 1024))
+    model = string.match(start, '"model"%s*:%s*"([^"]+)"')
+  end
+  local pool = pools[model]
   if pool == nil then
     request:respond({ [':status'] = '400' }, 'unknown deployment')
     return
@@ -42,4 +48,4 @@ function envoy_on_request(request)
   request:headers():replace('x-cluster', pool[turn])
   request:headers():replace('api-key', 'a-key')
 end
-";
+"#;

@@ -26,7 +26,7 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
         .flatten()
         .map(|at| format!("{{ '{}', {} }}", at.ip(), at.port()))
         .collect();
-    let log = match setup.everything {
+    let log = match setup.everything() {
         true => format!("access_log {} line;", setup.folder.join("access.log").display()),
         false => "access_log off;".to_owned(),
     };
@@ -85,7 +85,7 @@ http {
             turn = turn % #pool + 1
             balancer.set_current_peer(pool[turn][1], pool[turn][2])
         }
-        keepalive 64;
+        keepalive 2048;
     }
     server {
         listen ADDRESS;

@@ -20,10 +20,10 @@ fn version(parts: &Parts) -> anyhow::Result<String> {
 
 fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
     let address = free_address()?;
-    let loopback = setup.folder.join("loopback.cjs");
-    std::fs::write(&loopback, LOOPBACK)?;
+    let first = setup.folder.join("first.cjs");
+    std::fs::write(&first, FIRST)?;
     let mut command = Command::new("node");
-    command.arg("--require").arg(&loopback);
+    command.arg("--require").arg(&first);
     command.arg(
         parts.tools.join("peers/portkey/node_modules/@portkey-ai/gateway/build/start-server.js"),
     );
@@ -34,7 +34,8 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
     let ready_after = process.listens(address, Duration::from_secs(60))?;
 
     let mut running = Running::new(process, address, ready_after);
-    running.path = Some("/v1/chat/completions".into());
+    running.chat = Some("/v1/chat/completions".into());
+    running.responses = Some("/v1/responses");
     let config = serde_json::to_string(&config(setup))?;
     running
         .headers
@@ -63,13 +64,20 @@ fn config(setup: &Setup) -> Value {
     }
 }
 
-/// It listens on all interfaces and cannot be told otherwise.
-const LOOPBACK: &str = "
+/// What Node runs before it. It listens on all interfaces and cannot be told otherwise. And it writes
+/// headers into a streamed answer of `fetch`, whose headers are immutable, so that every stream ends in
+/// a 500 (Portkey-AI/gateway#1389, #1550): here it gets a copy of the answer, which it may write to.
+const FIRST: &str = "
 const net = require('net');
 const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function (...args) {
   if (typeof args[0] === 'object' && args[0] !== null) args[0].host = '127.0.0.1';
   else if (typeof args[0] === 'number') { args.splice(1, typeof args[1] === 'string' ? 1 : 0, '127.0.0.1'); }
   return listen.apply(this, args);
+};
+const fetched = globalThis.fetch;
+globalThis.fetch = async (...args) => {
+  const { body, status, statusText, headers } = await fetched(...args);
+  return new Response(body, { status, statusText, headers: new Headers(headers) });
 };
 ";

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Gateway, Parts, Running, Setup, envoy, there};
 use crate::process::free_address;
+use crate::work::On;
 
 pub(super) const SPILLWAY: Gateway = Gateway { name: "Spillway", slower: 1, version, start };
 
@@ -26,7 +27,7 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
     let address = free_address()?;
     let bootstrap = rendered(parts, setup, address)?;
     let mut running = envoy::start(parts, setup, &bootstrap, address)?;
-    if setup.everything {
+    if setup.everything() && setup.on != On::AllButKeys {
         running.headers.push((HeaderName::from_static("api-key"), HeaderValue::from_static(KEY)));
     }
     Ok(running)
@@ -44,7 +45,7 @@ pub(super) fn rendered(
     render.args(["render", "envoy"]).arg(&file).args(["--listen", &address.to_string()]);
     render.args(["--admin", &free_address()?.to_string(), "--status", "off"]);
     render.arg("--filter").arg(parts.dist.join("spillway.wasm")).arg("--access-log");
-    match setup.everything {
+    match setup.everything() {
         true => render.arg(setup.folder.join("access.log")),
         false => render.arg("off"),
     };
@@ -69,13 +70,22 @@ fn configuration(setup: &Setup) -> Value {
             number += 1;
         }
     }
-    if !setup.everything {
+    if !setup.everything() {
         return json!({ "backends": backends, "models": { "gpt-4o": { "pool": pool } } });
     }
     let affinity = json!({ "cookie": "Spillway-Affinity" });
-    json!({
+    let mut file = json!({
         "backends": backends,
         "models": { "gpt-4o": { "pool": pool, "session_affinity": affinity } },
-        "clients": [{ "name": "bench", "key": "${CLIENT_KEY}" }],
-    })
+    });
+    if let Value::Object(file) = &mut file {
+        if setup.on != On::AllButKeys {
+            let clients = json!([{ "name": "bench", "key": "${CLIENT_KEY}" }]);
+            file.insert("clients".into(), clients);
+        }
+        if setup.on == On::AllButStreamUsage {
+            file.insert("usage".into(), json!({ "include_in_streams": false }));
+        }
+    }
+    file
 }

@@ -28,7 +28,7 @@ fn start(parts: &Parts, setup: &Setup) -> anyhow::Result<Running> {
     let address = process.tells(&told, Duration::from_secs(60))?;
     let ready_after = process.listens(address, Duration::from_secs(60))?;
     let mut running = Running::new(process, address, ready_after);
-    running.path = Some("/openai/v1/chat/completions".into());
+    running.chat = Some("/openai/v1/chat/completions".into());
     running.model = "tensorzero::model_name::gpt-4o";
     Ok(running)
 }

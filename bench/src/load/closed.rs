@@ -1,4 +1,5 @@
-//! Closed loop: so many clients, each sending its next request when it has its answer.
+//! Closed loop: so many clients, each sending its next request when it has its answer, or a pause
+//! after it.
 //!
 //! It keeps the gateway busy, which is how CPU per request is measured. Its latencies say little
 //! of a gateway that stalls: nobody asks it meanwhile.
@@ -6,6 +7,7 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -13,12 +15,13 @@ use super::connection::Connection;
 use super::{Outcome, Shot};
 use crate::clock;
 
-/// Sends so many requests over so many connections. Runs inside a `LocalSet`.
+/// Sends so many requests over so many connections, each with such a pause after an answer. Runs inside a `LocalSet`.
 pub(crate) async fn closed(
     to: SocketAddr,
     shot: &Shot,
     connections: usize,
     requests: u64,
+    pause: Duration,
 ) -> Outcome {
     let left = Rc::new(Cell::new(requests));
     let start = clock::now();
@@ -31,7 +34,10 @@ pub(crate) async fn closed(
                 left.set(fewer);
                 let since = clock::now();
                 let fired = connection.fire(&shot, &mut outcome.chunks).await;
-                outcome.count(fired, since);
+                outcome.count(fired, clock::now().saturating_sub(since));
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
             }
             outcome
         });

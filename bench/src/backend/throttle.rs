@@ -1,0 +1,72 @@
+//! A backend's limit: for how long it has asked to be left alone, and who came all the same.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// The limit of a backend that always says 429.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    announces: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When it may be asked again.
+    until: Duration,
+    /// Requests since it last announced a time, the one that made it do so among them.
+    now: u64,
+    seen: Throttled,
+}
+
+/// What has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Throttled {
+    /// How often it has announced a time when none was running.
+    pub(crate) announced: u64,
+    /// The most requests that came within an announced time, with the one that it was announced to.
+    pub(crate) most: u64,
+}
+
+impl Throttle {
+    pub(super) fn announcing(milliseconds: u64) -> Self {
+        let announces = Duration::from_millis(milliseconds);
+        Self { announces, state: Mutex::default() }
+    }
+
+    /// A request has come: for how long must it stay away from now on?
+    pub(super) fn asked(&self, now: Duration) -> Duration {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if now >= state.until {
+            state.until = now + self.announces;
+            state.now = 0;
+            state.seen.announced += 1;
+        }
+        state.now += 1;
+        state.seen.most = state.seen.most.max(state.now);
+        self.announces
+    }
+
+    pub(super) fn take(&self) -> Throttled {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::take(&mut state.seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_within_an_announced_time_are_counted_with_the_first() {
+        let throttle = Throttle::announcing(1000);
+        let ms = Duration::from_millis;
+        for at in [0, 1, 999, 1000, 2500] {
+            throttle.asked(ms(at));
+        }
+        assert_eq!(throttle.take(), Throttled { announced: 3, most: 3 });
+        assert_eq!(throttle.take(), Throttled::default());
+        throttle.asked(ms(2600));
+        assert_eq!(throttle.take(), Throttled { announced: 0, most: 2 });
+    }
+}

@@ -1,0 +1,245 @@
+//! What Spillway was built to reach, and what a run says of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::PACE;
+use crate::gateways::{BARE, LITELLM, PORTKEY, SPILLWAY, TENSORZERO};
+use crate::results::{Measured, find};
+use crate::round::Round;
+use crate::statistics::Spread;
+use crate::work::EVERYTHING;
+
+/// One thing that was to be reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Bar {
+    /// What.
+    pub(crate) what: String,
+    /// What was measured, round by round; its median counts. Absent where the run has nothing of it.
+    pub(crate) measured: Option<Spread>,
+    /// The number to reach.
+    pub(crate) bar: f64,
+    /// Whether that is the most or the least it may be.
+    pub(crate) side: Side,
+    /// What the numbers are.
+    pub(crate) unit: Unit,
+    /// Whether it is reached; absent where nothing was measured.
+    pub(crate) met: Option<bool>,
+}
+
+/// On which side of the bar the number must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Side {
+    AtMost,
+    AtLeast,
+}
+
+/// What a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unit {
+    Times,
+    Microseconds,
+    Requests,
+}
+
+impl Bar {
+    fn new(what: &str, measured: Option<Spread>, side: Side, bar: f64, unit: Unit) -> Self {
+        let met = measured.map(|it| match side {
+            Side::AtMost => it.median <= bar,
+            Side::AtLeast => it.median >= bar,
+        });
+        Self { what: what.to_owned(), measured, bar, side, unit, met }
+    }
+
+    fn times(what: &str, measured: Option<Spread>, bar: f64) -> Self {
+        Self::new(what, measured, Side::AtMost, bar, Unit::Times)
+    }
+
+    fn micros(what: &str, measured: Option<Spread>, bar: f64) -> Self {
+        Self::new(what, measured, Side::AtMost, bar, Unit::Microseconds)
+    }
+
+    fn ahead(what: &str, measured: Option<Spread>, bar: f64) -> Self {
+        Self::new(what, measured, Side::AtLeast, bar, Unit::Times)
+    }
+}
+
+/// CPU per request with everything on, over bare Envoy's.
+pub(crate) fn cpu_ratio(works: &[Measured]) -> Option<Spread> {
+    over_bare(works, EVERYTHING)
+}
+
+/// All of them.
+pub(crate) fn bars(works: &[Measured]) -> Vec<Bar> {
+    let ahead_of = |peer| find(works, EVERYTHING)?.against(peer, cpu, |ours, its| its / ours);
+    let added = |of: fn(&Round) -> f64| {
+        find(works, "chat_1k_alone")?.against(BARE, of, |ours, bare| ours - bare)
+    };
+    vec![
+        Bar::times(
+            "CPU of a chat request with everything on, over bare Envoy",
+            cpu_ratio(works),
+            1.5,
+        ),
+        Bar::ahead("The same, TensorZero over Spillway", ahead_of(TENSORZERO), 1.7),
+        Bar::ahead("The same, Portkey over Spillway", ahead_of(PORTKEY), 15.0),
+        Bar::ahead("The same, LiteLLM over Spillway", ahead_of(LITELLM), 150.0),
+        Bar::micros("Added p50 over bare Envoy, one connection", added(|round| round.p50), 30.0),
+        Bar::micros("Added p99 over bare Envoy, one connection", added(|round| round.p99), 100.0),
+        Bar::times(
+            "CPU of a body-routed request of 1 MB, over bare Envoy that holds the same body",
+            over_bare(works, "responses_1m"),
+            1.5,
+        ),
+        Bar::times(
+            "CPU of a stream whose client asks for its tokens, over bare Envoy",
+            over_bare(works, "stream_500"),
+            1.3,
+        ),
+        Bar::times(
+            "CPU of a stream whose client does not ask for them, over bare Envoy",
+            over_bare(works, "stream_500_unasked"),
+            1.3,
+        ),
+        Bar::micros(
+            "99 of 100 chunks of one stream are with the client before the next is sent",
+            find(works, "stream_500_alone")
+                .and_then(|it| it.spread(SPILLWAY, |round| round.chunk_p99.unwrap_or_default())),
+            PACE.as_secs_f64() * 1e6,
+        ),
+        Bar::micros(
+            "A failed-over request, beyond one more exchange through bare Envoy (p50)",
+            failed_over(works),
+            1000.0,
+        ),
+        throttled(works, "failover_announced_alone", 1, "one worker, one connection"),
+        throttled(works, "failover_announced_2", 2, "two workers, two connections"),
+        throttled(works, "failover_announced", 1, "one worker, 16 connections"),
+        Bar::times(
+            "CPU of a request to a pool of 1,000 members, over one to a pool of two",
+            grown(works, |ours, _| ours),
+            2.0,
+        ),
+        Bar::times(
+            "The same, of what Spillway adds to bare Envoy",
+            grown(works, |ours, bare| ours - bare),
+            2.0,
+        ),
+    ]
+}
+
+fn cpu(round: &Round) -> f64 {
+    round.cpu
+}
+
+fn over_bare(works: &[Measured], key: &str) -> Option<Spread> {
+    find(works, key)?.against(BARE, cpu, |ours, bare| ours / bare)
+}
+
+/// What one more attempt takes beyond what one more exchange would: all three at the same pace.
+fn failed_over(works: &[Measured]) -> Option<Spread> {
+    let p50 = |key, gateway| find(works, key)?.series(gateway, |round| round.p50);
+    let once = p50("chat_1k_spaced", SPILLWAY)?;
+    let bare = p50("chat_1k_spaced", BARE)?;
+    let budget: Vec<f64> = once.iter().zip(&bare).map(|(once, bare)| once + bare).collect();
+    Spread::of_pairs(&p50("failover_each", SPILLWAY)?, &budget, |both, budget| both - budget)
+}
+
+fn throttled(works: &[Measured], key: &str, workers: u32, in_words: &str) -> Bar {
+    let most = |round: &Round| round.most_within.unwrap_or_default() as f64 / f64::from(workers);
+    Bar::new(
+        &format!(
+            "Requests to a throttled backend within an announced second, a worker: {in_words}"
+        ),
+        // The worst round counts, not the one in the middle.
+        find(works, key)
+            .and_then(|it| it.spread(SPILLWAY, most))
+            .map(|it| Spread { median: it.most, ..it }),
+        Side::AtMost,
+        1.0,
+        Unit::Requests,
+    )
+}
+
+/// What a request to a thousand costs over one to two, of Spillway's and bare Envoy's CPU.
+fn grown(works: &[Measured], of: impl Fn(f64, f64) -> f64) -> Option<Spread> {
+    let cost = |key| {
+        let work = find(works, key)?;
+        let (ours, bare) = (work.series(SPILLWAY, cpu)?, work.series(BARE, cpu)?);
+        Some(ours.iter().zip(bare).map(|(ours, bare)| of(*ours, bare)).collect::<Vec<_>>())
+    };
+    Spread::of_pairs(&cost("pool_1000")?, &cost("pool_2")?, |many, two| many / two)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(key: &str, of: &[(&str, Vec<Round>)]) -> Measured {
+        let rounds = of.iter().map(|(name, rounds)| ((*name).to_owned(), rounds.clone())).collect();
+        Measured { key: key.into(), rounds, ..Measured::default() }
+    }
+
+    fn cpus(all: &[f64]) -> Vec<Round> {
+        all.iter().map(|cpu| Round { cpu: *cpu, ..Round::default() }).collect()
+    }
+
+    fn named<'a>(bars: &'a [Bar], start: &str) -> &'a Bar {
+        bars.iter().find(|bar| bar.what.starts_with(start)).unwrap()
+    }
+
+    #[test]
+    fn a_bar_is_met_on_its_own_side_by_the_median_of_the_rounds() {
+        let works = [work(
+            EVERYTHING,
+            &[
+                (BARE, cpus(&[40.0, 80.0, 40.0])),
+                (SPILLWAY, cpus(&[64.0, 128.0, 48.0])),
+                (TENSORZERO, cpus(&[96.0, 192.0, 96.0])),
+                (PORTKEY, cpus(&[640.0, 640.0, 640.0])),
+            ],
+        )];
+        let bars = bars(&works);
+        let ratio = named(&bars, "CPU of a chat request");
+        assert_eq!(ratio.measured, Some(Spread { median: 1.6, least: 1.2, most: 1.6 }));
+        assert_eq!(ratio.met, Some(false));
+        assert_eq!(named(&bars, "The same, TensorZero").met, Some(false));
+        assert_eq!(named(&bars, "The same, Portkey").met, Some(false));
+        let litellm = named(&bars, "The same, LiteLLM");
+        assert_eq!((litellm.measured, litellm.met), (None, None), "not in this run");
+    }
+
+    #[test]
+    fn the_worst_round_counts_for_a_throttled_backend() {
+        let rounds = [2, 3, 2].map(|most| Round { most_within: Some(most), ..Round::default() });
+        let works = [work("failover_announced_2", &[(SPILLWAY, rounds.to_vec())])];
+        let bars = bars(&works);
+        let two = bars.iter().find(|bar| bar.what.ends_with("two connections")).unwrap();
+        assert_eq!((two.measured.unwrap().median, two.met), (1.5, Some(false)));
+    }
+
+    #[test]
+    fn a_failed_over_request_may_take_one_exchange_more() {
+        let paced = |p50| vec![Round { p50, ..Round::default() }];
+        let works = [
+            work("chat_1k_spaced", &[(SPILLWAY, paced(200.0)), (BARE, paced(150.0))]),
+            work("failover_each", &[(SPILLWAY, paced(900.0))]),
+        ];
+        let bars = bars(&works);
+        let bar = named(&bars, "A failed-over request");
+        assert_eq!((bar.measured.unwrap().median, bar.met), (550.0, Some(true)));
+    }
+
+    #[test]
+    fn what_a_large_pool_costs_is_held_against_a_pool_of_two() {
+        let works = [
+            work("pool_2", &[(SPILLWAY, cpus(&[60.0])), (BARE, cpus(&[40.0]))]),
+            work("pool_1000", &[(SPILLWAY, cpus(&[120.0])), (BARE, cpus(&[70.0]))]),
+        ];
+        let bars = bars(&works);
+        assert_eq!(named(&bars, "CPU of a request to a pool").met, Some(true));
+        let own = named(&bars, "The same, of what Spillway adds");
+        assert_eq!((own.measured.unwrap().median, own.met), (2.5, Some(false)));
+    }
+}

@@ -7,6 +7,7 @@ mod backend;
 mod clock;
 mod cpu;
 mod gateways;
+mod lifecycle;
 mod load;
 mod process;
 mod report;
@@ -34,6 +35,8 @@ struct Args {
     /// Only gateways whose name holds this
     #[arg(long, default_value = "")]
     gateway: String,
+    #[command(flatten)]
+    lifecycle: lifecycle::Args,
     /// Where the raw results are
     #[arg(long, default_value = "bench/results/latest.json")]
     results: PathBuf,
@@ -101,5 +104,6 @@ fn measure(args: &Args) -> anyhow::Result<Results> {
         left_out,
         cpu_ratio_to_bare_envoy: cpu(SPILLWAY).zip(cpu(BARE)).map(|(ours, bare)| ours / bare),
         works,
+        lifecycle: args.lifecycle.measure(&args.work, &parts, args.rounds)?,
     })
 }

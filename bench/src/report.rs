@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::backend::CHUNKS;
 use crate::gateways::{BARE, SPILLWAY};
+use crate::lifecycle;
 use crate::results::{Measured, Results};
 use crate::round::Round;
 use crate::work;
@@ -33,6 +34,7 @@ pub(crate) fn page(results: &Results) -> String {
     for work in &results.works {
         text.push_str(&table(work));
     }
+    text.push_str(&lifecycle::section(results.lifecycle.as_ref()));
     text.push_str(TAIL);
     for work in work::ALL {
         if results.works.iter().all(|measured| measured.key != work.key) {
@@ -124,6 +126,5 @@ const TAIL: &str = "
 
 ## What is not measured
 
-- Long bodies, failover, affinity with a cookie, large pools, several workers, memory over a million
-  requests, start and reload; HAProxy.
+- Long bodies, failover, affinity with a cookie, large pools, several workers; HAProxy.
 ";

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::lifecycle::Lifecycle;
 use crate::round::Round;
 
 /// A whole run.
@@ -22,6 +23,9 @@ pub(crate) struct Results {
     pub(crate) cpu_ratio_to_bare_envoy: Option<f64>,
     /// Each kind of work.
     pub(crate) works: Vec<Measured>,
+    /// Memory, start and reload, where they were measured.
+    #[serde(default)]
+    pub(crate) lifecycle: Option<Lifecycle>,
 }
 
 /// What it ran on.

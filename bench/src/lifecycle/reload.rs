@@ -45,14 +45,16 @@ pub(super) fn measure(parts: &Parts, backends: usize, rounds: usize) -> anyhow::
     eprintln!("reload with {backends} backends");
     let servers =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut here = servers.block_on(Backend::start())?;
-    let mut there = servers.block_on(Backend::start())?;
+    let others = servers.block_on(Backend::start())?;
+    // A new place each time: a change back would find the cluster that is still there.
+    let places: Vec<Backend> =
+        (0..=rounds).map(|_| servers.block_on(Backend::start())).collect::<std::io::Result<_>>()?;
     let folder = tempfile::tempdir()?;
-    let write = |at: &Backend, other: &Backend, number: usize| {
-        let file = up::file(backends, &[other.address], (at.address, &model(number)));
+    let write = |first: &Backend, number: usize| {
+        let file = up::file(backends, &[others.address], (first.address, &model(number)));
         replace(folder.path(), &file.to_string())
     };
-    write(&here, &there, 0)?;
+    write(places.first().context("a place")?, 0)?;
     let since = Instant::now();
     let up = Up::start(parts, folder.path())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -63,14 +65,13 @@ pub(super) fn measure(parts: &Parts, backends: usize, rounds: usize) -> anyhow::
         let over = Rc::new(Cell::new(false));
         let load = tokio::task::spawn_local(load(up.address, over.clone()));
         let mut all = vec![];
-        for number in 1..=rounds {
-            std::mem::swap(&mut here, &mut there);
-            let (before, asked) = (cpu::used(up.process.pid()), here.asked());
-            write(&here, &there, number)?;
+        for (number, place) in places.iter().enumerate().skip(1) {
+            let before = cpu::used(up.process.pid());
+            write(place, number)?;
             let since = Instant::now();
             let shot = up::shot(&model(number));
             let answered = up::answers(up.address, &shot, since, &up.process).await?;
-            ensure!(here.asked() > asked, "the backend's old place has answered");
+            ensure!(place.asked() > 0, "the backend's old place has answered");
             said(folder.path(), number).await?;
             let told = since.elapsed();
             let cpu = cpu::used(up.process.pid()).cpu - before.cpu;

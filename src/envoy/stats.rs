@@ -15,7 +15,7 @@ pub fn config(envoy: Abilities) -> Value {
 /// One rule for each label. The first group is what is cut out of the name, the second the value.
 /// A value ends at the first `;` (`metrics::series` writes none into it).
 ///
-/// Envoy tries each rule on each name that it meets, 130 for every backend, and takes microseconds
+/// Envoy tries each rule on each name that it meets, 110 for every backend, and takes microseconds
 /// for it. So a rule begins with a whole part of the name: that is all that Envoy compares then
 /// before it leaves a name alone. And it says what may stand before its label, so that it need not be
 /// looked for (ADR 20).

@@ -40,11 +40,18 @@ pub(crate) enum Side {
 pub(crate) enum Unit {
     Times,
     Microseconds,
+    Milliseconds,
     Requests,
 }
 
 impl Bar {
-    fn new(what: &str, measured: Option<Spread>, side: Side, bar: f64, unit: Unit) -> Self {
+    pub(crate) fn new(
+        what: &str,
+        measured: Option<Spread>,
+        side: Side,
+        bar: f64,
+        unit: Unit,
+    ) -> Self {
         let met = measured.map(|it| match side {
             Side::AtMost => it.median <= bar,
             Side::AtLeast => it.median >= bar,
@@ -52,7 +59,7 @@ impl Bar {
         Self { what: what.to_owned(), measured, bar, side, unit, met }
     }
 
-    fn times(what: &str, measured: Option<Spread>, bar: f64) -> Self {
+    pub(crate) fn times(what: &str, measured: Option<Spread>, bar: f64) -> Self {
         Self::new(what, measured, Side::AtMost, bar, Unit::Times)
     }
 

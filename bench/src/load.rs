@@ -60,7 +60,8 @@ impl Outcome {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Another one's requests with these.
+    pub(crate) fn add(&mut self, other: &Self) {
         self.served += other.served;
         self.failed += other.failed;
         self.failure = self.failure.take().or_else(|| other.failure.clone());

@@ -10,6 +10,7 @@ mod clock;
 mod cpu;
 mod gateways;
 mod interrupt;
+mod lifecycle;
 mod load;
 mod plan;
 mod process;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::Parser;
-use gateways::{Gateway, Parts};
+use gateways::{Gateway, Parts, SPILLWAY};
 use plan::Plan;
 use results::{Machine, Results};
 use work::Work;
@@ -48,6 +49,8 @@ struct Args {
     /// Only gateways whose name holds this, or one of these, with commas between them
     #[arg(long, default_value = "")]
     gateway: String,
+    #[command(flatten)]
+    lifecycle: lifecycle::Args,
     /// Put a run of less in the place of a whole one
     #[arg(long)]
     keep: bool,
@@ -71,7 +74,10 @@ const ROUNDS: usize = 5;
 impl Args {
     /// Whether this run measures less than a whole one.
     fn partial(&self) -> bool {
-        self.rounds < ROUNDS || !self.work.is_empty() || !self.gateway.is_empty()
+        self.rounds < ROUNDS
+            || !self.work.is_empty()
+            || !self.gateway.is_empty()
+            || self.lifecycle.is_partial()
     }
 
     /// The files that are written: the results, and the page.
@@ -98,6 +104,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     if args.list {
         work::ALL.iter().for_each(|work| eprintln!("{:22} {}", work.key, work.title));
+        eprintln!("{:22} {}", lifecycle::KEY, lifecycle::TITLE);
         Gateway::ALL.iter().for_each(|gateway| eprintln!("{}", gateway.name));
         return Ok(());
     }
@@ -138,12 +145,33 @@ fn measure(args: &Args) -> anyhow::Result<Results> {
         }
     }
     let works: Vec<&Work> = work::ALL.iter().filter(|work| chosen(&args.work, work.key)).collect();
-    ensure!(!works.is_empty(), "no work has `{}` in its name; --list names them", args.work);
+    let lifecycle = chosen(&args.work, lifecycle::KEY);
+    ensure!(
+        !works.is_empty() || lifecycle,
+        "no work has `{}` in its name; --list names them",
+        args.work
+    );
     ensure!(!here.is_empty(), "no gateway that is here has `{}` in its name", args.gateway);
     ensure!(args.rounds > 0, "no round, no number");
     let machine = Machine::here()?;
-    let works = Plan { rounds: args.rounds, works, gateways: here, parts }.run()?;
-    Ok(Results { machine, versions, left_out, cpu_ratio_to_bare_envoy: None, bars: vec![], works })
+    // First, as what follows keeps to some of the processors.
+    let lifecycle = match lifecycle && here.iter().any(|gateway| gateway.name == SPILLWAY) {
+        true => Some(args.lifecycle.measure(&parts, args.rounds)?),
+        false => None,
+    };
+    let works = match works.is_empty() {
+        true => vec![],
+        false => Plan { rounds: args.rounds, works, gateways: here, parts }.run()?,
+    };
+    Ok(Results {
+        machine,
+        versions,
+        left_out,
+        cpu_ratio_to_bare_envoy: None,
+        bars: vec![],
+        works,
+        lifecycle,
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::bars::{Bar, Side, Unit};
 use crate::chart::number;
+use crate::lifecycle;
 use crate::results::Results;
 use crate::statistics::Spread;
 use crate::work;
@@ -47,6 +48,7 @@ fn page(results: &Results) -> String {
             text.push_str(&table::table(work));
         }
     }
+    text.push_str(&lifecycle::section(results.lifecycle.as_ref()));
     text.push_str(words::HOW_TO_READ);
     text.push_str(&not_measured(results));
     text
@@ -107,6 +109,7 @@ fn value(number: f64, unit: Unit) -> String {
     match unit {
         Unit::Times => text + "×",
         Unit::Microseconds => text + " µs",
+        Unit::Milliseconds => text + " ms",
         Unit::Requests => text,
     }
 }
@@ -114,6 +117,7 @@ fn value(number: f64, unit: Unit) -> String {
 fn bare_value(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Times => number(value),
+        Unit::Milliseconds => format!("{value:.0}"),
         Unit::Microseconds if value < 0.0 => format!("−{}", number(-value)),
         Unit::Microseconds => number(value),
         Unit::Requests => format!("{value:.1}"),
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn the_bars_are_those_of_the_rounds() {
         let results = Results::read(&project().join("bench/results/latest.json")).unwrap();
-        assert_eq!(results.bars, crate::bars::bars(&results.works));
+        assert_eq!(results.bars, results.all_bars());
         let ratio = crate::bars::cpu_ratio(&results.works).map(|ratio| ratio.median);
         assert_eq!(results.cpu_ratio_to_bare_envoy, ratio);
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::{self, Bar};
 use crate::gateways::SPILLWAY;
+use crate::lifecycle::Lifecycle;
 use crate::round::Round;
 use crate::statistics::Spread;
 use crate::work::Work;
@@ -28,6 +29,9 @@ pub(crate) struct Results {
     pub(crate) bars: Vec<Bar>,
     /// Each kind of work.
     pub(crate) works: Vec<Measured>,
+    /// Memory, start and reload.
+    #[serde(default)]
+    pub(crate) lifecycle: Option<Lifecycle>,
 }
 
 /// What it ran on.
@@ -85,7 +89,12 @@ impl Results {
     /// What follows from the rounds.
     pub(crate) fn reckon(&mut self) {
         self.cpu_ratio_to_bare_envoy = bars::cpu_ratio(&self.works).map(|ratio| ratio.median);
-        self.bars = bars::bars(&self.works);
+        self.bars = self.all_bars();
+    }
+
+    pub(crate) fn all_bars(&self) -> Vec<Bar> {
+        let lifecycle = self.lifecycle.as_ref().map(Lifecycle::bars).unwrap_or_default();
+        bars::bars(&self.works).into_iter().chain(lifecycle).collect()
     }
 
     /// A work of this run.

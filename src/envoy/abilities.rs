@@ -17,6 +17,8 @@ pub struct Abilities {
     pub prefixes_keys: bool,
     /// A span's tag may be made of what the filter has noted.
     pub formats_tags: bool,
+    /// What the filter counts is counted in no cluster's scope, whatever loaded it first.
+    pub counts_without_scope: bool,
 }
 
 impl Default for Abilities {
@@ -27,6 +29,7 @@ impl Default for Abilities {
             counts_bodies_once: true,
             prefixes_keys: true,
             formats_tags: true,
+            counts_without_scope: true,
         }
     }
 }
@@ -70,6 +73,7 @@ impl Version {
             counts_bodies_once: since(38),
             prefixes_keys: since(37),
             formats_tags: since(37),
+            counts_without_scope: since(39),
         }
     }
 }

@@ -86,7 +86,7 @@ fn process(options: &Options) -> Value {
                 json!({ "max_active_downstream_connections": MAX_CLIENT_CONNECTIONS }),
             )],
         },
-        "stats_config": stats::config(),
+        "stats_config": stats::config(options.envoy),
     })
 }
 

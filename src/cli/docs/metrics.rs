@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::envoy::stats;
+use crate::envoy::{Abilities, stats};
 use crate::metrics::{DEFINITIONS, Kind, Label};
 
 /// The text of `docs/metrics.md`.
@@ -40,7 +40,7 @@ pub(super) fn reference() -> String {
         }
     }
     text.push_str(ENVOY);
-    let _ = writeln!(text, "```json\n{:#}\n```", stats::config());
+    let _ = writeln!(text, "```json\n{:#}\n```", stats::config(Abilities::default()));
     text.push_str(ISTIO);
     text
 }
@@ -106,7 +106,8 @@ const ENVOY: &str = "
 What `spillway render envoy` prints has this in it. To an Envoy that is configured otherwise, add it
 to the bootstrap: without it, every series has its labels run into its name, and histograms have
 Envoy's buckets. Envoy reads it at its start and cannot change it later. Where there are `stats_tags`
-already, put these after them.
+already, put these after them. This is for Envoy 1.39 and later; for an older one, take what
+`spillway render envoy --envoy-version 1.37` prints, whose rules look for the names in every scope.
 
 On an Envoy before 1.39, all series also have a label `envoy_cluster_name`, which says nothing:
 Envoy counts there in the scope of the cluster that loaded the filter first.
@@ -133,7 +134,8 @@ spec:
           stats_config: …   # the object above
 ```
 
-Merged, lists are appended, so Istio's own tags stay. Istio lets through only some of Envoy's
+Merged, lists are appended, so Istio's own tags stay. Before Istio 1.31, take the object for an older
+Envoy. Istio lets through only some of Envoy's
 statistics; what begins with `wasm` is among them where the scope is Envoy's own. Before Envoy 1.39
 (Istio 1.28 to 1.30), the names begin with `cluster.`: add to the pods' annotations
 

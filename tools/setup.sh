@@ -128,11 +128,18 @@ unpack_valgrind() {
     mkdir -p "$folder/deb"
     quietly valgrind "valgrind cannot be fetched: run sudo apt-get update" \
         env -C "$folder/deb" apt-get download valgrind
-    quietly valgrind "valgrind's package does not unpack" dpkg -x "$folder"/deb/*.deb "$folder"
-    printf '#!/bin/sh\nVALGRIND_LIB=%s exec %s "$@"\n' \
-        "'$folder/usr/libexec/valgrind'" "'$folder/usr/bin/valgrind.bin'" >"$folder/valgrind"
+    quietly valgrind "valgrind's package does not unpack" dpkg -x "$folder"/deb/valgrind_*.deb "$folder"
+    rm -rf "$folder/deb"
+    # Debian puts a script of its own before it in most versions, which looks for the installed one.
+    local binary=$folder/usr/bin/valgrind.bin
+    [ -x "$binary" ] || binary=$folder/usr/bin/valgrind
+    printf '#!/bin/sh\nVALGRIND_LIB=%q exec %q "$@"\n' "$folder/usr/libexec/valgrind" "$binary" \
+        >"$folder/valgrind"
     chmod +x "$folder/valgrind"
-    "$folder/valgrind" --version >/dev/null || { rm "$folder/valgrind" && fail "Debian's valgrind does not run here"; }
+    if ! "$folder/valgrind" --version >/dev/null; then
+        rm "$folder/valgrind"
+        fail "Debian's valgrind does not run here"
+    fi
 }
 
 # fuzz: cargo-fuzz, and a C++ compiler for libFuzzer.

@@ -6,9 +6,13 @@
 //! run. So as many start at once as there are processors, and the others wait for their turn. How
 //! long that takes counts as nobody's time.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
+use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
-use std::time::Duration;
+
+use tokio::task::spawn_blocking;
 
 use crate::find;
 
@@ -24,17 +28,22 @@ pub(crate) async fn turn() -> Turn {
     let folder = find::target().join("turns");
     fs::create_dir_all(&folder).expect("a folder for locks");
     let turns = available_parallelism().map_or(1, usize::from);
-    loop {
-        for number in 0..turns {
-            let lock = File::create(folder.join(number.to_string())).expect("a lock");
-            match lock.try_lock() {
-                Ok(()) => return Turn { _lock: lock },
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => panic!("no lock: {error}"),
-            }
+    for number in 0..turns {
+        let lock = lock(&folder, number);
+        if lock.try_lock().is_ok() {
+            return Turn { _lock: lock };
         }
-        tokio::time::sleep(PAUSE).await;
     }
+    // All are taken. Who waits for a lock gets it in the order of asking.
+    let number = (process::id() as usize + LAST.fetch_add(1, Ordering::Relaxed)) % turns;
+    let lock = lock(&folder, number);
+    let waits = spawn_blocking(move || lock.lock().map(|()| lock));
+    Turn { _lock: waits.await.expect("no panic").expect("a lock") }
 }
 
-const PAUSE: Duration = Duration::from_millis(20);
+fn lock(folder: &Path, number: usize) -> File {
+    File::create(folder.join(number.to_string())).expect("a file to lock")
+}
+
+/// Which turn was waited for last, in this process.
+static LAST: AtomicUsize = AtomicUsize::new(0);

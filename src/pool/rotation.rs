@@ -59,12 +59,12 @@ impl Rotation {
         let own = delayed(due, member, share(chosen).unwrap_or(WHOLE));
         let now = next(turns, pool, &share).map_or(own, |(due, _)| due.min(own));
         let passed = turns.iter().take_while(|(due, _)| *due < now);
-        let mut moves: Vec<(usize, Due)> = passed
+        let passed: Vec<(usize, Due)> = passed
             .filter(|(_, at)| *at != chosen && share(*at).is_none())
             .filter_map(|(_, at)| Some((*at, now.saturating_add(stride(pool.get(*at)?)))))
             .collect();
-        moves.push((chosen, own.saturating_add(stride(member))));
-        for (at, later) in moves {
+        let taken = (chosen, own.saturating_add(stride(member)));
+        for (at, later) in passed.into_iter().chain([taken]) {
             let Some(due) = self.due.get_mut(at) else { continue };
             turns.remove(&(*due, at));
             turns.insert((later, at));

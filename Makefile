@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients versions chaos bench fuzz clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients bench-core accept-counts versions chaos bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ test-compose: ## The compose stack on the Docker engine that answers; skipped wh
 
 test-clients: ## Of these only the Python clients: the oldest and the newest openai
 	@tools/test.sh clients
+
+bench-core: ## Count the instructions of what the core does most, and how they changed
+	@tools/test.sh counts
+
+accept-counts: ## Compare with these counts from now on; writes docs/micro-benchmarks.md
+	@tools/setup.sh counts && tools/counts.sh --accept
 
 versions: ## Tell every story on five versions of Envoy and write docs/envoy-versions.md
 	@tools/versions.sh

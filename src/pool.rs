@@ -47,8 +47,8 @@ impl Local {
         now: Timestamp,
         may: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        let weight = |at: usize| weight(&self.headroom, model, at, now).filter(|_| may(at));
-        self.rotation.peek(&model.pool, weight)
+        let share = |at: usize| may(at).then(|| share(&self.headroom, model, at, now));
+        self.rotation.peek(&model.pool, share)
     }
 
     /// Takes note that a member had its turn among those that might have been chosen.
@@ -60,18 +60,14 @@ impl Local {
         may: impl Fn(usize) -> bool,
     ) {
         let Self { rotation, headroom, .. } = self;
-        let weight = |at: usize| weight(headroom, model, at, now).filter(|_| may(at));
-        rotation.take(&model.pool, chosen, weight);
+        let share = |at: usize| may(at).then(|| share(headroom, model, at, now));
+        rotation.take(&model.pool, chosen, share);
     }
 }
 
-/// A member's weight now. Where headroom counts, it is a share of a thousand times the configured
-/// one, for all members alike.
-fn weight(headroom: &[Headroom], model: &Model, at: usize, now: Timestamp) -> Option<u32> {
-    let weight = model.pool.get(at)?.weight;
-    if !model.headroom {
-        return Some(weight);
-    }
-    let share = headroom.get(at).map_or(1000, |headroom| headroom.share(now));
-    Some(weight.saturating_mul(share))
+/// The share of a member's weight that counts now, of a thousand: all of it, or where headroom
+/// counts, what is left of its limits.
+fn share(headroom: &[Headroom], model: &Model, at: usize, now: Timestamp) -> u32 {
+    let known = headroom.get(at).filter(|_| model.headroom);
+    known.map_or(1000, |headroom| headroom.share(now))
 }

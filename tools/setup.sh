@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, prometheus, all; and fuzz
-# and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, prometheus, counts, all;
+# and fuzz and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
 # targets to the toolchain. A part that is there already is left alone: its stamp file is named after
 # what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -99,6 +99,49 @@ setup_prometheus() {
     rm -rf "$tools/prometheus-package"
 }
 
+# counts: what counts instructions. Valgrind comes from the machine, or unpacked as Debian packages
+# it; where neither is to be had, nothing is counted, and whoever wants to count says so.
+setup_counts() {
+    setup_rust
+    local version stamp
+    version=$(awk '/^name = "gungraun"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
+    [ -n "$version" ] || fail "Cargo.lock names no gungraun, so its runner cannot be chosen"
+    stamp=$tools/.gungraun-runner-$version
+    if [ ! -e "$stamp" ]; then
+        say "gungraun-runner $version: building into .tools/bin (a minute or two, once)"
+        quietly gungraun-runner "gungraun-runner $version does not install: is there a way to crates.io?" \
+            cargo install gungraun-runner --version "$version" --locked --root "$tools" --force
+        rm -f "$tools"/.gungraun-runner-*
+        touch "$stamp"
+    fi
+    command -v valgrind >/dev/null || one_may_fail "counting instructions" unpack_valgrind
+}
+
+# Debian's Valgrind: unpacked, not installed. It must be told where its own parts are.
+unpack_valgrind() {
+    local folder=$tools/valgrind
+    [ -x "$folder/valgrind" ] && return
+    { command -v apt-get && command -v dpkg; } >/dev/null ||
+        fail "valgrind is not there, and no apt to fetch it"
+    say "valgrind: unpacking Debian's package into .tools/valgrind"
+    rm -rf "$folder"
+    mkdir -p "$folder/deb"
+    quietly valgrind "valgrind cannot be fetched: run sudo apt-get update" \
+        env -C "$folder/deb" apt-get download valgrind
+    quietly valgrind "valgrind's package does not unpack" dpkg -x "$folder"/deb/valgrind_*.deb "$folder"
+    rm -rf "$folder/deb"
+    # Debian puts a script of its own before it in most versions, which looks for the installed one.
+    local binary=$folder/usr/bin/valgrind.bin
+    [ -x "$binary" ] || binary=$folder/usr/bin/valgrind
+    printf '#!/bin/sh\nVALGRIND_LIB=%q exec %q "$@"\n' "$folder/usr/libexec/valgrind" "$binary" \
+        >"$folder/valgrind"
+    chmod +x "$folder/valgrind"
+    if ! "$folder/valgrind" --version >/dev/null; then
+        rm "$folder/valgrind"
+        fail "Debian's valgrind does not run here"
+    fi
+}
+
 # fuzz: cargo-fuzz, and a C++ compiler for libFuzzer.
 setup_fuzz() {
     setup_rust
@@ -169,6 +212,7 @@ setup_all() {
     setup_browser
     setup_prometheus
     setup_node
+    setup_counts
 }
 
 # venv NAME WHAT PIP-ARGUMENT…: a virtual environment in .tools/NAME with these packages.
@@ -222,10 +266,10 @@ apt_install() {
 }
 
 [ $# -gt 0 ] ||
-    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|prometheus|fuzz|peers|all …"
+    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|prometheus|counts|fuzz|peers|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | prometheus | fuzz | peers | all)
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | prometheus | counts | fuzz | peers | all)
             "setup_$part"
             ;;
         *) fail "tools/setup.sh knows no part $part" ;;

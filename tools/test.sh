@@ -6,7 +6,7 @@
 # skipped without a word.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-stages=(check core simulator demo wasm envoy page older compose)
+stages=(check core simulator demo wasm envoy page older compose counts)
 
 # check: formatting, and clippy for the command and for the filter.
 stage_check() {
@@ -36,8 +36,36 @@ stage_wasm() {
         cargo test -p spillway --lib --target wasm32-unknown-unknown
 }
 
+# envoy: everything on the real Envoy. These tests mostly wait, and take turns at what is no waiting
+# (integration/src/turn.rs), so three targets run at once, the longest first, each with more threads
+# than processors. Those that put the machine under load run alone.
 stage_envoy() {
-    cargo test -p spillway-integration
+    local path name running=0 failed=0 all=(scenarios envoy istio) alone=(reload_under_load chaos)
+    for path in integration/tests/*; do
+        name=$(basename "$path" .rs)
+        [[ " page ${all[*]} ${alone[*]} " = *" $name "* ]] || all+=("$name")
+    done
+    cargo test -p spillway-integration --no-run || return
+    cargo test -p spillway-integration --lib || failed=1
+    for name in "${all[@]}"; do
+        if [ $running = 3 ]; then
+            wait -n || failed=1
+            running=2
+        fi
+        RUST_TEST_THREADS=$((2 * $(nproc))) envoy_target "$name" &
+        running=$((running + 1))
+    done
+    while [ $running -gt 0 ]; do
+        wait -n || failed=1
+        running=$((running - 1))
+    done
+    for name in "${alone[@]}"; do envoy_target "$name" || failed=1; done
+    for name in "${all[@]}" "${alone[@]}"; do cat "$logs/envoy-$name.log"; done
+    return $failed
+}
+
+envoy_target() {
+    cargo test -p spillway-integration --test "$1" >"$logs/envoy-$1.log" 2>&1
 }
 
 # page: the status page in a browser; screenshots are left in .tools/screenshots.
@@ -62,6 +90,12 @@ stage_compose() {
     python3 -m unittest deploy/test_compose.py
 }
 
+# counts: instructions of the core, and how they changed. It fails where something cannot be counted,
+# and never by a number.
+stage_counts() {
+    cargo test -p spillway-micro --lib && tools/counts.sh | sed 's/^/counts: /'
+}
+
 stage_clients() {
     cargo test -p spillway-integration --test clients
 }
@@ -81,6 +115,7 @@ needs() {
         compose) python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
             fail "python3 is not there, or older than 3.10" ;;
         wasm) tools/setup.sh node ;;
+        counts) tools/setup.sh counts ;;
         chaos)
             tools/setup.sh envoy
             needs_filter_and_command
@@ -103,9 +138,15 @@ needs() {
     esac
 }
 
-# Why a stage cannot run on this machine, if it cannot. Only an engine for containers is not for us
-# to install: it belongs to the machine (tools/engine.sh starts one, where it may).
+# Why a stage cannot run on this machine, if it cannot. An engine for containers is not for us to
+# install: it belongs to the machine (tools/engine.sh starts one, where it may). And not every machine
+# has a Valgrind to be had.
 cannot_run() {
+    if [ "$1" = counts ]; then
+        command -v valgrind >/dev/null || [ -x "$tools/valgrind/valgrind" ] && return 1
+        echo "valgrind is not there, and cannot be fetched"
+        return
+    fi
     [ "$1" = compose ] || return 1
     if ! docker info >/dev/null 2>&1; then
         echo "no Docker engine answers"
@@ -125,7 +166,7 @@ run() {
     local stage=$1 log=$logs/test-$1.log start=$SECONDS outcome=ok count=0 why
     if why=$(cannot_run "$stage"); then
         say "$stage: skipped: $why"
-        skipped=", $stage skipped"
+        skipped+=", $stage skipped"
         summary+=("$(printf '%-10s skipped           %s' "$stage" "$why")")
         return
     fi

@@ -71,7 +71,7 @@ fn first(
 }
 
 /// Cargo's target directory: the tests themselves run from `<target>/<profile>/deps`.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let executable = env::current_exe().expect("the path of this test");
     executable.ancestors().nth(3).expect("a test below a target directory").to_owned()
 }

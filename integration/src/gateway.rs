@@ -13,6 +13,7 @@ use crate::call::{Answer, Call, Client};
 use crate::process::{ACCESS_LOG, Addresses, CONFIG, LOG, Process, Start};
 use crate::prometheus::Metrics;
 use crate::regions::key_of;
+use crate::turn::turn;
 use crate::{admin, find, wait};
 
 /// A gateway, before it is started.
@@ -284,6 +285,7 @@ impl Setup {
             otlp: self.otlp,
         };
         let bootstrap = self.bootstrap.map(|make| make(&self.config, directory.path()));
+        let turn = turn().await;
         let mut process = match &bootstrap {
             Some(bootstrap) => Process::start_envoy(&start, bootstrap),
             None => Process::start(&start),
@@ -302,6 +304,7 @@ impl Setup {
             assert!(Instant::now() < deadline, "not ready after {START:?}\n{}", log());
             tokio::time::sleep(PAUSE).await;
         };
+        drop(turn);
         let may_trap = self.may_trap;
         let (client, asked_to_end) = (Client::at(at), false);
         Gateway { at, status, admin, client, asked_to_end, process, directory, may_trap }
@@ -338,5 +341,5 @@ fn tail(title: &str, text: &str) -> String {
 /// What Envoy logs when the filter panics or is torn down by the VM.
 const TRAPS: [&str; 4] = ["panicked", "Uncaught", "Proxy-Wasm plugin in-VM backtrace", "wasm trap"];
 const TAIL: usize = 40;
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);

@@ -3,7 +3,7 @@
 //!
 //! Everything the filter decides is tested elsewhere in microseconds. What is left is whether
 //! Envoy does with the filter and the rendered configuration what both were written for, and only
-//! Envoy can tell. So a test here starts a gateway of its own (a second or so), says what the
+//! Envoy can tell. So a test here starts a gateway of its own (a second or so, by `turn`), says what the
 //! regions do, and looks at both ends: what the client got, and what each region saw.
 //!
 //! A [`Gateway`] takes free ports, keeps its logs in a folder of its own, shows them only when the
@@ -33,6 +33,7 @@ mod python;
 mod raw;
 mod regions;
 pub mod scraper;
+mod turn;
 mod wait;
 
 pub use authority::Authority;

@@ -109,11 +109,11 @@ impl Means<'_> {
     }
 }
 
-/// What a real Envoy cannot do, and the model can. It mostly waits: for its start, for its
-/// backends, for its access log.
+/// What a real Envoy cannot do, and the model can. A story mostly waits there: for its turn to start
+/// an Envoy, for a circuit's time to pass, for the access log.
 pub fn on_a_real_envoy() -> Means<'static> {
     let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload];
-    Means { failover: Failover::Retry, lacks, at_once: 3 }
+    Means { failover: Failover::Retry, lacks, at_once: 8 }
 }
 
 impl Story {

@@ -1,65 +1,123 @@
 //! Choosing a member of a pool: the lowest priority number that may be chosen, and inside it by
 //! weight.
 //!
-//! Inside a tier the members take turns by smooth weighted round-robin (the algorithm is nginx's):
-//! each member's standing grows by its weight, the highest standing is chosen and pays the tier's
-//! total. Equal weights alternate strictly, and 80/20 comes as four to one, spread out, not in
-//! bursts. A random draw would be as fair in the long run and much less so over twenty requests.
+//! Inside a tier the members take turns (stride scheduling, Waldspurger and Weihl 1995): each has
+//! a time at which its turn is due, the earliest is chosen, and its next turn is due a stride later, the
+//! shorter the greater its weight. Equal weights alternate strictly, and 80/20 comes as four to one,
+//! spread out, not in bursts. A random draw would be as fair in the long run and much less so over
+//! twenty requests. The members stand in the order of their turns, so that choosing among a thousand
+//! costs hardly more than choosing among two.
 //!
-//! Members that may not be chosen take no part: they collect no standing while their circuit is
-//! open, so that one that returns gets its share and not a herd.
+//! Members that may not be chosen take no part: a turn that comes while their circuit is open
+//! passes by, so that one that returns gets its share and not a herd.
+
+use std::collections::BTreeSet;
 
 use crate::config::Member;
 
 /// Whose turn it is in one pool. Each worker has its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    standing: Vec<i64>,
+    /// Each tier's members in the order of their turns, the tier that is chosen first before the
+    /// others.
+    tiers: Vec<(u32, BTreeSet<(Due, usize)>)>,
+    /// When each member's turn is due.
+    due: Vec<Due>,
 }
+
+/// A point in a tier's own time, in which a weight of one has a turn every [`YEAR`].
+type Due = u64;
 
 impl Rotation {
     /// A rotation in which nobody has had a turn.
     pub fn new(pool: &[Member]) -> Self {
-        Self { standing: vec![0; pool.len()] }
+        // Half a stride from the start, so that the great weights do not all come first.
+        let due: Vec<Due> = pool.iter().map(|member| YEAR + stride(member) / 2).collect();
+        let mut priorities: Vec<u32> = pool.iter().map(|member| member.priority).collect();
+        priorities.sort_unstable();
+        priorities.dedup();
+        let tier = |priority: u32| {
+            let all = pool.iter().zip(&due).enumerate();
+            let of_tier = all.filter(|(_, (member, _))| member.priority == priority);
+            (priority, of_tier.map(|(at, (_, due))| (*due, at)).collect())
+        };
+        Self { tiers: priorities.into_iter().map(tier).collect(), due }
     }
 
-    /// The member whose turn it is, by its position in the pool. `weight` gives each member's
-    /// weight now, and none to those that may not be chosen.
-    pub fn peek(&self, pool: &[Member], weight: impl Fn(usize) -> Option<u32>) -> Option<usize> {
-        let mut best: Option<(u32, i64, usize)> = None;
-        for (at, (member, standing)) in pool.iter().zip(&self.standing).enumerate() {
-            if best.is_some_and(|(tier, ..)| tier < member.priority) {
-                continue;
-            }
-            let Some(weight) = weight(at) else { continue };
-            let standing = standing + i64::from(weight);
-            let better =
-                best.is_none_or(|(tier, highest, _)| member.priority < tier || standing > highest);
-            if better {
-                best = Some((member.priority, standing, at));
-            }
-        }
-        best.map(|(.., at)| at)
+    /// The member whose turn it is, by its position in the pool. `share` gives the share of each
+    /// member's weight that counts now, of a thousand, and none for those that may not be chosen.
+    pub fn peek(&self, pool: &[Member], share: impl Fn(usize) -> Option<u32>) -> Option<usize> {
+        let mut tiers = self.tiers.iter();
+        tiers.find_map(|(_, turns)| next(turns, pool, &share)).map(|(_, at)| at)
     }
 
     /// Takes note that a member had its turn among those that might have been chosen.
-    pub fn take(&mut self, pool: &[Member], chosen: usize, weight: impl Fn(usize) -> Option<u32>) {
-        let Some(tier) = pool.get(chosen).map(|member| member.priority) else { return };
-        let mut total = 0;
-        for (at, (member, standing)) in pool.iter().zip(&mut self.standing).enumerate() {
-            if member.priority != tier {
-                continue;
-            }
-            let chosen = (at == chosen).then_some(member.weight);
-            let Some(weight) = weight(at).or(chosen) else { continue };
-            *standing += i64::from(weight);
-            total += i64::from(weight);
+    pub fn take(&mut self, pool: &[Member], chosen: usize, share: impl Fn(usize) -> Option<u32>) {
+        let Some(member) = pool.get(chosen) else { return };
+        let tier = self.tiers.iter_mut().find(|(priority, _)| *priority == member.priority);
+        let (Some((_, turns)), Some(due)) = (tier, self.due.get(chosen).copied()) else { return };
+        let own = delayed(due, member, share(chosen).unwrap_or(WHOLE));
+        let now = next(turns, pool, &share).map_or(own, |(due, _)| due.min(own));
+        let passed = turns.iter().take_while(|(due, _)| *due < now);
+        let passed: Vec<(usize, Due)> = passed
+            .filter(|(_, at)| *at != chosen && share(*at).is_none())
+            .filter_map(|(_, at)| Some((*at, now.saturating_add(stride(pool.get(*at)?)))))
+            .collect();
+        let taken = (chosen, own.saturating_add(stride(member)));
+        for (at, later) in passed.into_iter().chain([taken]) {
+            let Some(due) = self.due.get_mut(at) else { continue };
+            turns.remove(&(*due, at));
+            turns.insert((later, at));
+            *due = later;
         }
-        if let Some(standing) = self.standing.get_mut(chosen) {
-            *standing -= total;
+        // Time has an end, if only after a billion turns.
+        if own > Due::MAX / 2 {
+            *self = Self::new(pool);
         }
     }
 }
+
+/// Whose turn comes first, and when it is due.
+fn next(
+    turns: &BTreeSet<(Due, usize)>,
+    pool: &[Member],
+    share: impl Fn(usize) -> Option<u32>,
+) -> Option<(Due, usize)> {
+    let mut best: Option<(Due, usize)> = None;
+    for (due, at) in turns {
+        // A share only ever delays a turn, so nobody after this one comes before the best.
+        if best.is_some_and(|(earliest, _)| earliest <= *due) {
+            break;
+        }
+        let Some(member) = pool.get(*at) else { continue };
+        let Some(share) = share(*at) else { continue };
+        let due = delayed(*due, member, share);
+        if best.is_none_or(|(earliest, _)| due < earliest) {
+            best = Some((due, *at));
+        }
+    }
+    best
+}
+
+/// When a turn is due of which only a share of the weight counts: its stride is longer by as much.
+fn delayed(due: Due, member: &Member, share: u32) -> Due {
+    if share >= WHOLE {
+        return due;
+    }
+    let stride = stride(member);
+    let longer = stride.saturating_mul(u64::from(WHOLE)) / u64::from(share.max(1));
+    due.saturating_add(longer.saturating_sub(stride))
+}
+
+fn stride(member: &Member) -> Due {
+    YEAR / u64::from(member.weight.max(1))
+}
+
+/// The whole weight counts.
+const WHOLE: u32 = 1000;
+
+/// The stride of a weight of one: a number that most weights that people write divide.
+const YEAR: Due = 6_983_776_800;
 
 #[cfg(test)]
 mod tests {
@@ -79,8 +137,8 @@ mod tests {
     fn turns(pool: &[Member], count: usize, may: impl Fn(usize) -> bool + Copy) -> Vec<usize> {
         let mut rotation = Rotation::new(pool);
         let mut turn = || {
-            let chosen = rotation.peek(pool, |at| may(at).then(|| pool[at].weight))?;
-            rotation.take(pool, chosen, |at| may(at).then(|| pool[at].weight));
+            let chosen = rotation.peek(pool, |at| may(at).then_some(WHOLE))?;
+            rotation.take(pool, chosen, |at| may(at).then_some(WHOLE));
             Some(chosen)
         };
         (0..count).map_while(|_| turn()).collect()
@@ -95,6 +153,56 @@ mod tests {
     #[test]
     fn weights_are_met_exactly_and_spread_out() {
         assert_eq!(turns(&pool(&[(1, 80), (1, 20)]), 10, |_| true), [0, 0, 1, 0, 0, 0, 0, 1, 0, 0]);
+        let chosen = turns(&pool(&[(1, 50), (1, 30), (1, 20)]), 1000, |_| true);
+        for (end, part) in chosen.chunks(10).enumerate() {
+            let counts = [0, 1, 2].map(|member| part.iter().filter(|at| **at == member).count());
+            assert_eq!(counts, [5, 3, 2], "in the {end}th ten");
+        }
+    }
+
+    #[test]
+    fn a_share_of_the_weight_counts_from_the_next_turn_on() {
+        let pool = pool(&[(1, 10), (1, 10)]);
+        let mut rotation = Rotation::new(&pool);
+        let mut of_100 = |share: u32| {
+            let share = |at: usize| Some(if at == 0 { share } else { WHOLE });
+            let turn = |_| {
+                let chosen = rotation.peek(&pool, share);
+                rotation.take(&pool, chosen.unwrap_or_default(), share);
+                usize::from(chosen == Some(0))
+            };
+            (0..100).map(turn).sum::<usize>()
+        };
+        assert_eq!(of_100(WHOLE), 50);
+        assert_eq!(of_100(250), 20);
+        assert_eq!(of_100(10), 1);
+        assert_eq!(of_100(WHOLE), 50, "what it was not given is not owed");
+    }
+
+    #[test]
+    fn one_that_a_cookie_brings_clients_to_gets_so_much_less_of_the_others() {
+        let pool = pool(&[(1, 1), (1, 1)]);
+        let mut rotation = Rotation::new(&pool);
+        for _ in 0..3 {
+            rotation.take(&pool, 0, |_| Some(WHOLE));
+        }
+        let mut next = || {
+            let chosen = rotation.peek(&pool, |_| Some(WHOLE));
+            rotation.take(&pool, chosen.unwrap_or_default(), |_| Some(WHOLE));
+            chosen
+        };
+        assert_eq!([next(), next(), next(), next()], [Some(1), Some(1), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn time_that_has_come_to_its_end_begins_anew() {
+        let pool = pool(&[(1, 1), (1, 1)]);
+        let mut rotation = Rotation::new(&pool);
+        let late = Due::MAX / 2 + 1;
+        rotation.due[0] = late;
+        rotation.tiers[0].1 = [(late, 0), (rotation.due[1], 1)].into();
+        rotation.take(&pool, 0, |_| Some(WHOLE));
+        assert_eq!(rotation, Rotation::new(&pool));
     }
 
     #[test]
@@ -111,11 +219,11 @@ mod tests {
         let pool = pool(&[(1, 1), (1, 1)]);
         let mut rotation = Rotation::new(&pool);
         for _ in 0..100 {
-            rotation.take(&pool, 0, |at| (at == 0).then_some(1));
+            rotation.take(&pool, 0, |at| (at == 0).then_some(WHOLE));
         }
         let mut next = || {
-            let chosen = rotation.peek(&pool, |_| Some(1));
-            rotation.take(&pool, chosen.unwrap_or_default(), |_| Some(1));
+            let chosen = rotation.peek(&pool, |_| Some(WHOLE));
+            rotation.take(&pool, chosen.unwrap_or_default(), |_| Some(WHOLE));
             chosen
         };
         assert_eq!([next(), next(), next(), next()], [Some(0), Some(1), Some(0), Some(1)]);

@@ -1,0 +1,220 @@
+//! What is counted: each function here once, by itself, in Valgrind's simulated processor. What its
+//! setup does is not counted, nor the end of what it returns.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::exit,
+    reason = "what is given here is right; the names say what is counted; Gungraun's `main` exits"
+)]
+
+use std::hint::black_box;
+use std::rc::Rc;
+
+use gungraun::prelude::*;
+use spillway::affinity::Tags;
+use spillway::breaker::board::Board;
+use spillway::client_key::Keyring;
+use spillway::config::{Config, Problem, parse_json};
+use spillway::gateway::Gateway;
+use spillway::metrics::{Sample, measure};
+use spillway::observation::Observation;
+use spillway::prompt::NamedModel;
+use spillway_micro::given::{self, Choice, NOW};
+use spillway_micro::request::Request;
+
+#[library_benchmark]
+#[bench::backends_5(given::file(5))]
+#[bench::backends_500(given::file(500))]
+fn check(file: Vec<u8>) -> (Result<Config, Vec<Problem>>, Vec<u8>) {
+    (parse_json(black_box(&file)), file)
+}
+
+fn config(backends: usize) -> Config {
+    parse_json(&given::file(backends)).expect("a right file")
+}
+
+#[library_benchmark]
+#[bench::backends_5(config(5))]
+#[bench::backends_500(config(500))]
+fn make_ready(config: Config) -> Result<Gateway, Vec<Problem>> {
+    Gateway::new(black_box(config), given::secret)
+}
+
+fn plain() -> (Rc<Gateway>, Request) {
+    let gateway = given::gateway(&given::file(3));
+    let request = Request::of(&gateway, &Board::default());
+    (gateway, request)
+}
+
+fn known() -> (Rc<Gateway>, Request) {
+    let gateway = given::gateway(&given::file_with_clients(3, 10));
+    let request = Request::of(&gateway, &Board::default()).pinned_to(&gateway, 1);
+    (gateway, request)
+}
+
+#[library_benchmark]
+#[bench::plain(plain())]
+#[bench::with_key_and_cookie(known())]
+fn answered((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+    request.asks();
+    request.is_answered();
+    (gateway, request)
+}
+
+#[library_benchmark]
+#[bench::plain(plain())]
+fn failed_over((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+    request.asks();
+    request.is_throttled();
+    request.is_answered();
+    (gateway, request)
+}
+
+fn streaming() -> (Rc<Gateway>, Request) {
+    let (gateway, request) = plain();
+    let mut request = request.streamed(500);
+    request.asks();
+    request.begins_to_stream();
+    (gateway, request)
+}
+
+#[library_benchmark]
+#[bench::chunks_500(streaming())]
+fn read_stream((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+    request.streams();
+    assert_eq!(request.tokens(), Some(500));
+    (gateway, request)
+}
+
+#[library_benchmark]
+#[bench::healthy_2(Choice::among(2, false))]
+#[bench::healthy_20(Choice::among(20, false))]
+#[bench::healthy_200(Choice::among(200, false))]
+#[bench::healthy_1000(Choice::among(1000, false))]
+#[bench::half_open_2(Choice::among(2, true))]
+#[bench::half_open_20(Choice::among(20, true))]
+#[bench::half_open_200(Choice::among(200, true))]
+#[bench::half_open_1000(Choice::among(1000, true))]
+fn choose(mut choice: Choice) -> (Option<usize>, Choice) {
+    (black_box(&mut choice).choose(), choice)
+}
+
+fn arriving(members: usize, half_open: bool) -> (Rc<Gateway>, Request) {
+    let gateway = given::gateway(&given::file(members));
+    let board = given::board(&gateway, 2, usize::from(half_open));
+    let request = Request::of(&gateway, &board);
+    (gateway, request)
+}
+
+#[library_benchmark]
+#[bench::healthy_2(arriving(2, false))]
+#[bench::healthy_20(arriving(20, false))]
+#[bench::healthy_200(arriving(200, false))]
+#[bench::healthy_1000(arriving(1000, false))]
+#[bench::half_open_2(arriving(2, true))]
+#[bench::half_open_20(arriving(20, true))]
+#[bench::half_open_200(arriving(200, true))]
+#[bench::half_open_1000(arriving(1000, true))]
+fn arrive_and_start((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+    request.arrives_and_starts();
+    (gateway, request)
+}
+
+#[library_benchmark]
+#[bench::early_1_kb(given::body(1 << 10, true))]
+#[bench::late_1_kb(given::body(1 << 10, false))]
+#[bench::early_64_kb(given::body(64 << 10, true))]
+#[bench::late_64_kb(given::body(64 << 10, false))]
+#[bench::early_1_mb(given::body(1 << 20, true))]
+#[bench::late_1_mb(given::body(1 << 20, false))]
+fn find_model(body: Vec<u8>) -> (Option<NamedModel>, Vec<u8>) {
+    let named = NamedModel::read(black_box(&body), Some(b"application/json")).expect("JSON");
+    assert!(named.is_some());
+    (named, body)
+}
+
+fn board(circuits: usize) -> Board {
+    given::board(&given::gateway(&given::file(circuits)), 1, 1)
+}
+
+#[library_benchmark]
+#[bench::circuits_5(board(5).encode(NOW))]
+#[bench::circuits_500(board(500).encode(NOW))]
+fn read_board(bytes: Vec<u8>) -> (Board, Vec<u8>) {
+    (Board::decode(black_box(&bytes)), bytes)
+}
+
+#[library_benchmark]
+#[bench::circuits_5(board(5))]
+#[bench::circuits_500(board(500))]
+fn write_board(board: Board) -> (Vec<u8>, Board) {
+    (black_box(&board).encode(NOW), board)
+}
+
+#[library_benchmark]
+#[bench::clients_10(given::keyring(10))]
+#[bench::clients_1000(given::keyring(1000))]
+fn check_key(keyring: Keyring) -> (Option<usize>, Keyring) {
+    let key = black_box(b"value-of-KEY_7-0123456789abcdef");
+    let client = keyring.client([&key[..]]);
+    assert_eq!(client, Some(7));
+    (client, keyring)
+}
+
+fn cookie() -> (Rc<Gateway>, Vec<u8>) {
+    let gateway = given::gateway(&given::file_with_clients(20, 1));
+    let tag = tags(&gateway).issue(10, b"AAAAAAAAAAAA.BBBBBBBBBBBB").expect("a tag");
+    (gateway, format!("theme=dark; Spillway-Affinity={tag}").into_bytes())
+}
+
+fn tags(gateway: &Gateway) -> &Tags {
+    gateway.route(0).expect("a model").tags
+}
+
+#[library_benchmark]
+#[bench::members_20(cookie())]
+fn read_cookie((gateway, header): (Rc<Gateway>, Vec<u8>)) -> (Option<usize>, Rc<Gateway>, Vec<u8>) {
+    let pinned = gateway.route(0).and_then(|route| route.pinned(black_box(&header)));
+    assert_eq!(pinned, Some(10));
+    (pinned, gateway, header)
+}
+
+#[library_benchmark]
+#[bench::members_20(cookie())]
+fn make_cookie(
+    (gateway, header): (Rc<Gateway>, Vec<u8>),
+) -> (Option<String>, Rc<Gateway>, Vec<u8>) {
+    (tags(&gateway).issue(3, black_box(&header)), gateway, header)
+}
+
+#[library_benchmark]
+#[bench::request(given::TOLD)]
+fn measure_it(told: Observation) -> Vec<Sample> {
+    measure(black_box(&told))
+}
+
+library_benchmark_group!(
+    name = core,
+    benchmarks = [
+        check,
+        make_ready,
+        answered,
+        failed_over,
+        read_stream,
+        choose,
+        arrive_and_start,
+        find_model,
+        read_board,
+        write_board,
+        check_key,
+        read_cookie,
+        make_cookie,
+        measure_it,
+    ]
+);
+
+main!(library_benchmark_groups = core);

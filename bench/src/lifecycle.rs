@@ -26,7 +26,7 @@ pub(crate) const TITLE: &str =
 
 /// How much of it.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Extent {
     /// Requests after which memory is read for the last time
     #[arg(long, default_value_t = MANY)]
     memory_requests: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Lifecycle {
     pub(crate) reloads: Vec<reload::Reloads>,
 }
 
-impl Args {
+impl Extent {
     /// Whether it is less than the whole.
     pub(crate) const fn is_partial(&self) -> bool {
         self.memory_requests < MANY

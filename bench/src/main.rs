@@ -50,7 +50,7 @@ struct Args {
     #[arg(long, default_value = "")]
     gateway: String,
     #[command(flatten)]
-    lifecycle: lifecycle::Args,
+    lifecycle: lifecycle::Extent,
     /// Put a run of less in the place of a whole one
     #[arg(long)]
     keep: bool,

@@ -10,6 +10,7 @@ use spillway::exchange::event::{Answer, Head};
 use spillway::exchange::{Effect, Event, Exchange, Shared, World};
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
+use spillway::time::Micros;
 
 use crate::given::{ANSWER, NOW, body, secret, stream};
 
@@ -127,9 +128,13 @@ impl Request {
             let changed = board::with(&board.borrow(), record, NOW);
             changed.map(|changed| board.replace(changed.bytes)).is_some()
         };
-        let shared =
-            Shared { board: &|| Board::decode(&board.borrow()), record: &put, draw: &|| 500 };
-        let effects = self.exchange.on(event, &mut World::new(NOW, &mut self.pools, &shared));
+        let shared = Shared {
+            clock: &|| Micros(NOW.0 * 1000),
+            board: &|| Board::decode(&board.borrow()),
+            record: &put,
+            draw: &|| 500,
+        };
+        let effects = self.exchange.on(event, &mut World::new(&mut self.pools, &shared));
         for effect in effects {
             match effect {
                 Effect::Record(record) => _ = put(&record),

@@ -12,6 +12,7 @@
 
 mod host;
 mod seats;
+mod writer;
 
 use spillway::failover::Failover;
 use spillway_scenarios::envoy::Envoy;

@@ -38,7 +38,7 @@ impl Worker {
         let instance =
             instance.unwrap_or_else(|error| panic!("the filter does not start: {error:?}"));
         let mut worker =
-            Self { store, instance, writer, last: BACKEND_ROOT, roots: BTreeMap::new() };
+            Self { store, instance, writer, last: REFUSED_ROOT, roots: BTreeMap::new() };
         worker.call::<_, ()>("_initialize", ());
         worker.configure(BACKEND_ROOT, &json!({ "seat": "backend" }));
         let mut plugin = json!({ "seat": "gateway", "config": config });
@@ -50,6 +50,11 @@ impl Worker {
     }
 
     fn configure(&mut self, root: u32, plugin: &Value) {
+        assert!(self.takes(root, plugin), "not configured: {:#?}", self.store.data().log);
+    }
+
+    /// Whether the filter takes this for a plugin's configuration.
+    fn takes(&mut self, root: u32, plugin: &Value) -> bool {
         self.call::<_, ()>("proxy_on_context_create", (root, 0_u32));
         let started: u32 = self.call("proxy_on_vm_start", (root, 0_u32));
         let configuration = plugin.to_string().into_bytes();
@@ -57,7 +62,13 @@ impl Worker {
         self.store.data_mut().plugin_configuration = configuration;
         self.store.data_mut().root = root;
         let configured: u32 = self.call("proxy_on_configure", (root, size));
-        assert_eq!((started, configured), (1, 1), "not configured: {:#?}", self.store.data().log);
+        (started, configured) == (1, 1)
+    }
+
+    /// Why the filter refuses this for the configuration of one more seat.
+    pub(crate) fn refusal(&mut self, plugin: &Value) -> String {
+        assert!(!self.takes(REFUSED_ROOT, plugin), "{plugin} is taken");
+        self.store.data().log.join("\n")
     }
 
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> R {
@@ -214,6 +225,7 @@ fn host(clock: &Clock, shared: &Shared, environment: Vec<(String, String)>) -> H
 
 const GATEWAY_ROOT: u32 = 1;
 const BACKEND_ROOT: u32 = 2;
+const REFUSED_ROOT: u32 = 3;
 /// Every stream's: the writer's module is told of no context.
 const WRITER: u32 = u32::MAX;
 const CONTINUE: u32 = 0;

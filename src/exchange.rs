@@ -68,8 +68,6 @@ pub struct Exchange {
     streaming: Option<Streaming>,
     /// The current attempt's answer, where its tokens are read and it is no stream.
     reading: Option<Scan>,
-    /// What is added to an answer that was broken off.
-    last_words: Option<Vec<u8>>,
     /// Set where the gateway answered by itself.
     refused: Option<&'static str>,
     /// Set while an answer passes the router under another status than its own.
@@ -151,7 +149,6 @@ impl Exchange {
             account: Account::default(),
             streaming: None,
             reading: None,
-            last_words: None,
             refused: None,
             disguise: None,
         }

@@ -15,7 +15,6 @@ mod meters;
 mod root;
 mod status;
 mod timer;
-mod writer;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

@@ -296,10 +296,7 @@ impl Seats for Core {
                 self.attempt_starts(context, stream)
             }
             (Seat::Writer, Callback::AnswerBody { size: 0, end: false }) => {
-                let ticket =
-                    stream.filter_state.get(TICKET).and_then(|id| id.as_slice().try_into().ok());
-                let id = u32::from_be_bytes(ticket.expect("the gateway seat left a ticket"));
-                let words = self.exchanges.get_mut(&id).expect("open").last_words();
+                let words = stream.filter_state.remove(LAST_WORDS);
                 words.map(|words| stream.append_to_answer(0, &words));
                 Action::Continue
             }
@@ -369,4 +366,5 @@ fn ticket(stream: &Stream) -> Option<u32> {
 
 const CLUSTER: &str = "spillway.cluster";
 const TICKET: &str = "spillway.exchange";
+const LAST_WORDS: &str = "spillway.last_words";
 const LASTING: [&str; 4] = [TICKET, "spillway.model", "spillway.client", "spillway.attempts"];

@@ -34,9 +34,9 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
         let known = Known { name, keys, environment: &environment };
         cluster::cluster(backend, known, config, options)
     });
-    let [writer, gateway, status] = wasm::seats(raw, &BTreeMap::new(), &environment, options);
+    let [gateway, status] = wasm::seats(raw, &BTreeMap::new(), &environment, options);
     let way = Way {
-        seats: vec![writer, gateway],
+        seats: vec![wasm::writer_seat(), gateway],
         routes: json!({ "route_config": route::routes(config, names(), options) }),
     };
     let mut all = process(options);
@@ -56,9 +56,11 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
 ///
 /// Two configurations that differ here cannot follow each other in one process.
 pub fn following(config: &Config, variables: &BTreeSet<String>, options: &Options) -> Value {
-    let [writer, gateway, status] = wasm::SEATS.map(|name| discovery::seat(name, options));
-    let way =
-        Way { seats: vec![writer, gateway], routes: json!({ "rds": discovery::routes(options) }) };
+    let [gateway, status] = wasm::SEATS.map(|name| discovery::seat(name, options));
+    let way = Way {
+        seats: vec![wasm::writer_seat(), gateway],
+        routes: json!({ "rds": discovery::routes(options) }),
+    };
     let mut all = process(options);
     merge(
         &mut all,

@@ -109,7 +109,7 @@ impl Live {
         let live = Self { version, clusters, environment, named };
         let seats = wasm::seats(raw, &aliases, &live.environment, options);
         let mut services = vec![live.clusters_file(), live.routes_file(config, options)];
-        let told = if options.status.is_some() { 3 } else { 2 };
+        let told = if options.status.is_some() { 2 } else { 1 };
         for (name, seat) in wasm::SEATS.into_iter().zip(seats).take(told) {
             let file = discovery::answer(live.version, vec![discovery::filter(seat)]);
             services.push((Service::Seat(name), file));

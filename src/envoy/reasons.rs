@@ -22,6 +22,8 @@ pub enum Part {
     Manager,
     /// A filter of Spillway's, in any of its seats.
     Seat,
+    /// The writer seat, which is a module of its own.
+    Writer,
     /// Envoy's router.
     Router,
     /// The virtual host, and what stands beside the route's action.
@@ -42,11 +44,12 @@ pub enum Part {
 
 impl Part {
     /// All of them, from the outside to the inside.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Bootstrap,
         Self::Listener,
         Self::Manager,
         Self::Seat,
+        Self::Writer,
         Self::Router,
         Self::Host,
         Self::Route,
@@ -64,6 +67,7 @@ impl Part {
             Self::Listener => "The listener",
             Self::Manager => "The HTTP connection manager",
             Self::Seat => "The filter, in each of its seats",
+            Self::Writer => "The writer seat",
             Self::Router => "The router",
             Self::Host => "The virtual host",
             Self::Route => "The route's action",
@@ -81,7 +85,10 @@ impl Part {
             Self::Bootstrap => "",
             Self::Listener => "static_resources.listeners[]",
             Self::Manager => "typed_config of the listener's filter",
-            Self::Seat => "typed_config.config of the filters spillway.*",
+            Self::Seat => {
+                "typed_config.config of the filters spillway.gateway, .backend and .status"
+            }
+            Self::Writer => "typed_config.config of the filter spillway.writer",
             Self::Router => "typed_config of the filter envoy.filters.http.router",
             Self::Host => "route_config.virtual_hosts[]",
             Self::Route => "routes[].route",
@@ -102,6 +109,7 @@ impl Part {
             Self::Listener => front::LISTENER,
             Self::Manager => front::MANAGER,
             Self::Seat => front::SEAT,
+            Self::Writer => front::WRITER,
             Self::Router => front::ROUTER,
             Self::Host => route::HOST,
             Self::Route => route::ROUTE,

@@ -73,8 +73,8 @@ pub enum Effect {
     ReadOn,
     /// Let the answer's headers go together with its first part, which is there.
     AwaitPart,
-    /// Have an empty part of the answer pass through the writer seat, which has something to add.
-    PassEmptyPart,
+    /// Have an empty part of the answer pass through the writer seat, which writes this into it.
+    LastWords(Vec<u8>),
     /// Have Envoy drop this answer and make the next attempt.
     MarkRetry,
     /// Have Envoy drop this answer and run the request through all filters once more

@@ -203,8 +203,8 @@ impl Exchange {
             return self.follow(Verdict::on_stream_end(Fault::Failed), world);
         }
         let mut effects = self.breaks(world);
-        self.last_words = self.streaming.as_mut().and_then(Streaming::last_words);
-        effects.extend(self.last_words.as_ref().map(|_| Effect::PassEmptyPart));
+        let words = self.streaming.as_mut().and_then(Streaming::last_words);
+        effects.extend(words.map(Effect::LastWords));
         effects
     }
 
@@ -216,11 +216,6 @@ impl Exchange {
     /// Whether the answer that leaves is a stream, of which something is there.
     pub(super) fn has_first_part(&self) -> bool {
         self.streaming.as_ref().is_some_and(|stream| !stream.held && stream.length > 0)
-    }
-
-    /// What the writer seat adds to an answer that its backend has broken off.
-    pub fn last_words(&mut self) -> Option<Vec<u8>> {
-        self.last_words.take()
     }
 
     /// Nobody has seen anything yet of an answer that was held, and turns out to be none.

@@ -58,7 +58,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             Effect::ReplacePart { from, with } => next = Next::ReplacePart(from, with),
             Effect::ReadOn => next = Next::ReadOn,
             Effect::AwaitPart => next = Next::AwaitPart,
-            Effect::PassEmptyPart => exchanges::resume_answer(ticket),
+            Effect::LastWords(words) => exchanges::have_last_words(ticket, &words),
             Effect::Reply(reply) => {
                 host::put(ATTEMPTS, reply.reason.as_bytes());
                 host::reply(&reply);
@@ -147,6 +147,10 @@ pub(super) const EXCHANGE: &str = "spillway.exchange";
 
 /// The attempts, for the access log.
 pub(super) const ATTEMPTS: &str = Note::Attempts.property();
+
+/// What is added to an answer that its backend has broken off; the writer seat takes it from there
+/// (writer.wat has the name too).
+pub(super) const LAST_WORDS: &str = "spillway.last_words";
 
 /// The backend that the route's cluster specifier chooses, on the first attempt and each retry.
 const CLUSTER: &str = "spillway.cluster";

@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::effects::LAST_WORDS;
 use super::meters::Meters;
 use super::{activity, host, timer};
 use crate::breaker::CircuitId;
@@ -159,16 +160,11 @@ pub(super) fn may_stream(ticket: Ticket) -> bool {
     EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_none_or(|slot| slot.exchange.may_stream()))
 }
 
-/// What is added to an answer that its backend has broken off.
-pub(super) fn last_words(ticket: Ticket) -> Option<Vec<u8>> {
-    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.exchange.last_words())
-}
-
-/// Has the client's answer go on behind the gateway seat.
-pub(super) fn resume_answer(ticket: Ticket) {
+/// Has the client's answer go on behind the gateway seat, with these words for the writer seat.
+pub(super) fn have_last_words(ticket: Ticket, words: &[u8]) {
     let context = EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.context));
     if let Some(context) = context {
-        host::resume_answer_of(context);
+        host::resume_answer_with(context, LAST_WORDS, words);
     }
 }
 

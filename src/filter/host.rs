@@ -115,6 +115,14 @@ pub(super) fn resume_answer_of(context: u32) {
     }
 }
 
+/// The same, with this [`put`] into that context's stream before.
+pub(super) fn resume_answer_with(context: u32, name: &str, value: &[u8]) {
+    if hostcalls::set_effective_context(context).is_ok() {
+        put(name, value);
+        resume_answer();
+    }
+}
+
 /// Has the timer fire after each such span, on this worker; nothing: never.
 pub(super) fn set_timer(period: Millis) {
     let _ = hostcalls::set_tick_period(Duration::from_millis(period.0));

@@ -13,7 +13,6 @@ use super::effects::{CALCULATED, LASTING};
 use super::exchanges::Desk;
 use super::gateway::Gateway;
 use super::status::{self, Status};
-use super::writer::Writer;
 use super::{host, timer};
 use crate::config::{Problem, check};
 use crate::failover::Failover;
@@ -30,8 +29,6 @@ pub(super) enum Root {
     Gateway(Rc<Desk>),
     /// Upstream: knows nothing but what the gateway seat tells.
     Backend,
-    /// Downstream, nearest to the client.
-    Writer,
     /// On the status listener, where it is asked for by any name or only by this machine's.
     Status { any_host: bool },
 }
@@ -49,7 +46,6 @@ enum Plugin {
         clusters: HashMap<String, String>,
     },
     Backend,
-    Writer,
     Status {
         /// Whether it answers whatever name it is asked for by.
         #[serde(default)]
@@ -73,7 +69,6 @@ impl Root {
                 CALCULATED.into_iter().for_each(|note| host::put_as_text(note.property()));
                 return Ok(Self::Backend);
             }
-            Plugin::Writer => return Ok(Self::Writer),
             Plugin::Status { any_host } => return Ok(Self::Status { any_host }),
         };
         let about = About { digest: digest(&config), loaded_ms: host::now().0 };
@@ -120,7 +115,6 @@ impl RootContext for Root {
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         match self {
             Self::Gateway(desk) => Some(Box::new(Gateway::new(desk.clone(), context))),
-            Self::Writer => Some(Box::new(Writer)),
             Self::Status { any_host } => Some(Box::new(Status::new(*any_host))),
             Self::Backend => Some(Box::new(Backend::new(context))),
             Self::Unconfigured => None,

@@ -32,14 +32,15 @@ const STEERING: [&str; 10] = [
     "x-envoy-upstream-rq-timeout-alt-response",
 ];
 
-/// The configurations of the seats, where the module is fetched and discovery has to bring them.
+/// The configurations of the filter's seats, where its module is fetched and discovery has to bring
+/// them. The writer's module is fetched from nowhere.
 pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     if options.module.remote_code().is_none() {
         return Vec::new();
     }
     let (envoy, environment) = (options.envoy(), Environment::of(config));
-    let [writer, gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &envoy);
-    [writer, gateway, wasm::backend_seat(&environment, &envoy)]
+    let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &envoy);
+    [gateway, wasm::backend_seat(&environment, &envoy)]
         .into_iter()
         .map(|seat| patch::extension_config(&options.place, with_code(seat, options)))
         .collect()
@@ -50,8 +51,8 @@ pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Va
 pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     let place: &Place = &options.place;
     let environment = Environment::of(config);
-    let [writer, gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &options.envoy());
-    let seats = [sweeper(), by_discovery(writer, options), by_discovery(gateway, options)];
+    let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &options.envoy());
+    let seats = [sweeper(), wasm::writer_seat(), by_discovery(gateway, options)];
     let off = |mut filter: Value| {
         merge(&mut filter, json!({ "disabled": true }));
         patch::before_router(place, filter)

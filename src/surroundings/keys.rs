@@ -35,7 +35,7 @@ fn variables(seen: &Seen<'_>) -> Vec<Finding> {
     let files: Vec<String> = files.map(ToString::to_string).collect();
     let is_key = |name: &str| files.iter().any(|file| file.contains(&format!("${{{name}}}")));
     let given = seen
-        .seats()
+        .plugins()
         .filter_map(|plugin| plugin.config.below("vm_config.environment_variables.key_values"));
     given
         .flat_map(|given| {

@@ -6,7 +6,6 @@
 use serde_json::Value;
 
 use super::at::At;
-#[cfg(test)]
 use crate::envoy::reasons::Part;
 use crate::envoy::route::CLUSTER_KEY;
 
@@ -90,11 +89,16 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// All filters of Spillway's.
-    pub(super) fn seats(&self) -> impl Iterator<Item = &Plugin<'a>> {
+    /// All plugins of Spillway's: the filter's seats, and the writer.
+    pub(super) fn plugins(&self) -> impl Iterator<Item = &Plugin<'a>> {
         let front = self.doors.iter().flat_map(|door| &door.filters);
         let back = self.clusters.iter().flat_map(|cluster| &cluster.filters);
         front.chain(back).filter_map(|filter| filter.plugin.as_ref())
+    }
+
+    /// All seats of the filter.
+    pub(super) fn seats(&self) -> impl Iterator<Item = &Plugin<'a>> {
+        self.plugins().filter(|plugin| plugin.part() == Part::Seat)
     }
 
     pub(super) fn cluster(&self, name: &str) -> Option<&Cluster<'a>> {
@@ -121,8 +125,15 @@ impl<'a> Seen<'a> {
             parts.extend(cluster.injector().map(|at| (Part::Injector, at)));
         }
         parts.extend(self.secrets.iter().map(|at| (Part::Secret, at.clone())));
-        parts.extend(self.seats().map(|plugin| (Part::Seat, plugin.config.clone())));
+        parts.extend(self.plugins().map(|plugin| (plugin.part(), plugin.config.clone())));
         parts
+    }
+}
+
+impl Plugin<'_> {
+    /// Which table of reasons speaks about it.
+    pub(super) fn part(&self) -> Part {
+        if self.seat == "writer" { Part::Writer } else { Part::Seat }
     }
 }
 

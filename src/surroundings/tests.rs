@@ -236,7 +236,7 @@ fn what_everybody_can_reach_or_read_is_said() {
     let mut variables = rendered(&example(), "1.40.0");
     let own = "vm_config.environment_variables";
     let paths: Vec<String> =
-        Seen::of(&variables).seats().map(|plugin| plugin.config.path_of(own)).collect();
+        Seen::of(&variables).plugins().map(|plugin| plugin.config.path_of(own)).collect();
     let given = json!({ "key_values": { "CHAT_APP_KEY": "sk-123", "TZ": "UTC" } });
     for path in &paths {
         set(&mut variables, &steps(path), Some(given.clone()));
@@ -254,7 +254,7 @@ fn what_everybody_can_reach_or_read_is_said() {
 
 #[test]
 fn the_filters_own_configuration_is_checked_as_ever() {
-    let plugin = format!("{MANAGER}.http_filters[1].typed_config.config.configuration.value");
+    let plugin = format!("{MANAGER}.http_filters[2].typed_config.config.configuration.value");
     let mut raw = everything();
     let said = |raw: &Value| json!({ "seat": "gateway", "config": raw }).to_string();
     raw["models"]["gpt-4o"]["pool"][1] = json!("nowhere");

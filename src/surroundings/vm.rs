@@ -1,8 +1,8 @@
-//! The virtual machine that all seats must share.
+//! The virtual machine that all seats of the filter must share.
 //!
 //! Envoy makes one VM per worker of all plugins whose `vm_config` is the same, and only there do
 //! the seats find each other's requests. A seat with another one works alone: its attempts carry
-//! no key and nobody judges their answers.
+//! no key and nobody judges their answers. The writer is another module and has another VM.
 
 use super::at::At;
 use super::seen::{Door, Plugin, Seen};
@@ -29,7 +29,8 @@ pub(super) fn look(seen: &Seen<'_>, common: Option<&Plugin<'_>>) -> Vec<Finding>
                     "differs from that of the other seats, as at `{}`",
                     common.config.path_of("vm_config")
                 ),
-                "all seats need the same `vm_config`, word for word, to share one VM per worker",
+                "all seats but the writer need the same `vm_config`, word for word, to share one VM per \
+                 worker",
             )
         })
         .collect()
@@ -43,10 +44,12 @@ pub(super) fn rows(common: Option<&Plugin<'_>>, wanted: &Door<'_>) -> Vec<Findin
     found.into_iter().filter(|one| one.problem.path.contains("vm_config")).collect()
 }
 
-/// What the table says about this seat alone.
+/// What the table says about this seat alone: about its VM only where that is its own.
 pub(super) fn seat(rendered: &At<'_>, plugin: &Plugin<'_>) -> Vec<Finding> {
-    let found = compare::one(Part::Seat, rendered, &plugin.config);
-    found.into_iter().filter(|one| !one.problem.path.contains("vm_config")).collect()
+    let part = plugin.part();
+    let found = compare::one(part, rendered, &plugin.config);
+    let own = |one: &Finding| part == Part::Writer || !one.problem.path.contains("vm_config");
+    found.into_iter().filter(own).collect()
 }
 
 fn alike(one: &Plugin<'_>, other: &Plugin<'_>) -> bool {

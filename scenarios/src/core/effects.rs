@@ -7,7 +7,7 @@ use spillway::exchange::effect::RETRY;
 use spillway::exchange::redirect::FOLLOWED;
 use spillway::reply::Reply;
 
-use super::CLUSTER;
+use super::{CLUSTER, LAST_WORDS};
 use crate::envoy::Stream;
 use crate::http::{Answer, Headers};
 
@@ -31,7 +31,10 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             body.truncate(from);
             body.extend(with);
         }
-        Effect::PassEmptyPart => stream.answer_resumed = true,
+        Effect::LastWords(words) => {
+            stream.filter_state.insert(LAST_WORDS.into(), words);
+            stream.answer_resumed = true;
+        }
         Effect::MarkRetry => leaving(stream).set(RETRY, "1"),
         Effect::Redirect { to } => {
             leaving(stream).set(":status", FOLLOWED.to_string());

@@ -26,11 +26,15 @@ use spillway_scenarios::Headers;
 use spillway_scenarios::envoy::{Clock, Shared, Stream};
 use wasmtime::{Caller, Engine, Linker, Module, Result};
 
+use crate::writer;
+
 /// The built filter, compiled.
 #[derive(Clone)]
 pub(crate) struct Filter {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
+    /// The writer seat's module.
+    pub(crate) writer: Module,
     pub(crate) linker: std::sync::Arc<Linker<Host>>,
 }
 
@@ -72,6 +76,7 @@ impl Filter {
         let engine = Engine::default();
         let compile = || {
             let module = Module::new(&engine, bytes)?;
+            let writer = Module::new(&engine, writer::shipped())?;
             let mut linker = Linker::new(&engine);
             headers::link(&mut linker)?;
             buffers::link(&mut linker)?;
@@ -80,10 +85,11 @@ impl Filter {
             reply::link(&mut linker)?;
             wasi::link(&mut linker)?;
             linker.define_unknown_imports_as_traps(&module)?;
-            Ok((module, linker))
+            Ok((module, writer, linker))
         };
-        let (module, linker) = compile().map_err(|error: wasmtime::Error| format!("{error:?}"))?;
-        Ok(Self { engine, module, linker: linker.into() })
+        let (module, writer, linker) =
+            compile().map_err(|error: wasmtime::Error| format!("{error:?}"))?;
+        Ok(Self { engine, module, writer, linker: linker.into() })
     }
 }
 

@@ -12,9 +12,14 @@
 
 mod host;
 mod seats;
+mod writer;
 
+use std::cell::Cell;
+use std::time::UNIX_EPOCH;
+
+use serde_json::json;
 use spillway::failover::Failover;
-use spillway_scenarios::envoy::Envoy;
+use spillway_scenarios::envoy::{Clock, Envoy, Shared};
 use spillway_scenarios::{Means, story};
 
 #[test]
@@ -30,6 +35,22 @@ fn the_built_filter_plays_every_story_with_redirects() {
 #[test]
 fn the_built_filter_plays_every_story_with_redirects_of_answers_that_were_not_held() {
     tell(Failover::RedirectUnheld);
+}
+
+/// A file that was rendered when the writer seat was the filter's too.
+#[test]
+fn the_filter_refuses_the_writers_seat() {
+    let filter = host::Filter::load().unwrap_or_else(|why| panic!("{why}"));
+    let config = json!({
+        "backends": { "a": { "url": "http://a.test" } },
+        "models": { "m": { "pool": ["a"] } },
+    });
+    let clock = Clock::new(Cell::new(UNIX_EPOCH));
+    let shared = Shared::default();
+    let mut worker = seats::Worker::start(&filter, &config, Failover::Retry, &clock, &shared);
+    let why = worker.refusal(&json!({ "seat": "writer" }));
+    assert!(why.contains("unknown variant `writer`"), "{why}");
+    assert!(why.contains("`spillway render envoy` writes the plugin's configuration"), "{why}");
 }
 
 fn tell(failover: Failover) {

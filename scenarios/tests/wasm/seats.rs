@@ -1,4 +1,4 @@
-//! The built filter in the seats: one VM for each worker, both seats in it.
+//! The built filter in the seats: one VM for each worker, both seats in it, and one for the writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 use spillway::failover::Failover;
 use spillway_scenarios::envoy::{Action, Callback, Clock, Seat, Seats, Shared, Stream};
 use spillway_scenarios::story::environment;
-use wasmtime::{Instance, Store, WasmParams, WasmResults};
+use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::host::{Filter, Host};
 
-/// A worker's VM.
+/// A worker's VMs.
 pub(crate) struct Worker {
     store: Store<Host>,
     instance: Instance,
+    writer: Writer,
     last: u32,
     /// The root context of each context.
     roots: BTreeMap<u32, u32>,
@@ -30,26 +31,16 @@ impl Worker {
         shared: &Shared,
     ) -> Self {
         let for_filter = |(name, _): &(String, _)| !config["backends"].to_string().contains(name);
-        let host = Host {
-            clock: clock.clone(),
-            shared: shared.clone(),
-            environment: environment().into_iter().filter(for_filter).collect(),
-            plugin_configuration: Vec::new(),
-            stream: Stream::default(),
-            lasting: BTreeSet::new(),
-            root: 0,
-            timers: BTreeMap::new(),
-            metrics: Vec::new(),
-            log: Vec::new(),
-        };
-        let mut store = Store::new(&filter.engine, host);
+        let environment = environment().into_iter().filter(for_filter).collect();
+        let writer = Writer::start(filter, host(clock, &Shared::default(), Vec::new()));
+        let mut store = Store::new(&filter.engine, host(clock, shared, environment));
         let instance = filter.linker.instantiate(&mut store, &filter.module);
         let instance =
             instance.unwrap_or_else(|error| panic!("the filter does not start: {error:?}"));
-        let mut worker = Self { store, instance, last: WRITER_ROOT, roots: BTreeMap::new() };
+        let mut worker =
+            Self { store, instance, writer, last: REFUSED_ROOT, roots: BTreeMap::new() };
         worker.call::<_, ()>("_initialize", ());
         worker.configure(BACKEND_ROOT, &json!({ "seat": "backend" }));
-        worker.configure(WRITER_ROOT, &json!({ "seat": "writer" }));
         let mut plugin = json!({ "seat": "gateway", "config": config });
         if failover.redirects() {
             plugin["failover"] = json!(failover);
@@ -59,6 +50,11 @@ impl Worker {
     }
 
     fn configure(&mut self, root: u32, plugin: &Value) {
+        assert!(self.takes(root, plugin), "not configured: {:#?}", self.store.data().log);
+    }
+
+    /// Whether the filter takes this for a plugin's configuration.
+    fn takes(&mut self, root: u32, plugin: &Value) -> bool {
         self.call::<_, ()>("proxy_on_context_create", (root, 0_u32));
         let started: u32 = self.call("proxy_on_vm_start", (root, 0_u32));
         let configuration = plugin.to_string().into_bytes();
@@ -66,7 +62,13 @@ impl Worker {
         self.store.data_mut().plugin_configuration = configuration;
         self.store.data_mut().root = root;
         let configured: u32 = self.call("proxy_on_configure", (root, size));
-        assert_eq!((started, configured), (1, 1), "not configured: {:#?}", self.store.data().log);
+        (started, configured) == (1, 1)
+    }
+
+    /// Why the filter refuses this for the configuration of one more seat.
+    pub(crate) fn refusal(&mut self, plugin: &Value) -> String {
+        assert!(!self.takes(REFUSED_ROOT, plugin), "{plugin} is taken");
+        self.store.data().log.join("\n")
     }
 
     fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, parameters: P) -> R {
@@ -139,7 +141,7 @@ impl Seats for Worker {
         let root = match seat {
             Seat::Gateway => GATEWAY_ROOT,
             Seat::Backend => BACKEND_ROOT,
-            Seat::Writer => WRITER_ROOT,
+            Seat::Writer => return WRITER,
         };
         self.roots.insert(self.last, root);
         self.call::<_, ()>("proxy_on_context_create", (self.last, root));
@@ -147,11 +149,17 @@ impl Seats for Worker {
     }
 
     fn on(&mut self, context: u32, callback: Callback, stream: &mut Stream) -> Action {
+        if context == WRITER {
+            return self.writer.on(callback, stream);
+        }
         self.store.data_mut().root = self.roots[&context];
         self.with(stream, |worker| worker.call_back(context, callback))
     }
 
     fn close(&mut self, context: u32, stream: &mut Stream) {
+        if context == WRITER {
+            return;
+        }
         self.store.data_mut().root = self.roots[&context];
         self.with(stream, |worker| {
             let done: u32 = worker.call("proxy_on_done", context);
@@ -175,8 +183,50 @@ impl Seats for Worker {
     }
 }
 
+/// The writer seat's module, which knows only parts of an answer.
+struct Writer {
+    store: Store<Host>,
+    part: TypedFunc<(u32, u32, u32), u32>,
+}
+
+impl Writer {
+    fn start(filter: &Filter, host: Host) -> Self {
+        let mut store = Store::new(&filter.engine, host);
+        let instance = filter.linker.instantiate(&mut store, &filter.writer);
+        let instance = instance.expect("the writer starts");
+        let part = instance.get_typed_func(&mut store, "proxy_on_response_body");
+        Self { part: part.expect("exported"), store }
+    }
+
+    fn on(&mut self, callback: Callback, stream: &mut Stream) -> Action {
+        let Callback::AnswerBody { size, end } = callback else { return Action::Continue };
+        std::mem::swap(&mut self.store.data_mut().stream, stream);
+        let action = self.part.call(&mut self.store, (WRITER, size as u32, u32::from(end)));
+        std::mem::swap(&mut self.store.data_mut().stream, stream);
+        assert_eq!(action.expect("no trap"), CONTINUE);
+        Action::Continue
+    }
+}
+
+fn host(clock: &Clock, shared: &Shared, environment: Vec<(String, String)>) -> Host {
+    Host {
+        clock: clock.clone(),
+        shared: shared.clone(),
+        environment,
+        plugin_configuration: Vec::new(),
+        stream: Stream::default(),
+        lasting: BTreeSet::new(),
+        root: 0,
+        timers: BTreeMap::new(),
+        metrics: Vec::new(),
+        log: Vec::new(),
+    }
+}
+
 const GATEWAY_ROOT: u32 = 1;
 const BACKEND_ROOT: u32 = 2;
-const WRITER_ROOT: u32 = 3;
+const REFUSED_ROOT: u32 = 3;
+/// Every stream's: the writer's module is told of no context.
+const WRITER: u32 = u32::MAX;
 const CONTINUE: u32 = 0;
 const PAUSE: u32 = 1;

@@ -198,6 +198,27 @@ pub(super) const SEAT: &[Row] = &[
     .unless(&["vm_config.environment_variables.key_values"]),
 ];
 
+pub(super) const WRITER: &[Row] = &[
+    yours("name", "for logs"),
+    yours("root_id", "for logs"),
+    yours(
+        "configuration",
+        "which seat it is, for `spillway check` and whoever reads the file; the module reads nothing",
+    ),
+    error("failure_policy", Same, "as for the filter").by_default("\"FAIL_CLOSED\""),
+    warning("reload_config.backoff.base_interval", AtMost, "as for the filter")
+        .by_default("\"1s\""),
+    note("reload_config.backoff.max_interval", AtMost, "as for the filter").by_default("\"10s\""),
+    yours("vm_config.vm_id", "a VM of its own: it shares nothing with the filter"),
+    error(
+        "vm_config.code.local.inline_bytes",
+        Same,
+        "the module itself, `src/filter/writer.wat`: it takes a stream's last words from where the \
+         filter leaves them. The filter's own module does not know this seat, and refuses it",
+    ),
+    error("vm_config.runtime", Same, "it is tested on V8 alone"),
+];
+
 pub(super) const ROUTER: &[Row] = &[warning(
     "suppress_envoy_headers",
     Same,

@@ -122,11 +122,37 @@ struct Sending {
     allowed: usize,
     /// The members that might be chosen when it arrived: so many are `allowed`, and so each of them
     /// gets its turn.
-    candidates: Vec<usize>,
+    candidates: Candidates,
     /// What the upstream request's headers hold now: they stay between attempts.
     held: Held,
     /// Bytes of the body that the current attempt has sent.
     sent: usize,
+}
+
+/// Members of a pool. Mostly they are all of it, and nobody wants to write down a thousand of them.
+#[derive(Debug)]
+enum Candidates {
+    /// This one alone.
+    Only(usize),
+    /// All but these.
+    AllBut(Vec<usize>),
+}
+
+impl Candidates {
+    fn has(&self, member: usize) -> bool {
+        match self {
+            Self::Only(one) => *one == member,
+            Self::AllBut(others) => !others.contains(&member),
+        }
+    }
+
+    /// How many they are, in a pool of so many.
+    const fn count(&self, pool: usize) -> usize {
+        match self {
+            Self::Only(_) => 1,
+            Self::AllBut(others) => pool.saturating_sub(others.len()),
+        }
+    }
 }
 
 /// The headers of the upstream request that the last attempt left.
@@ -237,7 +263,7 @@ impl Exchange {
         let sending = self.sending.as_ref().filter(|_| self.may_go_on())?;
         let route = self.gateway.route(sending.model)?;
         let untried = |member| !self.trail.has(member);
-        let known = |member| untried(member) && sending.candidates.contains(&member);
+        let known = |member| untried(member) && sending.candidates.has(member);
         world
             .peek(sending.model, &route, Eagerness::Never, known)
             .or_else(|| world.peek(sending.model, &route, Eagerness::AsLastResort, untried))

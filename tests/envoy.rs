@@ -79,7 +79,7 @@ fn the_status_listener_answers_to_any_name_only_where_others_may_ask() {
             serde_json::from_str(of("/configuration/value").unwrap().as_str().unwrap()).unwrap();
         assert_eq!(told, json!({ "seat": "status", "any_host": any_host }), "{address}");
         // Otherwise it has a VM of its own, and finds nothing there.
-        let vm = &of_gateway[1]["typed_config"]["config"]["vm_config"];
+        let vm = &of_gateway[2]["typed_config"]["config"]["vm_config"];
         assert_eq!(of("/vm_config").as_ref(), Some(vm));
     }
 }
@@ -97,7 +97,7 @@ fn both_seats_share_one_vm_and_all_clusters_one_plugin() {
         .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")
         .unwrap();
     let vm = "/typed_config/config/vm_config";
-    let gateway = manager["http_filters"][1].pointer(vm);
+    let gateway = manager["http_filters"][2].pointer(vm);
     assert!(gateway.is_some());
     for cluster in 0..3 {
         assert_eq!(chain(&rendered, cluster)[0].pointer(vm), gateway);

@@ -116,6 +116,11 @@ impl Board {
         self.circuit(id).map_or(Standing::Closed, |circuit| circuit.standing(rule, now))
     }
 
+    /// Whether no circuit has anything to say.
+    pub const fn is_empty(&self) -> bool {
+        self.circuits.is_empty()
+    }
+
     /// Takes note of what happened. Tells whether anything changed; for a claim, whether it holds.
     pub fn apply(&mut self, record: &Record, now: Timestamp) -> bool {
         let rule = &record.rule;

@@ -2,7 +2,7 @@
 
 use super::effect::Note;
 use super::event::Head;
-use super::{Arrival, Eagerness, Effect, Exchange, Held, Sending, World, redirect};
+use super::{Arrival, Candidates, Eagerness, Effect, Exchange, Held, Sending, World, redirect};
 use crate::breaker::Cause;
 use crate::client_key::bearer;
 use crate::config::{ClientId, ModelId};
@@ -239,7 +239,7 @@ impl Exchange {
         let pin = route.pinned(cookie);
         let required = route.model.affinity.as_ref().is_some_and(|affinity| affinity.required);
         let may = |member| !required || pin.is_none_or(|pin| pin == member);
-        let pinned = pin.and_then(|pin| world.choose(id, &route, |member| member == pin));
+        let pinned = pin.and_then(|pin| world.claim_of(&route, |world| world.may_be(&route, pin)));
         let chosen = pinned.or_else(|| world.choose(id, &route, may));
         let Some((first, probe)) = chosen else {
             effects.extend(self.refuse(&route, pin.filter(|_| required), world));
@@ -251,12 +251,13 @@ impl Exchange {
         }
         let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
         let bound = required && pin.is_some();
-        let mut candidates = if bound { Vec::new() } else { world.choosable(&route) };
-        // Its probe is out now, and so it may not be chosen any more.
-        if !candidates.contains(&first) {
-            candidates.push(first);
-        }
-        let allowed = candidates.len().min(most).max(1);
+        let candidates = if bound {
+            Candidates::Only(first)
+        } else {
+            // Its probe may be out now, and so it may not be chosen any more.
+            Candidates::AllBut(world.shut(&route).filter(|member| *member != first).collect())
+        };
+        let allowed = candidates.count(route.model.pool.len()).min(most).max(1);
         let second = || world.peek(id, &route, Eagerness::AsLastResort, |member| member != first);
         let second = (allowed > 1).then(second).flatten();
         let arrived = self.arrival.as_ref();

@@ -148,10 +148,16 @@ impl<'a> World<'a> {
         claimed
     }
 
-    /// The members that may be chosen now.
-    pub(super) fn choosable(&mut self, route: &Route<'_>) -> Vec<usize> {
-        let members = 0..route.model.pool.len();
-        members.filter(|member| is_choosable(self.standing(route, *member))).collect()
+    /// The members that may not be chosen now.
+    pub(super) fn shut<'b>(&'b mut self, route: &'b Route<'_>) -> impl Iterator<Item = usize> {
+        let board = self.board.get_or_insert_with(self.shared.board);
+        let members = if board.is_empty() { 0 } else { route.model.pool.len() };
+        (0..members).filter(|member| !is_choosable(self.standing(route, *member)))
+    }
+
+    /// This member, if it may be chosen now.
+    pub(super) fn may_be(&mut self, route: &Route<'_>, member: usize) -> Option<usize> {
+        is_choosable(self.standing(route, member)).then_some(member)
     }
 
     /// When the first of these members may be chosen again, and why not before; `None` where one
@@ -195,9 +201,12 @@ impl<'a> World<'a> {
         let (now, draw) = (self.now(), self.shared.draw);
         let board = self.board.get_or_insert_with(self.shared.board);
         self.pools.get(id)?.peek(route.model, now, |at| {
-            let standing = standing(board, route, at, now);
-            let chance = if matches!(standing, Standing::Returning(_)) { draw() } else { 0 };
-            may(at) && lets(standing, chance)
+            let lets = || {
+                let standing = standing(board, route, at, now);
+                let chance = if matches!(standing, Standing::Returning(_)) { draw() } else { 0 };
+                lets(standing, chance)
+            };
+            may(at) && lets()
         })
     }
 }

@@ -49,7 +49,6 @@ impl Word {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::test;
 
     word!(A = b"\"a\"");

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bars::{Bar, Side, Unit};
 use crate::gateways::{Parts, SPILLWAY};
+use crate::interrupt;
 use crate::statistics::Spread;
 
 pub(crate) use page::section;
@@ -54,6 +55,7 @@ impl Extent {
         let mut starts = vec![];
         let mut reloads = vec![];
         for backends in BACKENDS {
+            interrupt::check()?;
             starts.extend(start::measure(parts, backends, rounds)?);
             reloads.push(reload::measure(parts, backends, rounds)?);
         }

@@ -88,10 +88,21 @@ fn reached(bars: &[Bar]) -> String {
             Some(false) => "**missed**",
             None => "",
         };
-        let limit = value(bar.bar, bar.unit).replace(".00", "").replace(".0", "");
+        let limit = limit(bar.bar, bar.unit);
         _ = writeln!(text, "| {} | {measured} | {side} {limit} | {met} |", bar.what);
     }
     text
+}
+
+/// A number to reach, as it was set.
+fn limit(bar: f64, unit: Unit) -> String {
+    let sign = match unit {
+        Unit::Times => "×",
+        Unit::Microseconds => " µs",
+        Unit::Milliseconds => " ms",
+        Unit::Requests => "",
+    };
+    format!("{bar}{sign}")
 }
 
 /// A median with the least and the most.
@@ -214,8 +225,10 @@ mod tests {
             unit: Unit::Times,
             met,
         };
+        assert_eq!(limit(1.05, Unit::Times), "1.05×");
+        assert_eq!(limit(5000.0, Unit::Milliseconds), "5000 ms");
         let text = reached(&[bar(spread(2.0), Some(false)), bar(None, None)]);
-        assert!(text.contains("| what | 2.00× (1.00–20.0) | ≤ 1.50× | **missed** |"), "{text}");
-        assert!(text.contains("| what | not in this run | ≤ 1.50× |  |"), "{text}");
+        assert!(text.contains("| what | 2.00× (1.00–20.0) | ≤ 1.5× | **missed** |"), "{text}");
+        assert!(text.contains("| what | not in this run | ≤ 1.5× |  |"), "{text}");
     }
 }

@@ -9,7 +9,8 @@ use tokio::task::LocalSet;
 use crate::backend::Backend;
 use crate::cpu;
 use crate::gateways::{Gateway, Parts, SPILLWAY, Setup};
-use crate::load::closed;
+use crate::interrupt;
+use crate::load::{Outcome, closed};
 use crate::work::{Asks, First, On};
 
 /// The curve.
@@ -62,7 +63,13 @@ pub(super) fn measure(parts: &Parts, requests: u64) -> anyhow::Result<Memory> {
     let mut points = vec![];
     for stop in stops(requests) {
         let outcome = closed(running.address, &shot, CLIENTS, stop.at - sent, Duration::ZERO);
-        let outcome = runtime.block_on(local.run_until(outcome));
+        let outcome = runtime.block_on(local.run_until(async {
+            tokio::select! {
+                outcome = outcome => outcome,
+                () = interrupt::interrupted() => Outcome::new(),
+            }
+        }));
+        interrupt::check()?;
         ensure!(outcome.failed == 0, "{} failed: {:?}", outcome.failed, outcome.failure);
         sent = stop.at;
         if stop.counts {

@@ -92,10 +92,12 @@ impl Exchange {
     pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
         match self.model_of(body) {
             Ok(model) => {
+                let may_stream = usage::may_stream(body);
                 if let Some(arrival) = &mut self.arrival {
-                    arrival.plain = !usage::may_stream(body);
+                    arrival.plain = !may_stream;
                 }
-                let mut effects = self.ask(body, model);
+                // Most requests want no stream, and do not say so.
+                let mut effects = if may_stream { self.ask(body, model) } else { Vec::new() };
                 effects.extend(self.choose(model, world));
                 effects
             }

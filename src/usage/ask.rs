@@ -36,10 +36,6 @@ impl Ask {
     /// What must be changed in this body. `None`: it asks by itself, wants no stream, or is nothing
     /// that a backend would stream for.
     pub fn of(body: &[u8]) -> Option<Self> {
-        // Most requests want no stream, and do not say so.
-        if !may_stream(body) {
-            return None;
-        }
         let request: Request<'_> = serde_json::from_slice(body).ok()?;
         if request.stream.map(RawValue::get) != Some("true") || request.data_sources.is_some() {
             return None;

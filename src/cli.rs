@@ -68,7 +68,9 @@ pub enum Exit {
 /// Runs the command with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut output = Output { data: &mut io::stdout().lock(), talk: &mut io::stderr().lock() };
+    // Line by line: Envoy writes to the same place, and would cut in between the parts of a line.
+    let mut talk = io::LineWriter::new(io::stderr().lock());
+    let mut output = Output { data: &mut io::stdout().lock(), talk: &mut talk };
     match run(cli, &mut output) {
         Ok(Exit::Ok) => ExitCode::SUCCESS,
         Ok(Exit::Problems) => ExitCode::from(1),

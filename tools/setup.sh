@@ -107,7 +107,7 @@ setup_counts() {
     version=$(awk '/^name = "gungraun"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock)
     [ -n "$version" ] || fail "Cargo.lock names no gungraun, so its runner cannot be chosen"
     stamp=$tools/.gungraun-runner-$version
-    if [ ! -e "$stamp" ]; then
+    if [ ! -e "$stamp" ] || [ ! -x "$tools/bin/gungraun-runner" ]; then
         say "gungraun-runner $version: building into .tools/bin (a minute or two, once)"
         quietly gungraun-runner "gungraun-runner $version does not install: is there a way to crates.io?" \
             cargo install gungraun-runner --version "$version" --locked --root "$tools" --force

@@ -15,4 +15,4 @@ rm -rf "$GUNGRAUN_HOME"
 quietly counts "a benchmark does not build, or has crashed" cargo bench -p spillway-micro --bench core
 
 with="rustc $(rustc --version | cut -d ' ' -f 2), $("$valgrind" --version), glibc $(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2), $(uname -m)"
-cargo run --quiet -p spillway-micro -- "$GUNGRAUN_HOME/spillway-micro/core/core" "$with" "$@"
+cargo run --quiet -p spillway-micro --example report -- "$GUNGRAUN_HOME/spillway-micro/core/core" "$with" "$@"

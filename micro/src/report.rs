@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use spillway::cli::top::grouped;
 
 /// What each benchmark counts, in the order of the table.
 const WHAT: [(&str, &str); 14] = [
@@ -153,18 +154,6 @@ fn change(old: Option<&Count>, new: &Count) -> String {
     let Some(old) = old else { return "new".to_owned() };
     let percent = (new.instructions as f64 / old.instructions as f64 - 1.0) * 100.0;
     if percent.abs() < 0.05 { "same".to_owned() } else { format!("{percent:+.1} %") }
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The page that is committed beside the counts.

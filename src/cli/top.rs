@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{Exit, Output};
 use crate::envoy::admin::Admin;
 use crate::status::{Report, report};
+pub use numbers::grouped;
 use screen::{Look, screen};
 use terminal::Terminal;
 

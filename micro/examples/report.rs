@@ -1,5 +1,8 @@
-//! Tells what was counted: `spillway-micro FOLDER WITH`, where Gungraun left its summaries, and what
-//! they were counted with. With `--accept`, they become the ones that others are compared with.
+//! Tells what was counted: `report FOLDER WITH`, where Gungraun left its summaries, and what they
+//! were counted with. With `--accept`, they become the ones that others are compared with.
+//!
+//! An example and no program of the package: `cargo bench` builds a package's programs too, and the
+//! core once more for them.
 
 use std::path::Path;
 
@@ -8,7 +11,7 @@ use spillway_micro::report::{Counts, page};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: spillway-micro FOLDER WITH [--accept]";
+    let usage = "usage: report FOLDER WITH [--accept]";
     let (folder, with) = arguments.next().zip(arguments.next()).context(usage)?;
     let counts = Counts::read(Path::new(&folder), &with)?;
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -23,6 +23,18 @@ pub use events::{Begun, Event, Events, Piece};
 pub use fault::Fault;
 pub use hidden::Hidden;
 
+use crate::words::word;
+
+word!(CHOICES = b"\"choices\"");
+
+/// Whether an event has `choices`, and their list begins so: `]` where it is empty.
+fn choices_begin(data: &[u8], with: &[u8]) -> bool {
+    let begins = |list: &[u8]| {
+        list.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(with))
+    };
+    CHOICES.values(data).any(begins)
+}
+
 /// Whether this is the content type of an event stream.
 pub fn is_event_stream(content_type: &[u8]) -> bool {
     let kind = content_type.split(|byte| *byte == b';').next().unwrap_or_default();

@@ -81,10 +81,7 @@ impl Backend {
             return self.opens_stream(size, end);
         }
         self.answer = match self.on(Event::Opening { bytes: &bytes, end, readable }) {
-            Some(Next::HoldOn) => {
-                self.answer = State::Opens(None);
-                return Action::Pause;
-            }
+            Some(Next::HoldOn) => return Action::Pause,
             _ if end => State::Ended,
             Some(Next::ReadOn) => State::Reads,
             _ => State::Passes,

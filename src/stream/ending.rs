@@ -11,13 +11,12 @@
 
 use serde_json::json;
 
-use super::Fault;
 use super::events::{Begun, Event, Events, Piece};
 use super::mend::mend;
+use super::{Fault, choices_begin};
 use crate::words::word;
 
 word!(FINISH_REASON = b"\"finish_reason\"");
-word!(CHOICES = b"\"choices\"");
 word!(KIND = b"\"type\"");
 word!(SEQUENCE_NUMBER = b"\"sequence_number\"");
 
@@ -195,12 +194,9 @@ impl Ending {
     fn chunk(&mut self, event: &Event<'_>) {
         self.complete |= event.data.starts_with(b"[DONE]");
         let said = |value: &[u8]| value.starts_with(b"\"");
-        let none = |list: &[u8]| {
-            list.strip_prefix(b"[").unwrap_or_default().trim_ascii_start().starts_with(b"]")
-        };
         if FINISH_REASON.values(event.data).any(said) {
             self.finished = true;
-        } else if self.finished && !CHOICES.values(event.data).any(none) {
+        } else if self.finished && !choices_begin(event.data, b"]") {
             self.finished = false;
         }
     }

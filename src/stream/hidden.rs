@@ -11,11 +11,10 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Begun, Event, Piece};
+use super::{Begun, Event, Piece, choices_begin};
 use crate::words::word;
 
 word!(USAGE = b"\"usage\"");
-word!(CHOICES = b"\"choices\"");
 
 /// What is taken out of a stream, and what waits.
 #[derive(Debug, Default)]
@@ -112,12 +111,9 @@ fn is_usage_alone(event: &Event<'_>) -> bool {
 /// Whether an event is known to be something else by as much of its data as is there: more of it
 /// changes nothing about that.
 fn stays(data: &[u8], cut: bool) -> bool {
-    let chosen = |list: &[u8]| {
-        list.strip_prefix(b"[").unwrap_or_default().trim_ascii_start().starts_with(b"{")
-    };
     cut || data.len() > LONGEST
         || data.first().is_some_and(|first| *first != b'{')
-        || CHOICES.values(data).any(chosen)
+        || choices_begin(data, b"{")
 }
 
 /// No chunk that holds the usage alone is longer; those seen are below 1 KiB.

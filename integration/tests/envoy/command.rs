@@ -104,12 +104,13 @@ async fn an_envoy_that_ends_by_itself_is_reported_with_its_status() {
 #[tokio::test]
 async fn no_envoy_outlives_a_command_that_is_killed() {
     let eastus = region("eastus").await;
-    let (mut up, ..) = serving(&eastus).await;
+    let (mut up, at, _) = serving(&eastus).await;
     let envoy = up.envoy();
     up.signal(Signal::KILL);
     up.end().await;
-    // Nothing listens where it did, unless another test has got that address by now.
     eventually("Envoy's end", async || has_ended(envoy).then_some(())).await;
+    // Not at once: another test may have been given that address by now, for a while.
+    eventually("a closed listener", async || TcpStream::connect(at).await.err()).await;
 }
 
 /// A level that hides why Envoy does not start is only set once it has.

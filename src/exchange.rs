@@ -7,9 +7,11 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`], [`Passing::FromClient`] | `arrival.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`] | `arrival.rs` |
+//! | gateway seat, request's body | [`Event::BodyBegins`], [`Passing::FromClient`], [`Passing::Held`] | `upload.rs` |
 //! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
-//! | backend seat, request | [`Event::AttemptStarts`], [`Passing::ToBackend`] | `attempt.rs` |
+//! | backend seat, request | [`Event::AttemptStarts`] | `attempt.rs` |
+//! | backend seat, request's body | [`Passing::ToBackend`], [`Event::BodyEnds`] | `upload.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
 //! | backend seat, answer | [`Event::Opening`], [`Event::OpensStream`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
@@ -32,6 +34,7 @@ pub mod patience;
 pub mod redirect;
 mod streaming;
 mod trail;
+mod upload;
 mod world;
 
 use std::rc::Rc;
@@ -44,7 +47,7 @@ pub use world::{Shared, World};
 
 use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
-use crate::prompt::NamedModel;
+use crate::prompt::{Ahead, NamedModel};
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
@@ -98,6 +101,8 @@ struct Arrival {
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
+    /// The model that the body has named early, of a body that passes unread.
+    ahead: Option<Ahead>,
     /// The model that the path names, while the body is awaited for other reasons.
     in_path: Option<ModelId>,
     /// The body was made to ask for the usage.
@@ -127,6 +132,8 @@ struct Sending {
     held: Held,
     /// Bytes of the body that the current attempt has sent.
     sent: usize,
+    /// Bytes at the body's end that the current attempt has not sent yet.
+    kept: Vec<u8>,
 }
 
 /// Members of a pool. Mostly they are all of it, and nobody wants to write down a thousand of them.
@@ -186,7 +193,9 @@ impl Exchange {
         let effects = match event {
             Event::Arrived(head) => self.arrived(head, world),
             Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
+            Event::BodyBegins { bytes, there } => self.body_begins(bytes, there, world),
             Event::Body(body) => self.body(body, world),
+            Event::BodyEnds { place, bytes } => self.body_ends(place, bytes),
             Event::Redirected => self.redirected(),
             Event::AttemptStarts => self.attempt_starts(world),
             Event::Answered(head) => self.answered(&head, world),
@@ -206,7 +215,7 @@ impl Exchange {
     }
 
     /// Lets bytes of the request's body pass, and says what is to be done with them.
-    pub fn pass(&mut self, passing: Passing) -> Option<Effect> {
+    pub fn pass(&mut self, passing: Passing) -> Vec<Effect> {
         match passing {
             Passing::FromClient(length) => self.body_from_client(length),
             Passing::Held(length) => self.body_held(length),

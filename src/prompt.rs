@@ -4,17 +4,21 @@
 //! and never changed or built anew: what is found is the name and the place where it stands, so
 //! that a backend with another name for the model gets the same bytes with only that name replaced.
 //!
-//! A body that names the model twice is refused: gateway and backend could read it differently,
-//! and a client could so reach a model that it was denied. So a long body is looked through to its
-//! end even where the name stands early (`early.rs`), but only parsed where it does not.
+//! Gateway and backend could read a body differently that names the model twice, and a client could
+//! so reach a model that it was denied. A body that is read whole is refused for that. A long one
+//! that names its model early passes while it arrives, unread, and its name is moved to its end,
+//! where it overrules every other ([`Ahead`]).
 
 use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+mod ahead;
 mod early;
 mod multipart;
+
+pub use ahead::Ahead;
 
 /// The model that a body names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +78,14 @@ impl NamedModel {
     /// The bytes to put in the name's place.
     pub fn rewritten(&self, name: &str) -> Vec<u8> {
         match self.form {
-            Form::Json => serde_json::Value::from(name).to_string().into_bytes(),
+            Form::Json => as_json(name),
             Form::Multipart | Form::Other => name.as_bytes().to_vec(),
         }
     }
+}
+
+fn as_json(name: &str) -> Vec<u8> {
+    serde_json::Value::from(name).to_string().into_bytes()
 }
 
 fn json(body: &[u8]) -> Result<Option<NamedModel>, String> {

@@ -21,7 +21,9 @@ use spillway_scenarios::story::read_config;
 enum Step<'a> {
     Arrived { path: u8, has_body: bool, length: Option<&'a [u8]>, cookie: Option<&'a [u8]> },
     BodyAhead(Option<&'a [u8]>),
+    BodyBegins(&'a [u8]),
     Body(&'a [u8]),
+    BodyEnds(&'a [u8]),
     AttemptStarts,
     Answered { status: u16, wait: Option<&'a [u8]>, readable: bool, has_body: bool, streams: bool },
     AnswerBody(&'a [u8]),
@@ -66,7 +68,7 @@ pub fn run(bytes: &[u8]) {
         };
         let mut world = World::new(&mut pools, &shared);
         let mut length = 0;
-        let mut pass = |passing| exchange.pass(passing).into_iter().collect();
+        let mut pass = |passing| exchange.pass(passing);
         let effects: Vec<Effect> = match step {
             Step::Passes(millis) => {
                 now = now + Millis(u64::from(millis) * 10);
@@ -78,7 +80,12 @@ pub fn run(bytes: &[u8]) {
                 length = usize::from(size);
                 pass(Passing::ToBackend(length))
             }
-            step => exchange.on(event(&step), &mut world),
+            step => {
+                if let Step::BodyEnds(bytes) = step {
+                    length = bytes.len();
+                }
+                exchange.on(event(&step), &mut world)
+            }
         };
         let count = |is: fn(&Effect) -> bool| effects.iter().filter(|effect| is(effect)).count();
         let replies = count(|e| matches!(e, Effect::Reply(_) | Effect::ReplaceAnswer(_)));
@@ -118,7 +125,9 @@ fn event<'a>(step: &'a Step<'a>) -> Event<'a> {
             ..Head::default()
         }),
         Step::BodyAhead(content_type) => Event::BodyAhead { content_type: owned(content_type) },
+        Step::BodyBegins(bytes) => Event::BodyBegins { bytes, there: bytes.len() },
         Step::Body(body) => Event::Body(body),
+        Step::BodyEnds(bytes) => Event::BodyEnds { place: 0..bytes.len(), bytes },
         Step::Answered { status, wait, readable, has_body, streams } => Event::Answered(Answer {
             status: *status,
             announcement: Announcement { retry_after: owned(wait), ..Announcement::default() },

@@ -63,6 +63,7 @@ struct Context {
 #[derive(Clone, Copy, PartialEq)]
 enum Awaits {
     Nothing,
+    Beginning(usize),
     Body,
     End,
 }
@@ -114,8 +115,8 @@ impl Core {
 
     fn pass(&mut self, context: u32, passing: Passing, stream: &mut Stream) -> Action {
         let exchange = self.exchanges.get_mut(&self.contexts[&context].exchange).expect("open");
-        let effect = exchange.pass(passing);
-        self.carry_out(context, effect, stream)
+        let effects = exchange.pass(passing);
+        self.carry_out(context, effects, stream)
     }
 
     fn carry_out(
@@ -131,6 +132,15 @@ impl Core {
                 Effect::AwaitEnd => {
                     self.await_now(context, Awaits::End);
                     action = Action::Pause;
+                }
+                Effect::AwaitBeginning(length) => {
+                    self.await_now(context, Awaits::Beginning(length));
+                    action = Action::Pause;
+                }
+                Effect::AskEnd(place) => {
+                    let body = stream.request_body.as_ref().expect("a body passes");
+                    let bytes = &body[place.clone()].to_vec();
+                    action = self.tell(context, Event::BodyEnds { place, bytes }, stream);
                 }
                 Effect::AwaitBody | Effect::HoldAnswer => {
                     self.await_now(context, Awaits::Body);
@@ -253,6 +263,14 @@ impl Core {
         match (seat, awaits) {
             (Seat::Backend, _) => self.pass(context, Passing::ToBackend(size), stream),
             (_, Awaits::Nothing) => self.pass(context, Passing::FromClient(size), stream),
+            (_, Awaits::Beginning(length)) if size >= length => {
+                self.await_now(context, Awaits::Nothing);
+                let body = stream.request_body.as_ref().expect("a body passes");
+                let bytes = &body[..length].to_vec();
+                let action = self.tell(context, Event::BodyBegins { bytes, there: size }, stream);
+                let known = self.contexts[&context].awaits == Awaits::Nothing;
+                if known || !end { action } else { self.ended(context, stream) }
+            }
             _ if end => self.ended(context, stream),
             _ => Action::Pause,
         }
@@ -262,7 +280,7 @@ impl Core {
     fn ended(&mut self, context: u32, stream: &mut Stream) -> Action {
         match self.await_now(context, Awaits::Nothing) {
             Awaits::Nothing | Awaits::End => Action::Continue,
-            Awaits::Body => {
+            Awaits::Body | Awaits::Beginning(_) => {
                 let body = stream.request_body.clone().unwrap_or_default();
                 self.tell(context, Event::Body(&body), stream)
             }

@@ -196,8 +196,21 @@ impl Received {
     /// Expects exactly this body.
     #[track_caller]
     pub fn says(&self, body: impl AsRef<[u8]>) -> &Self {
-        let found = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.body, body.as_ref(), "the body at the backend: {found}");
+        let (found, expected) = (&self.body, body.as_ref());
+        let differ = found.iter().zip(expected).position(|(found, expected)| found != expected);
+        let at = differ.unwrap_or_else(|| found.len().min(expected.len()));
+        let around = |body: &[u8]| {
+            let there = at.saturating_sub(80)..body.len().min(at + 80);
+            String::from_utf8_lossy(&body[there]).into_owned()
+        };
+        assert!(
+            found == expected,
+            "the body at the backend has {} bytes, not {}, and differs at {at}: …{}… is not …{}…",
+            found.len(),
+            expected.len(),
+            around(found),
+            around(expected)
+        );
         self
     }
 }

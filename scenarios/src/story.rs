@@ -43,6 +43,8 @@ pub enum Need {
 
 /// Another attempt where a backend gave no answer at all.
 pub const AFTER_SILENCE: Need = Need::Failover(&[Failover::Retry]);
+/// A request that is sent on while its body arrives.
+pub const WHILE_IT_ARRIVES: Need = Need::Failover(&[Failover::Retry]);
 /// Another attempt after an answer that was held to be read.
 pub const AFTER_READING: Need = Need::Failover(&[Failover::Retry, Failover::Redirect]);
 /// No attempt after a failure without an answer.

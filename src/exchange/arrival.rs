@@ -1,4 +1,5 @@
-//! Gateway seat, request: who asks, for which model, and which backend gets it first.
+//! Gateway seat, request: who asks, for which model, and which backend gets it first. How its body
+//! passes is in `upload.rs`.
 
 use super::effect::Note;
 use super::event::Head;
@@ -52,6 +53,7 @@ impl Exchange {
             passed: 0,
             content_length,
             named: None,
+            ahead: None,
             in_path: None,
             asked: false,
         });
@@ -83,10 +85,11 @@ impl Exchange {
             effects.extend(self.await_end());
             return effects;
         }
+        let json = Form::of(content_type.as_deref()) == Form::Json;
         if let Some(arrival) = &mut self.arrival {
             arrival.content_type = content_type;
         }
-        vec![Effect::AwaitBody]
+        vec![if json { self.await_name() } else { Effect::AwaitBody }]
     }
 
     pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
@@ -123,7 +126,7 @@ impl Exchange {
     }
 
     /// Whether a request for this model may be made to ask for its usage, should it want a stream.
-    fn may_ask(&self, model: ModelId) -> bool {
+    pub(super) fn may_ask(&self, model: ModelId) -> bool {
         let includes = self.gateway.route(model).is_some_and(|route| route.model.usage_in_streams);
         let takes = |arrival: &Arrival| {
             arrival.has_body
@@ -156,26 +159,6 @@ impl Exchange {
         [replace].into_iter().chain(length).collect()
     }
 
-    /// A body that announced no length, or a wrong one, is counted while it passes.
-    pub(super) fn body_from_client(&mut self, length: usize) -> Option<Effect> {
-        let most = self.most();
-        let arrival = self.arrival.as_mut()?;
-        let before = arrival.passed;
-        arrival.passed = before.saturating_add(length);
-        let crosses = before <= most && arrival.passed > most;
-        crosses.then(|| self.reply(Reply::too_long()).pop()).flatten()
-    }
-
-    /// A body that is held grows until it has ended, or is too long.
-    pub(super) fn body_held(&mut self, length: usize) -> Option<Effect> {
-        (length > self.most()).then(|| self.reply(Reply::too_long()).pop()).flatten()
-    }
-
-    /// The longest body that is taken.
-    fn most(&self) -> usize {
-        usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)
-    }
-
     /// The client that asks; nothing where everyone may.
     fn client(&self, head: &Head, target: &Target) -> Result<Option<ClientId>, Reply> {
         let Some(keyring) = &self.gateway.keyring else { return Ok(None) };
@@ -206,7 +189,7 @@ impl Exchange {
         effects
     }
 
-    fn named(&self, name: &str) -> Result<ModelId, Reply> {
+    pub(super) fn named(&self, name: &str) -> Result<ModelId, Reply> {
         let format = self.gateway.config.error_format;
         self.gateway.model(name).ok_or_else(|| {
             if self.gateway.denies(name) {
@@ -232,7 +215,7 @@ impl Exchange {
         model.ok_or_else(|| Reply::no_model(self.gateway.config.error_format))
     }
 
-    fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
+    pub(super) fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
         self.wanted = Some(id);
         let gateway = self.gateway.clone();
         let Some(route) = gateway.route(id) else { return Vec::new() };
@@ -279,6 +262,7 @@ impl Exchange {
             candidates,
             held,
             sent: 0,
+            kept: Vec::new(),
         });
         effects.extend(self.limit_times(&route));
         effects.extend(self.in_clear());

@@ -86,26 +86,12 @@ impl Exchange {
             && world.peek(sending.model, &route, Eagerness::AsLastResort, other).is_some()
     }
 
-    pub(super) fn body_to_backend(&mut self, length: usize) -> Option<Effect> {
-        let sending = self.sending.as_mut()?;
-        let start = sending.sent;
-        let end = start.saturating_add(length);
-        sending.sent = end;
-        let (place, with) = self.renamed()?;
-        if place.start >= end || place.end <= start {
-            return None;
-        }
-        // The name may be cut in two: its new bytes go where its first byte passes.
-        let with = if place.start >= start { with } else { Vec::new() };
-        let passing = place.start.saturating_sub(start)..place.end.min(end) - start;
-        Some(Effect::ReplaceBody { place: passing, with })
-    }
-
     /// The member that this attempt goes to, and whether it is the first. Envoy sends it to the
     /// backend that was named last, and to the same again where no other was left to name.
     fn starting(&mut self) -> Option<(usize, bool)> {
         let sending = self.sending.as_mut()?;
         sending.sent = 0;
+        sending.kept.clear();
         let chosen = sending.next.take().or_else(|| self.trail.last())?;
         Some((chosen, self.trail.len() == 0))
     }
@@ -139,14 +125,11 @@ impl Exchange {
             effects.push(Effect::SetRequestHeader(":path", path.clone()));
             sending.held.path = Some(path);
         }
-        if let (Some(length), Some(named)) = (arrival.content_length, &arrival.named) {
-            let name = renamed.map_or(named.place.len(), |name| named.rewritten(name).len());
-            let length = length.saturating_sub(named.place.len()).saturating_add(name);
-            if sending.held.content_length != Some(length) {
-                let value = length.to_string().into_bytes();
-                effects.push(Effect::SetRequestHeader("content-length", value));
-                sending.held.content_length = Some(length);
-            }
+        let length = arrival.length_with(&member.deployment, renamed.is_some());
+        if let Some(length) = length.filter(|length| sending.held.content_length != Some(*length)) {
+            let value = length.to_string().into_bytes();
+            effects.push(Effect::SetRequestHeader("content-length", value));
+            sending.held.content_length = Some(length);
         }
         effects
     }
@@ -161,15 +144,5 @@ impl Exchange {
         });
         let last = std::mem::replace(&mut held.credential, own);
         last.filter(|_| last != own).map(Effect::RemoveRequestHeader)
-    }
-
-    /// Where the body's name of the model stands and what stands there instead, if this backend
-    /// has another name for it.
-    fn renamed(&self) -> Option<(std::ops::Range<usize>, Vec<u8>)> {
-        let named = self.arrival.as_ref()?.named.as_ref()?;
-        let model = self.route()?.model;
-        let member = model.pool.get(self.trail.last()?)?;
-        let differs = member.deployment != model.name;
-        differs.then(|| (named.place.clone(), named.rewritten(&member.deployment)))
     }
 }

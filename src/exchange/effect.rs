@@ -18,6 +18,9 @@ pub enum Effect {
     AskBody,
     /// Hold the request until its whole body is there ([`super::Event::Body`]).
     AwaitBody,
+    /// Hold the request until so many bytes of its body are there ([`super::Event::BodyBegins`]), or
+    /// all of a shorter one.
+    AwaitBeginning(usize),
     /// Hold the request until all of it is there; nobody reads it.
     AwaitEnd,
     /// Send the request to this backend, and again at most so many times.
@@ -33,6 +36,9 @@ pub enum Effect {
     SetRequestHeader(&'static str, Vec<u8>),
     /// Remove a header of the request that goes on.
     RemoveRequestHeader(&'static str),
+    /// Say what these of the passing bytes are: the body ends with them, or soon after
+    /// ([`super::Event::BodyEnds`]).
+    AskEnd(Range<usize>),
     /// Replace some of the bytes that are passing.
     ReplaceBody {
         /// Which of the passing bytes, counted from the first that passes now.

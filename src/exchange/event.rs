@@ -1,5 +1,7 @@
 //! What can happen to a request.
 
+use std::ops::Range;
+
 use crate::announced::Announcement;
 use crate::pool::headroom::Remaining;
 
@@ -13,8 +15,23 @@ pub enum Event<'a> {
         /// `content-type`.
         content_type: Option<Vec<u8>>,
     },
-    /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`].
+    /// Gateway seat: the beginning of the body is there, after [`super::Effect::AwaitBeginning`].
+    BodyBegins {
+        /// Its first bytes.
+        bytes: &'a [u8],
+        /// How many are there in all.
+        there: usize,
+    },
+    /// Gateway seat: the whole body is there, after [`super::Effect::AwaitBody`] or, where it is
+    /// shorter than that, [`super::Effect::AwaitBeginning`].
     Body(&'a [u8]),
+    /// Backend seat: bytes at the end of the body that passes, after [`super::Effect::AskEnd`].
+    BodyEnds {
+        /// Where they stand in what is passing, to its end.
+        place: Range<usize>,
+        /// What they are.
+        bytes: &'a [u8],
+    },
     /// Gateway seat: the request has come back, after [`super::Effect::Redirect`].
     Redirected,
     /// Backend seat: Envoy starts an attempt at the backend that was named last.

@@ -167,7 +167,10 @@ impl HttpContext for Backend {
 
     fn on_http_request_body(&mut self, size: usize, _: bool) -> Action {
         if let Some(ticket) = self.ticket {
-            carry_out(ticket, exchanges::pass(ticket, Passing::ToBackend(size)));
+            let effects = exchanges::pass(ticket, Passing::ToBackend(size));
+            if carry_out(ticket, effects) == Next::Replied {
+                return Action::Pause;
+            }
         }
         Action::Continue
     }

@@ -20,6 +20,8 @@ pub(super) enum Next {
     AskBody,
     /// Hold the request until its body is there.
     AwaitBody,
+    /// Hold the request until so many bytes of its body are there.
+    AwaitBeginning(usize),
     /// Hold the request until all of it is there.
     AwaitEnd,
     /// Hold the answer until its body is there.
@@ -49,6 +51,7 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
         match effect {
             Effect::AskBody => next = Next::AskBody,
             Effect::AwaitBody => next = Next::AwaitBody,
+            Effect::AwaitBeginning(length) => next = Next::AwaitBeginning(length),
             Effect::AwaitEnd => next = Next::AwaitEnd,
             Effect::HoldAnswer => next = Next::HoldAnswer,
             Effect::HoldOpening => next = Next::HoldOpening,
@@ -75,6 +78,11 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
             }
             Effect::SetRequestHeader(name, value) => host::set_request_header(name, &value),
             Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
+            Effect::AskEnd(place) => {
+                let bytes = host::request_body(place.clone());
+                let effects = exchanges::on(ticket, Event::BodyEnds { place, bytes: &bytes });
+                next = carry_out(ticket, effects.unwrap_or_default());
+            }
             Effect::ReplaceBody { place, with } => host::replace_request_body(place, &with),
             Effect::Record(record) => {
                 record_it(ticket, &record);

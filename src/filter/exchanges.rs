@@ -151,8 +151,10 @@ fn desk(ticket: Ticket) -> Option<Rc<Desk>> {
 }
 
 /// Lets bytes of a request's body pass.
-pub(super) fn pass(ticket: Ticket, passing: Passing) -> Option<Effect> {
-    EXCHANGES.with_borrow_mut(|all| all.find(ticket)?.exchange.pass(passing))
+pub(super) fn pass(ticket: Ticket, passing: Passing) -> Vec<Effect> {
+    EXCHANGES.with_borrow_mut(|all| {
+        all.find(ticket).map(|slot| slot.exchange.pass(passing)).unwrap_or_default()
+    })
 }
 
 /// Whether the answer may be a stream of events, as far as the request tells.

@@ -32,6 +32,8 @@ enum Awaits {
     /// It goes on.
     #[default]
     Nothing,
+    /// So many bytes of its body, or all of a shorter one.
+    Beginning(usize),
     /// Its body, to be read.
     Body,
     /// Its end.
@@ -82,6 +84,10 @@ impl Gateway {
                 self.awaits = Awaits::Body;
                 Action::Pause
             }
+            Next::AwaitBeginning(length) => {
+                self.awaits = Awaits::Beginning(length);
+                Action::Pause
+            }
             Next::AwaitEnd => {
                 self.awaits = Awaits::End;
                 Action::Pause
@@ -98,11 +104,21 @@ impl Gateway {
 
     /// The request is complete: body or trailers have ended it.
     fn ended(&mut self) -> Action {
-        if std::mem::take(&mut self.awaits) != Awaits::Body {
-            return Action::Continue;
+        match std::mem::take(&mut self.awaits) {
+            Awaits::Nothing | Awaits::End => Action::Continue,
+            Awaits::Body | Awaits::Beginning(_) => {
+                let body = host::request_body(0..self.body);
+                let next = self.on(Event::Body(&body));
+                self.act(next)
+            }
         }
-        let body = host::request_body(self.body);
-        let next = self.on(Event::Body(&body));
+    }
+
+    /// As much of the body is there as was awaited.
+    fn begins(&mut self, length: usize) -> Action {
+        self.awaits = Awaits::Nothing;
+        let bytes = host::request_body(0..length);
+        let next = self.on(Event::BodyBegins { bytes: &bytes, there: self.body });
         self.act(next)
     }
 }
@@ -149,15 +165,20 @@ impl HttpContext for Gateway {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if self.awaits == Awaits::Nothing {
-            let effect = exchanges::pass(self.ticket, Passing::FromClient(size));
-            return self.act(carry_out(self.ticket, effect));
+            let effects = exchanges::pass(self.ticket, Passing::FromClient(size));
+            return self.act(carry_out(self.ticket, effects));
         }
         self.body = size;
-        if let Some(effect) = exchanges::pass(self.ticket, Passing::Held(size)) {
+        let effects = exchanges::pass(self.ticket, Passing::Held(size));
+        if !effects.is_empty() {
             self.awaits = Awaits::Nothing;
-            return self.act(carry_out(self.ticket, [effect]));
+            return self.act(carry_out(self.ticket, effects));
         }
-        if end_of_stream { self.ended() } else { Action::Pause }
+        let action = match self.awaits {
+            Awaits::Beginning(length) if size >= length => self.begins(length),
+            _ => Action::Pause,
+        };
+        if end_of_stream && self.awaits != Awaits::Nothing { self.ended() } else { action }
     }
 
     /// A body that trailers follow never says that it has ended.

@@ -67,9 +67,12 @@ pub(super) fn remove_answer_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
 }
 
-/// The first `length` bytes of the request's body that are there.
-pub(super) fn request_body(length: usize) -> Vec<u8> {
-    hostcalls::get_buffer(BufferType::HttpRequestBody, 0, length).ok().flatten().unwrap_or_default()
+/// These bytes of the request's body, as far as they are there.
+pub(super) fn request_body(place: Range<usize>) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpRequestBody, place.start, place.len())
+        .ok()
+        .flatten()
+        .unwrap_or_default()
 }
 
 /// So many bytes of the answer's body from `start` on, as far as they are there.
@@ -83,11 +86,14 @@ pub(super) fn answer_body(start: usize, length: usize) -> Vec<u8> {
 /// Replaces these bytes of the part of the request's body that is passing.
 ///
 /// Envoy can only replace the front of a buffer, so what stands before them is put there again:
-/// little, where the name of the model stands early, however long the body is.
+/// little, unless all of a long body is there at once and its end changes. It is put there by a call
+/// of its own, because to add to a vector of a megabyte costs as much as to copy it once more.
 pub(super) fn replace_request_body(place: Range<usize>, with: &[u8]) {
-    let mut front = if place.start == 0 { Vec::new() } else { request_body(place.start) };
-    front.extend_from_slice(with);
-    let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, place.end, &front);
+    let front = if place.start == 0 { Vec::new() } else { request_body(0..place.start) };
+    let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, place.end, with);
+    if !front.is_empty() {
+        let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, 0, &front);
+    }
 }
 
 /// Adds bytes after the `length` bytes of the answer's body that are there.

@@ -7,6 +7,8 @@
 //! spelled with escapes (`"mod\u0065l"`): where anything is that could be one, and where `"model"`
 //! stands anywhere else, the body is parsed after all.
 
+use std::ops::Range;
+
 use super::{Form, NamedModel};
 use crate::words::word;
 
@@ -14,13 +16,29 @@ word!(MODEL = b"\"model\"");
 // Letters are below U+0100.
 word!(ESCAPED_LETTER = b"\\u00");
 
+/// A name that stands early.
+pub(super) struct Name {
+    /// Where the member stands that names the model.
+    pub(super) at: usize,
+    /// Where its value stands, with its quotes.
+    pub(super) value: Range<usize>,
+    /// The value.
+    pub(super) name: String,
+}
+
 /// The model, where it is plain that the body names it here and nowhere else. `None`: parse it.
 pub(super) fn model(body: &[u8]) -> Option<NamedModel> {
-    let head = body.get(..EARLY).filter(|_| body.len() >= LONG)?;
+    let Name { value: place, name, .. } = name(body.get(..LONG)?)?;
+    let again = MODEL.is_in(body.get(place.end..)?) || ESCAPED_LETTER.is_in(body);
+    (!again).then_some(NamedModel { name, place, form: Form::Json })
+}
+
+/// The first name of the model, where it is plain from the beginning of a body.
+pub(super) fn name(beginning: &[u8]) -> Option<Name> {
+    let head = beginning.get(..beginning.len().min(EARLY))?;
     let at = MODEL.find(head)?;
     let end = at.checked_add(NAME.len())?;
-    if !is_outermost(head.get(..at)?) || MODEL.is_in(body.get(end..)?) || ESCAPED_LETTER.is_in(body)
-    {
+    if !is_outermost(head.get(..at)?) {
         return None;
     }
     let value = head.get(end..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
@@ -35,7 +53,7 @@ pub(super) fn model(body: &[u8]) -> Option<NamedModel> {
     let name = std::str::from_utf8(text).ok()?;
     // Control characters are no JSON.
     let plain = !name.bytes().any(|byte| byte.is_ascii_control());
-    plain.then(|| NamedModel { name: name.to_owned(), place, form: Form::Json })
+    plain.then(|| Name { at, value: place, name: name.to_owned() })
 }
 
 /// Whether what follows this is a name of the outermost object.

@@ -153,3 +153,44 @@ async fn a_body_that_comes_late_fails_over_all_the_same() {
     assert!(answer.head.contains("x-spillway-attempts: 2"), "{}", answer.head);
     assert_eq!(westus.only().body.as_deref(), Some(BODY));
 }
+
+/// Its model is known from its first bytes, and stands at its end when it arrives.
+#[tokio::test]
+async fn a_long_body_that_names_its_model_early_is_sent_while_it_arrives() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
+    let text = "lorem ipsum ".repeat(2_000);
+    let body = format!("{{\"model\":\"gpt-4o-mini\",\"input\":\"{text}\"}}\r\n");
+    let moved = format!("{{\"input\":\"{text}\",\"model\":\"gpt-4o-mini\"}}\r\n");
+    let head = format!(
+        "POST /openai/v1/responses HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    let ends = [body.len() - 500, body.len() - 2, body.len() - 1];
+    let upload = async || {
+        let mut raw = Raw::connect(gateway.at).await;
+        raw.write(head.clone()).await;
+        raw.write(&body[..10_000]).await;
+        eventually("the request at a backend", async || {
+            (eastus.stats().in_flight + westus.stats().in_flight == 1).then_some(())
+        })
+        .await;
+        let mut sent = 10_000;
+        for end in ends.into_iter().chain([body.len()]) {
+            raw.write(&body[sent..end]).await;
+            sent = end;
+        }
+        raw.answer().await
+    };
+
+    let answer = upload().await;
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    assert_eq!(eastus.only().body.as_deref(), Some(moved.as_str()));
+
+    eastus.set_down().await;
+    let answer = upload().await;
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    assert!(answer.head.contains("x-spillway-attempts: 2"), "{}", answer.head);
+    assert_eq!(westus.only().body.as_deref(), Some(moved.as_str()));
+}

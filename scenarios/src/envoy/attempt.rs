@@ -72,7 +72,11 @@ impl<S: Seats> Envoy<S> {
             let end = number + 1 == last && !kept.has_trailers;
             stream.request_body = Some(part.clone());
             let callback = Callback::RequestBody { size: part.len(), end };
-            assert_eq!(seats.on(context, callback, stream), Action::Continue);
+            let action = seats.on(context, callback, stream);
+            if stream.reply.is_some() {
+                break;
+            }
+            assert_eq!(action, Action::Continue, "the backend seat never holds a body");
             body.extend(stream.request_body.take().unwrap_or_default());
         }
         if kept.has_trailers {

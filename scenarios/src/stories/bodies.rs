@@ -2,7 +2,7 @@
 
 use crate::expect::{CHAT_BODY, chat, chat_path, failure, respond, respond_body};
 use crate::http::Request;
-use crate::story::{Need, Story};
+use crate::story::{Need, Story, WHILE_IT_ARRIVES};
 
 pub(super) const STORIES: &[Story] = &[
     Story {
@@ -188,9 +188,97 @@ models: { gpt-4o: { pool: [eastus] } }",
             let first = |model: &str| format!(r#"{{"model":"{model}","input":"{text}"}}"#);
             for body in [&last as &dyn Fn(&str) -> String, &first] {
                 let request = Request::post("/openai/responses", body("gpt-4o"));
-                stage.send(&request.cut_at([16_384, 100_000, 300_000])).is(200);
+                stage.send(&request.cut_at([16_384, 100_000, 300_000]).streamed()).is(200);
                 stage.last("eastus").says(body("gpt-4o-standard-2024"));
             }
+        },
+    },
+    Story {
+        name: "a long body that names its model early passes unread, and names it last",
+        behaviours: &[5, 16, 19],
+        needs: &[WHILE_IT_ARRIVES],
+        config: "
+backends:
+  eastus: { url: '{eastus}', deployments: { gpt-4o: a-much-longer-name } }
+  westus: { url: '{westus}' }
+models: { gpt-4o: { pool: [eastus, westus] } }",
+        play: |stage| {
+            let text = "lorem ipsum ".repeat(2_000);
+            let sent = format!(r#"{{"store":true,"model":"gpt-4o", "input":"{text}"}} "#) + "\n";
+            let named =
+                |model| format!(r#"{{"store":true, "input":"{text}","model":"{model}"}} "#) + "\n";
+            let length = sent.len();
+            let ends = [length - 900, length - 40, length - 2, length - 1];
+            for cuts in [vec![], vec![10_000], vec![4, 20, 31, 9_000, 20_000], ends.into()] {
+                stage.will("eastus", [failure(500)]);
+                let request = Request::post("/openai/responses", sent.as_str()).cut_at(cuts);
+
+                stage.send(&request).is(200).from("westus");
+
+                for (backend, name) in [("eastus", "a-much-longer-name"), ("westus", "gpt-4o")] {
+                    let body = named(name);
+                    let received = stage.last(backend);
+                    received.says(&body).has("content-length", &body.len().to_string());
+                }
+            }
+        },
+    },
+    Story {
+        name: "no second name in a long body leads a backend to another model",
+        behaviours: &[16, 19],
+        needs: &[WHILE_IT_ARRIVES],
+        config: "models: { gpt-4o: { pool: [eastus] } }",
+        play: |stage| {
+            let text = "lorem ipsum ".repeat(1_000);
+            for second in [r#""model":"o1""#, r#""mod\u0065l":"o1""#, r#""model":null"#] {
+                let sent = format!(r#"{{"model":"gpt-4o","input":"{text}",{second}}}"#);
+
+                let answer = stage.send(&Request::post("/openai/responses", sent));
+
+                assert_eq!(answer.deployment(), "gpt-4o");
+                let body = format!(r#"{{"input":"{text}",{second},"model":"gpt-4o"}}"#);
+                stage.last("eastus").says(body);
+            }
+        },
+    },
+    Story {
+        name: "where models are denied, a long body is read to its end",
+        behaviours: &[16, 19],
+        needs: &[],
+        config: "
+denied_models: [o1]
+models: { gpt-4o: { pool: [eastus] } }",
+        play: |stage| {
+            let text = "lorem ipsum ".repeat(1_000);
+            let post = |end: &str| {
+                let body = format!(r#"{{"model":"gpt-4o","input":"{text}"{end}}}"#);
+                Request::post("/openai/responses", body.as_str())
+            };
+            stage.send(&post(r#","model":"o1""#)).is(400).error("invalid_body");
+            stage.send(&post(r#","mod\u0065l":"o1""#)).is(400).error("invalid_body");
+            assert_eq!(stage.count("eastus"), 0);
+
+            stage.send(&post("")).is(200).from("eastus");
+            stage.last("eastus").says(post("").body);
+        },
+    },
+    Story {
+        name: "what is wrong with a long body is said as soon as it is seen",
+        behaviours: &[19],
+        needs: &[WHILE_IT_ARRIVES],
+        config: "models: { gpt-4o: { pool: [eastus] } }",
+        play: |stage| {
+            let post = |model: &str, end: &str| {
+                let text = "lorem ipsum ".repeat(2_000);
+                let body = format!(r#"{{"model":"{model}","input":"{text}"{end}"#);
+                Request::post("/openai/responses", body).cut_at([10_000])
+            };
+            stage.send(&post("gpt-5", "}")).is(400).error("model_not_found");
+            assert_eq!(stage.count("eastus"), 0);
+            stage.send(&post("gpt-4o", "]")).is(400).error("invalid_body");
+            assert_eq!(stage.noted("outcome"), "rejected");
+
+            stage.send(&post("gpt-4o", "}")).is(200).from("eastus");
         },
     },
     Story {

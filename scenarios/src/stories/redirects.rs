@@ -85,7 +85,7 @@ max_request_body: 2MiB
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
         play: |stage| {
             let text = "x".repeat(2 * 1024 * 1024 - 1000);
-            let body = format!(r#"{{"model":"gpt-4o","input":"{text}"}}"#);
+            let body = format!(r#"{{"input":"{text}","model":"gpt-4o"}}"#);
             for path in [chat_path("gpt-4o"), "/openai/v1/responses".to_owned()] {
                 stage.will("eastus", [failure(500)]);
 

@@ -5,10 +5,14 @@
 //! this order: `retry-after-ms`; `Retry-After` as a number of seconds or an HTTP date (RFC 9110
 //! §10.2.3); `x-ratelimit-reset-requests`, then `-tokens`. A value that is not above zero says
 //! nothing. Capping is the circuit breaker's business.
+//!
+//! What is announced is counted from the next whole millisecond on, from which the circuit is open
+//! ([`Record::holds_from`](crate::breaker::board::Record::holds_from)). So a span is never over
+//! early, and a date is over when it says.
 
 use std::time::UNIX_EPOCH;
 
-use crate::time::{Millis, Timestamp};
+use crate::time::{Micros, Millis};
 
 /// The headers of an answer that may announce a time, as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,8 +28,8 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// How long the backend wants to be left alone from `now` on, where it says so.
-    pub fn wait(&self, now: Timestamp) -> Option<Millis> {
+    /// How long the backend wants to be left alone from `now` on, rounded up, where it says so.
+    pub fn wait(&self, now: Micros) -> Option<Millis> {
         let text = |value: &Option<Vec<u8>>| -> Option<String> {
             value
                 .as_deref()
@@ -39,7 +43,7 @@ impl Announcement {
     }
 }
 
-fn retry_after(text: &str, now: Timestamp) -> Option<Millis> {
+fn retry_after(text: &str, now: Micros) -> Option<Millis> {
     number(text, 1000.0).or_else(|| date(text, now))
 }
 
@@ -52,10 +56,12 @@ fn number(text: &str, scale: f64) -> Option<Millis> {
     (millis > 0.0).then_some(Millis(millis as u64))
 }
 
-fn date(text: &str, now: Timestamp) -> Option<Millis> {
+fn date(text: &str, now: Micros) -> Option<Millis> {
     let at = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    let at = Timestamp(u64::try_from(at.as_millis()).ok()?);
-    Some(at.since(now)).filter(|wait| *wait > Millis(0))
+    let at = Micros(u64::try_from(at.as_micros()).ok()?);
+    // Less than a millisecond before it, it still says to wait: the shortest time there is.
+    let wait = at.cut_off().since(now.rounded_up()).max(Millis(1));
+    (at > now).then_some(wait)
 }
 
 /// Azure writes seconds (`55`), OpenAI a span with units (`6m0s`, `120ms`).
@@ -90,7 +96,7 @@ mod tests {
     use crate::testing::test;
 
     /// 2026-11-20 09:00:00 UTC.
-    const NOW: Timestamp = Timestamp(1_795_165_200_000);
+    const NOW: Micros = Micros(1_795_165_200_000_000);
 
     fn after(text: &str) -> Option<Millis> {
         let announcement =
@@ -115,6 +121,17 @@ mod tests {
         assert_eq!(after("86400"), Some(Millis(86_400_000)));
         assert_eq!(after("Fri, 20 Nov 2026 09:00:05 GMT"), Some(Millis(5000)));
         assert_eq!(after("99999999999999999999999"), Some(Millis(u64::MAX)));
+    }
+
+    #[test]
+    fn a_date_is_so_far_ahead_as_the_next_millisecond_is_from_it() {
+        let at = |before: u64| date("Fri, 20 Nov 2026 09:00:00 GMT", Micros(NOW.0 - before));
+        assert_eq!(at(5_000_000), Some(Millis(5000)));
+        assert_eq!(at(4_999_999), Some(Millis(4999)));
+        assert_eq!(at(4_999_001), Some(Millis(4999)));
+        assert_eq!(at(4_999_000), Some(Millis(4999)));
+        assert_eq!((at(1000), at(999), at(1)), (Some(Millis(1)), Some(Millis(1)), Some(Millis(1))));
+        assert_eq!(at(0), None);
     }
 
     #[test]

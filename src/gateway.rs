@@ -12,7 +12,7 @@ use crate::client_key::Keyring;
 use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
 use crate::failover::Failover;
 use crate::pool::Local;
-use crate::time::Millis;
+use crate::time::{Micros, Millis};
 
 /// A configuration made ready.
 #[derive(Debug)]
@@ -181,9 +181,9 @@ impl Route<'_> {
     }
 
     /// A record of something that happened to a member's circuit.
-    pub fn record(&self, member: usize, change: Change) -> Option<Record> {
+    pub fn record(&self, member: usize, change: Change, at: Micros) -> Option<Record> {
         let circuit = *self.circuits.get(member)?;
-        Some(Record { circuit, rule: self.model.breaker.clone(), change })
+        Some(Record { circuit, rule: self.model.breaker.clone(), change, at })
     }
 
     /// The value of the model's affinity cookie in a `Cookie` header.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::breaker::Cause;
 use crate::config::{ErrorFormat, WhenExhausted};
-use crate::time::{Millis, Timestamp};
+use crate::time::{Micros, Millis, Timestamp};
 
 /// An answer of the gateway's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,14 +94,15 @@ impl Reply {
         model: &str,
         until: Timestamp,
         cause: Cause,
-        now: Timestamp,
+        now: Micros,
         when: WhenExhausted,
     ) -> Self {
         if when == WhenExhausted::ServiceUnavailable {
             let (headers, body) = (Vec::new(), Vec::new());
             return Self { status: 503, headers, body, reason: "exhausted" };
         }
-        let retry = retry_when(until, now);
+        let wait = wait(until, now);
+        let retry = retry_when(until, wait);
         let reply = match cause {
             Cause::Throttled => {
                 let message = format!("Every backend of model '{model}' is at its limit, {retry}");
@@ -112,18 +113,19 @@ impl Reply {
                 Self::error(503, "server_error", "unavailable", &message)
             }
         };
-        reply.with_retry_after(until.since(now))
+        reply.with_retry_after(wait)
     }
 
     /// The backend that the client's cookie requires may not be chosen before `until`.
-    pub fn pinned_backend_down(model: &str, until: Timestamp, now: Timestamp) -> Self {
-        let retry = retry_when(until, now);
+    pub fn pinned_backend_down(model: &str, until: Timestamp, now: Micros) -> Self {
+        let wait = wait(until, now);
+        let retry = retry_when(until, wait);
         let message = format!(
             "The backend that keeps this session of model '{model}' is not available, {retry} To \
              go on elsewhere without its state, send the request without the affinity cookie."
         );
         Self::error(409, "server_error", "pinned_backend_unavailable", &message)
-            .with_retry_after(until.since(now))
+            .with_retry_after(wait)
     }
 
     /// A backend failed, and enough of the traffic are retries already.
@@ -169,9 +171,15 @@ pub fn retry_after(wait: Millis) -> [(&'static str, String); 2] {
     [("retry-after", seconds.to_string()), ("retry-after-ms", wait.0.max(1).to_string())]
 }
 
+/// How long it is from now until then. Both are rounded up to whole milliseconds, for the board has
+/// its times so: the rest of a millisecond would make a second that was just announced two.
+fn wait(until: Timestamp, now: Micros) -> Millis {
+    until.since(now.rounded_up())
+}
+
 /// When to come back, for a person: "until" with the date, and how long that is.
-fn retry_when(until: Timestamp, now: Timestamp) -> String {
-    let seconds = until.since(now).as_secs_rounded_up().max(1);
+fn retry_when(until: Timestamp, wait: Millis) -> String {
+    let seconds = wait.as_secs_rounded_up().max(1);
     let until = UNIX_EPOCH + Duration::from_secs(Millis(until.0).as_secs_rounded_up());
     let until = httpdate::fmt_http_date(until);
     let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -219,8 +227,38 @@ mod tests {
     /// 2026-11-20 09:00:00 UTC.
     const NOW: Timestamp = Timestamp(1_795_165_200_000);
 
+    fn told(until: Timestamp, now: Micros) -> Reply {
+        Reply::exhausted("m", until, Cause::Throttled, now, WhenExhausted::RetryLater)
+    }
+
+    #[test]
+    fn a_second_that_was_just_announced_is_one_second_for_the_client() {
+        let start = Micros::from(NOW).0;
+        // When it was announced, and when the client is told: at once, or later.
+        for (announced, later) in [(0, 0), (1, 0), (1, 998), (500, 300), (999, 0), (999, 1)] {
+            let until = Micros(start + announced).rounded_up() + Millis(1000);
+            let now = Micros(start + announced + later);
+            for reply in [told(until, now), Reply::pinned_backend_down("m", until, now)] {
+                assert!(
+                    reply.headers.contains(&("retry-after", "1".into())),
+                    "{announced} {later}"
+                );
+                assert!(text(&reply).contains("Please retry after 1 second."), "{}", text(&reply));
+            }
+        }
+        let until = NOW + Millis(1001);
+        let headers = |micros| told(until, Micros(start + micros)).headers[1..].to_vec();
+        let seconds_and_millis = |seconds: &str, millis: &str| {
+            vec![("retry-after", seconds.to_owned()), ("retry-after-ms", millis.to_owned())]
+        };
+        assert_eq!(headers(0), seconds_and_millis("2", "1001"), "a millisecond more is one");
+        assert_eq!(headers(1), seconds_and_millis("1", "1000"), "less than one is none");
+        assert_eq!(headers(1_000_000), seconds_and_millis("1", "1"));
+        assert_eq!(headers(1_000_001), seconds_and_millis("1", "1"), "not yet, if barely");
+    }
+
     fn exhausted(cause: Cause, when: WhenExhausted) -> Reply {
-        Reply::exhausted("gpt-4o", NOW + Millis(1200), cause, NOW, when)
+        Reply::exhausted("gpt-4o", NOW + Millis(1200), cause, NOW.into(), when)
     }
 
     #[test]

@@ -34,9 +34,30 @@ impl fmt::Display for Millis {
     }
 }
 
-/// A span of time in microseconds: for what the gateway itself takes.
+/// Microseconds: a span, for what the gateway itself takes, or a moment since the Unix epoch, as the
+/// clock has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Micros(pub u64);
+
+impl Micros {
+    /// The millisecond that this moment lies in: for whoever looks at what is over.
+    pub const fn cut_off(self) -> Timestamp {
+        Timestamp(self.0 / 1000)
+    }
+
+    /// The first millisecond that does not begin before this moment: for what lasts from now on,
+    /// and must not be over early.
+    pub const fn rounded_up(self) -> Timestamp {
+        Timestamp(self.0.div_ceil(1000))
+    }
+}
+
+impl From<Timestamp> for Micros {
+    /// The moment that a millisecond begins at.
+    fn from(at: Timestamp) -> Self {
+        Self(at.0.saturating_mul(1000))
+    }
+}
 
 /// A point in time: milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -83,6 +104,21 @@ mod tests {
         assert_eq!(Millis(1).as_secs_rounded_up(), 1);
         assert_eq!(Millis(1000).as_secs_rounded_up(), 1);
         assert_eq!(Millis(1001).as_secs_rounded_up(), 2);
+    }
+
+    #[test]
+    fn a_moment_lies_between_the_two_milliseconds_that_it_is_rounded_to() {
+        for (micros, before, after) in
+            [(0, 0, 0), (1, 0, 1), (999, 0, 1), (1000, 1, 1), (1001, 1, 2)]
+        {
+            let moment = Micros(micros);
+            assert_eq!(
+                (moment.cut_off(), moment.rounded_up()),
+                (Timestamp(before), Timestamp(after))
+            );
+        }
+        assert_eq!(Micros::from(Timestamp(7)).cut_off(), Timestamp(7));
+        assert_eq!(Micros::from(Timestamp(7)).rounded_up(), Timestamp(7));
     }
 
     #[test]

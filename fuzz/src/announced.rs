@@ -17,7 +17,7 @@ pub fn run(bytes: &[u8]) {
         reset_requests: lines.next(),
         reset_tokens: lines.next(),
     };
-    let wait = announcement.wait(NOW);
+    let wait = announcement.wait(NOW.into());
     assert_ne!(wait, Some(Millis(0)), "no time at all is no announcement");
 
     let rule = BreakerRule::default();

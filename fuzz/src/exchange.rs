@@ -13,7 +13,7 @@ use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::headroom::Remaining;
-use spillway::time::{Micros, Millis, Timestamp};
+use spillway::time::{Millis, Timestamp};
 use spillway_scenarios::story::read_config;
 
 /// Something that happens.
@@ -61,9 +61,9 @@ pub fn run(bytes: &[u8]) {
     let mut steps = Unstructured::new(bytes);
     while let (false, Ok(step)) = (steps.is_empty(), Step::arbitrary(&mut steps)) {
         let shared = Shared {
-            clock: &|| Micros(now.0 * 1000),
+            clock: &|| now.into(),
             board: &|| board.borrow().clone(),
-            record: &|record: &Record| board.borrow_mut().apply(record, now),
+            record: &|record: &Record| board.borrow_mut().apply(record),
             draw: &|| now.0,
         };
         let mut world = World::new(&mut pools, &shared);
@@ -101,10 +101,10 @@ pub fn run(bytes: &[u8]) {
                 }
                 Effect::FailOverTo(backend) => assert!(REGIONS.contains(&backend.as_str())),
                 Effect::Record(record) => {
-                    board.borrow_mut().apply(&record, now);
+                    board.borrow_mut().apply(&record);
                 }
                 Effect::Count { tally, record } if window.add(tally, &record.rule, now) => {
-                    board.borrow_mut().apply(&record, now);
+                    board.borrow_mut().apply(&record);
                 }
                 _ => {}
             }

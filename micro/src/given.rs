@@ -73,7 +73,8 @@ pub fn board(gateway: &Gateway, of_each: usize, open: usize) -> Board {
     let circuits = gateway.route(0).expect("a model").circuits;
     for (_, circuit) in circuits.iter().enumerate().filter(|(at, _)| at % of_each < open) {
         let change = Change::Blamed(Blame::Throttled(Some(Millis::from_secs(30))), 0);
-        board.apply(&Record { circuit: *circuit, rule: rule.clone(), change }, NOW);
+        let (circuit, rule) = (*circuit, rule.clone());
+        board.apply(&Record { circuit, rule, change, at: NOW.into() });
     }
     board
 }

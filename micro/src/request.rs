@@ -10,7 +10,6 @@ use spillway::exchange::event::{Answer, Head};
 use spillway::exchange::{Effect, Event, Exchange, Shared, World};
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
-use spillway::time::Micros;
 
 use crate::given::{ANSWER, NOW, body, secret, stream};
 
@@ -125,11 +124,11 @@ impl Request {
     fn on(&mut self, event: Event<'_>) {
         let board = &self.board;
         let put = |record: &Record| {
-            let changed = board::with(&board.borrow(), record, NOW);
+            let changed = board::with(&board.borrow(), record);
             changed.map(|changed| board.replace(changed.bytes)).is_some()
         };
         let shared = Shared {
-            clock: &|| Micros(NOW.0 * 1000),
+            clock: &|| NOW.into(),
             board: &|| Board::decode(&board.borrow()),
             record: &put,
             draw: &|| 500,

@@ -21,7 +21,7 @@ use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
-use spillway::time::{Micros, Timestamp};
+use spillway::time::Timestamp;
 
 use crate::envoy::{Action, Callback, Clock, Envoy, Seat, Seats, Shared, Stream};
 use crate::story::{Story, environment};
@@ -100,11 +100,11 @@ impl Core {
         let id = self.contexts[&context].exchange;
         let (now, shared) = (self.now(), self.shared.clone());
         let outside = Outside {
-            clock: &|| Micros(now.0 * 1000),
+            clock: &|| now.into(),
             board: &|| {
                 Board::decode(&shared.borrow().get(board::KEY).cloned().unwrap_or_default().0)
             },
-            record: &|record: &Record| put(&shared, record, now).is_some(),
+            record: &|record: &Record| put(&shared, record).is_some(),
             draw: &|| shared.borrow().draw,
         };
         let mut world = World::new(&mut self.pools, &outside);
@@ -371,9 +371,9 @@ impl Seats for Core {
 }
 
 /// Puts a record on the board; tells what that changed.
-fn put(shared: &Shared, record: &Record, now: Timestamp) -> Option<Changed> {
+fn put(shared: &Shared, record: &Record) -> Option<Changed> {
     let (bytes, cas) = shared.borrow().get(board::KEY).cloned().unwrap_or_default();
-    let changed = board::with(&bytes, record, now);
+    let changed = board::with(&bytes, record);
     changed.inspect(|changed| _ = shared.borrow_mut().set(board::KEY, &changed.bytes, cas))
 }
 

@@ -235,7 +235,7 @@ proptest! {
         let (board, _) = play(queued.collect(), &schedule);
         for (id, blame, _) in records {
             let mut alone = Board::default();
-            alone.apply(&record(id, change(blame)), NOW);
+            alone.apply(&record(id, change(blame)));
             // What fails while its circuit is open for failures says nothing new.
             let known = Timestamp(NOW.0 + 1).min(shut_until(&alone, id));
             let least = if matches!(blame, Blame::Throttled(_)) { shut_until(&alone, id) } else { known };
@@ -271,14 +271,14 @@ proptest! {
 }
 
 fn record(id: u64, change: Change) -> Record {
-    Record { circuit: CircuitId(id), change, rule: rule() }
+    Record { circuit: CircuitId(id), change, rule: rule(), at: NOW.into() }
 }
 
 /// A board on which circuit 7 is half-open now.
 fn half_open() -> Board {
     let mut board = Board::default();
     let trip = Change::Blamed(Blame::FailedTooOften(Some(Millis(1000))), 0);
-    board.apply(&record(7, trip), Timestamp(NOW.0 - 1000));
+    board.apply(&Record { at: Timestamp(NOW.0 - 1000).into(), ..record(7, trip) });
     board
 }
 
@@ -312,7 +312,7 @@ fn play_on(board: Board, queued: Vec<(usize, Record)>, schedule: &[usize]) -> (B
             None => read[worker] = shared.get("board").cloned(),
             Some((bytes, cas)) => {
                 let mut board = Board::decode(&bytes);
-                let changed = board.apply(record, NOW);
+                let changed = board.apply(record);
                 if !changed || shared.set("board", &board.encode(NOW), cas) {
                     changes += usize::from(changed);
                     queues[worker].pop_front();

@@ -18,7 +18,7 @@ use spillway::config::{BreakerRule, check};
 use spillway::exchange::event::Head;
 use spillway::exchange::{Effect, Event, Exchange, Shared, World};
 use spillway::gateway::Gateway;
-use spillway::time::{Micros, Millis, Timestamp};
+use spillway::time::{Millis, Timestamp};
 use spillway_scenarios::story::read_config;
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
@@ -37,9 +37,9 @@ fn second_attempt(pool: &str) -> Vec<Effect> {
     let mut exchange = Exchange::new(gateway.clone());
     let mut on = |event: Event<'_>, now: Timestamp| {
         let shared = Shared {
-            clock: &|| Micros(now.0 * 1000),
+            clock: &|| now.into(),
             board: &|| board.borrow().clone(),
-            record: &|record: &Record| board.borrow_mut().apply(record, now),
+            record: &|record: &Record| board.borrow_mut().apply(record),
             draw: &|| 0,
         };
         exchange.on(event, &mut World::new(&mut pools, &shared))
@@ -56,7 +56,8 @@ fn second_attempt(pool: &str) -> Vec<Effect> {
     let then = NOW + TRIP;
     let by_others = [(Change::Blamed(Blame::Failed(None), 0), NOW), (Change::Claimed(TRIP), then)];
     for (change, at) in by_others {
-        assert!(board.borrow_mut().apply(&Record { circuit, rule: rule.clone(), change }, at));
+        let record = Record { circuit, rule: rule.clone(), change, at: at.into() };
+        assert!(board.borrow_mut().apply(&record));
     }
     on(Event::AttemptStarts, then)
 }

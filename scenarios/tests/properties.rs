@@ -28,7 +28,7 @@ use spillway::pool::headroom::Remaining;
 use spillway::pool::rotation::Rotation;
 use spillway::prompt::NamedModel;
 use spillway::target::Target;
-use spillway::time::{Micros, Millis, Timestamp};
+use spillway::time::{Millis, Timestamp};
 use spillway_scenarios::http::{Answer, Reaction, Request};
 use spillway_scenarios::story::{Story, read_config};
 use spillway_scenarios::{Stage, core};
@@ -99,7 +99,7 @@ proptest! {
             reset_requests: next(),
             reset_tokens: next(),
         };
-        prop_assert!(announcement.wait(NOW) != Some(Millis(0)));
+        prop_assert!(announcement.wait(NOW.into()) != Some(Millis(0)));
     }
 
     #[test]
@@ -201,9 +201,9 @@ proptest! {
             let length = usize::from(number % 40);
             let now = NOW + Millis(u64::from(number));
             let shared = Shared {
-                clock: &|| Micros(now.0 * 1000),
+                clock: &|| now.into(),
                 board: &|| board.borrow().clone(),
-                record: &|record: &Record| board.borrow_mut().apply(record, now),
+                record: &|record: &Record| board.borrow_mut().apply(record),
                 draw: &|| u64::from(number),
             };
             let mut world = World::new(&mut pools, &shared);
@@ -236,7 +236,7 @@ proptest! {
                     }
                     Effect::SendTo { retries, .. } => prop_assert!(retries <= 1),
                     Effect::Record(record) => {
-                        board.borrow_mut().apply(&record, now);
+                        board.borrow_mut().apply(&record);
                     }
                     _ => {}
                 }

@@ -56,9 +56,7 @@ impl Request {
         let shared = Shared {
             clock: &|| moment,
             board: &|| board.borrow().clone(),
-            record: &|record: &Record| {
-                board.borrow_mut().apply(record, spillway::time::Timestamp(moment.0 / 1000))
-            },
+            record: &|record: &Record| board.borrow_mut().apply(record),
             draw: &|| 0,
         };
         let effects = self.exchange.on(event, &mut World::new(&mut self.pools, &shared));

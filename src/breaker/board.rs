@@ -13,16 +13,17 @@
 
 use super::{Blame, Circuit, CircuitId, Standing, Why};
 use crate::config::BreakerRule;
-use crate::time::{Millis, Timestamp};
+use crate::time::{Micros, Millis, Timestamp};
 
 /// The name of the shared value.
 pub const KEY: &str = "spillway.board";
 
 /// The shared value with this record on it; `None` where that changes nothing.
-pub fn with(bytes: &[u8], record: &Record, now: Timestamp) -> Option<Changed> {
+pub fn with(bytes: &[u8], record: &Record) -> Option<Changed> {
+    let now = record.at.cut_off();
     let mut board = Board::decode(bytes);
     let before = board.standing(record.circuit, &record.rule, now);
-    let changed = board.apply(record, now);
+    let changed = board.apply(record);
     let after = board.standing(record.circuit, &record.rule, now);
     changed.then(|| Changed { bytes: board.encode(now), turn: record.turn(before, after) })
 }
@@ -70,6 +71,8 @@ pub struct Record {
     pub rule: BreakerRule,
     /// What happened.
     pub change: Change,
+    /// When.
+    pub at: Micros,
 }
 
 /// What happened to a circuit.
@@ -86,6 +89,18 @@ pub enum Change {
 }
 
 impl Record {
+    /// When it begins to hold.
+    ///
+    /// What opens a circuit holds from the next whole millisecond on. Whoever looks at the board
+    /// cuts the time off, so an announced second is over when all of it has passed, and up to a
+    /// millisecond later. All else follows such a look, and holds from the same time.
+    pub const fn holds_from(&self) -> Timestamp {
+        match self.change {
+            Change::Blamed(..) | Change::Probed(Some(_), _) => self.at.rounded_up(),
+            Change::Probed(None, _) | Change::Claimed(_) | Change::Released => self.at.cut_off(),
+        }
+    }
+
     fn turn(&self, before: Standing, after: Standing) -> Option<Turn> {
         match (before, after) {
             (Standing::Shut(was, _), Standing::Shut(until, _)) => {
@@ -122,8 +137,8 @@ impl Board {
     }
 
     /// Takes note of what happened. Tells whether anything changed; for a claim, whether it holds.
-    pub fn apply(&mut self, record: &Record, now: Timestamp) -> bool {
-        let rule = &record.rule;
+    pub fn apply(&mut self, record: &Record) -> bool {
+        let (rule, now) = (&record.rule, record.holds_from());
         let apply = |circuit: &mut Circuit| match record.change {
             Change::Blamed(blame, draw) => circuit.record(blame, rule, now, draw),
             Change::Probed(blame, draw) => circuit.probed(blame, rule, now, draw),
@@ -225,8 +240,8 @@ mod tests {
 
     const T0: Timestamp = Timestamp(1_000_000);
 
-    fn record(id: u64, change: Change) -> Record {
-        Record { circuit: CircuitId(id), change, rule: BreakerRule::default() }
+    fn record(id: u64, change: Change, at: impl Into<Micros>) -> Record {
+        Record { circuit: CircuitId(id), change, rule: BreakerRule::default(), at: at.into() }
     }
 
     fn throttled(millis: u64) -> Change {
@@ -237,19 +252,19 @@ mod tests {
     fn a_board_survives_the_way_through_bytes() {
         let mut board = Board::default();
         for id in [7, 3, u64::MAX, 5] {
-            board.apply(&record(id, throttled(id % 1000 + 1)), T0);
-            board.apply(&record(id, Change::Blamed(Blame::Failed(None), 0)), T0);
+            board.apply(&record(id, throttled(id % 1000 + 1), T0));
+            board.apply(&record(id, Change::Blamed(Blame::Failed(None), 0), T0));
         }
-        board.apply(&record(9, Change::Blamed(Blame::Refused, 0)), T0);
+        board.apply(&record(9, Change::Blamed(Blame::Refused, 0), T0));
         let later = T0 + Millis::from_secs(60);
-        assert!(board.apply(&record(9, Change::Claimed(Millis(5000))), later));
+        assert!(board.apply(&record(9, Change::Claimed(Millis(5000)), later)));
         assert_eq!(Board::decode(&board.encode(T0)), board);
     }
 
     #[test]
     fn a_change_says_what_became_of_the_circuit() {
         let turn = |bytes: &mut Vec<u8>, change, now| {
-            let changed = with(bytes, &record(1, change), now)?;
+            let changed = with(bytes, &record(1, change, now))?;
             *bytes = changed.bytes;
             changed.turn
         };
@@ -274,10 +289,46 @@ mod tests {
     }
 
     #[test]
+    fn an_announced_time_is_never_over_early_and_at_most_a_millisecond_late() {
+        let start = Micros::from(T0).0;
+        let changes = [
+            throttled(1000),
+            Change::Blamed(Blame::FailedTooOften(Some(Millis(1000))), 0),
+            Change::Probed(Some(Blame::Throttled(Some(Millis(1000)))), 0),
+        ];
+        for (change, at) in changes.into_iter().flat_map(|c| [0, 1, 999].map(|at| (c, start + at)))
+        {
+            let mut board = Board::default();
+            board.apply(&record(1, change, Micros(at)));
+            let is_shut = |after: u64| {
+                let look = Micros(at + after).cut_off();
+                let standing = board.standing(CircuitId(1), &BreakerRule::default(), look);
+                matches!(standing, Standing::Shut(..))
+            };
+            assert!(is_shut(0) && is_shut(999_999), "{change:?} {at}");
+            assert!(!is_shut(1_000_999), "{change:?} {at}");
+        }
+        let exactly = record(1, throttled(1000), T0);
+        assert_eq!(exactly.holds_from(), T0, "a whole millisecond is not rounded");
+    }
+
+    #[test]
+    fn traffic_returns_bit_by_bit_within_the_millisecond_of_a_good_probe_already() {
+        let mut board = Board::default();
+        board.apply(&record(1, Change::Blamed(Blame::Refused, 0), T0));
+        let later = T0 + Millis::from_secs(60);
+        assert!(board.apply(&record(1, Change::Claimed(Millis(5000)), later)));
+        let probed = record(1, Change::Probed(None, 0), Micros(Micros::from(later).0 + 300));
+        board.apply(&probed);
+        let standing = board.standing(CircuitId(1), &BreakerRule::default(), later);
+        assert_eq!(standing, Standing::Returning(50));
+    }
+
+    #[test]
     fn what_is_over_is_forgotten() {
         let mut board = Board::default();
-        board.apply(&record(1, throttled(1000)), T0);
-        board.apply(&record(2, throttled(9000)), T0);
+        board.apply(&record(1, throttled(1000), T0));
+        board.apply(&record(2, throttled(9000), T0));
         let later = Board::decode(&board.encode(T0 + Millis(1000)));
         assert_eq!(later.circuits.len(), 1);
         assert_eq!(Board::default().encode(T0), [0; 0], "an empty board makes no room in the VM");
@@ -287,7 +338,7 @@ mod tests {
     fn what_changes_nothing_leaves_nothing() {
         let mut board = Board::default();
         for change in [Change::Claimed(Millis(1)), Change::Released, Change::Probed(None, 0)] {
-            assert!(!board.apply(&record(1, change), T0), "{change:?}");
+            assert!(!board.apply(&record(1, change, T0)), "{change:?}");
         }
         assert_eq!(board, Board::default());
     }
@@ -295,7 +346,7 @@ mod tests {
     #[test]
     fn damaged_bytes_are_an_empty_board() {
         let mut board = Board::default();
-        board.apply(&record(1, Change::Blamed(Blame::Failed(None), 0)), T0);
+        board.apply(&record(1, Change::Blamed(Blame::Failed(None), 0), T0));
         let bytes = board.encode(T0);
         for end in 2..bytes.len() {
             assert_eq!(Board::decode(&bytes[..end]), Board::default(), "cut at {end}");

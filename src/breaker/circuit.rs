@@ -138,7 +138,9 @@ impl Circuit {
                 true
             }
             Blame::Failed(announced) => {
-                self.failures.retain(|at| *at + rule.interval > now && *at <= now);
+                // Another worker may be before this one on the board, and after it by the clock.
+                let latest = now + CLOCK_SKEW;
+                self.failures.retain(|at| *at + rule.interval > now && *at <= latest);
                 self.failures.push(now);
                 self.remember(now + rule.interval);
                 if self.failures.len() >= rule.failures as usize {
@@ -289,6 +291,21 @@ mod tests {
         assert_eq!(circuit.failures.len(), 2, "those that are exactly a minute old do not count");
         circuit.record(FAILED, &three, now, 0);
         assert_eq!(shut_for(&circuit, &three, now), Some(Millis::from_secs(60)));
+    }
+
+    #[test]
+    fn failures_that_come_to_the_board_out_of_turn_count_too() {
+        let three = BreakerRule::default();
+        let mut circuit = Circuit::default();
+        for at in [T0 + Millis(1), T0, T0 + Millis(1)] {
+            circuit.record(FAILED, &three, at, 0);
+        }
+        assert!(shut_for(&circuit, &three, T0).is_some());
+        let mut jumped = Circuit::default();
+        for at in [T0 + Millis::from_secs(60), T0, T0] {
+            jumped.record(FAILED, &three, at, 0);
+        }
+        assert_eq!(shut_for(&jumped, &three, T0), None, "a clock that was wrong does not count");
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Exchange {
             }
             return self.follow(Verdict::FINAL, world);
         }
-        let announced = answer.announcement.wait(world.now());
+        let announced = answer.announcement.wait(world.moment());
         let verdict = Verdict::on_status(answer.status, announced, breaker, retry);
         self.follow(verdict, world)
     }

@@ -288,10 +288,10 @@ impl Exchange {
         bound_to: Option<usize>,
         world: &mut World<'_>,
     ) -> Vec<Effect> {
-        let (name, now) = (&route.model.name, world.now());
+        let (name, now) = (&route.model.name, world.moment());
         let members = bound_to.map_or(0..route.model.pool.len(), |member| member..member + 1);
         let soonest = world.soonest(route, members);
-        let (until, cause) = soonest.unwrap_or((now, Cause::Failed));
+        let (until, cause) = soonest.unwrap_or((world.now(), Cause::Failed));
         self.reply(match bound_to {
             Some(_) => Reply::pinned_backend_down(name, until, now),
             None => Reply::exhausted(name, until, cause, now, self.gateway.config.when_exhausted),

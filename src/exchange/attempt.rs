@@ -9,7 +9,6 @@ use crate::breaker::{Cause, Standing};
 use crate::config::{Backend, CredentialHeader, Member};
 use crate::gateway::Route;
 use crate::reply::Reply;
-use crate::time::Millis;
 use crate::usage::Usage;
 
 impl Exchange {
@@ -63,10 +62,10 @@ impl Exchange {
                     self.sending.as_mut()?.probes.push(chosen);
                 }
                 Standing::HalfOpen | Standing::Probed(_) if !self.leaves_another(chosen, world) => {
-                    let until = world.now() + Millis::from_secs(1);
+                    let (until, now) = (world.soon(), world.moment());
                     let when = self.gateway.config.when_exhausted;
                     let name = &route.model.name;
-                    return Some(Reply::exhausted(name, until, Cause::Failed, world.now(), when));
+                    return Some(Reply::exhausted(name, until, Cause::Failed, now, when));
                 }
                 _ => {}
             }

@@ -42,7 +42,7 @@ impl Exchange {
             }
             Some(blame) => (Change::Blamed(blame, draw()), None),
         };
-        let record = route.record(member, change)?;
+        let record = route.record(member, change, world.moment())?;
         match tally {
             Some(tally) => Some(Effect::Count { tally, record }),
             None => {
@@ -92,7 +92,7 @@ impl Exchange {
     /// The request is over: what it has claimed and not used goes back, and it counts no more as
     /// under way.
     pub(super) fn ended(&mut self, complete: bool, world: &mut World<'_>) -> Vec<Effect> {
-        let now = world.now();
+        let (now, at) = (world.now(), world.moment());
         let mut effects = self.tell_request(complete, now);
         let Some(sending) = &mut self.sending else { return effects };
         let (id, probes) = (sending.model, std::mem::take(&mut sending.probes));
@@ -100,7 +100,7 @@ impl Exchange {
             local.budget.end(now);
         }
         let Some(route) = self.gateway.route(id) else { return effects };
-        let back = |member| Some(Effect::Record(route.record(member, Change::Released)?));
+        let back = |member| Some(Effect::Record(route.record(member, Change::Released, at)?));
         effects.extend(probes.into_iter().filter_map(back));
         effects
     }

@@ -53,7 +53,7 @@ impl Exchange {
         }
         let route = self.route()?;
         let (until, _) = world.soonest(&route, 0..route.model.pool.len())?;
-        Some(Reply::exhausted(&route.model.name, until, Cause::Throttled, world.now(), when))
+        Some(Reply::exhausted(&route.model.name, until, Cause::Throttled, world.moment(), when))
     }
 
     /// Whether only the backend that the client's cookie names may answer.

@@ -51,7 +51,8 @@ impl<'a> World<'a> {
         Self { moment: Cell::new(None), pools, shared, board: None }
     }
 
-    /// When this event is, in microseconds since the epoch: only for what the gateway itself takes.
+    /// When this event is, to the microsecond: for what the gateway itself takes, and for what lasts
+    /// from now on.
     pub fn moment(&self) -> Micros {
         let moment = self.moment.get().unwrap_or_else(self.shared.clock);
         self.moment.set(Some(moment));
@@ -60,7 +61,12 @@ impl<'a> World<'a> {
 
     /// When this event is.
     pub fn now(&self) -> Timestamp {
-        Timestamp(self.moment().0 / 1000)
+        self.moment().cut_off()
+    }
+
+    /// When to ask again where nobody knows: in a second.
+    pub(super) fn soon(&self) -> Timestamp {
+        self.moment().rounded_up() + Millis::from_secs(1)
     }
 
     /// The member whose turn it is among those that `may` and whose circuits let it through. Where
@@ -142,7 +148,7 @@ impl<'a> World<'a> {
     /// Claims the probe of a half-open circuit.
     pub(super) fn claim(&mut self, route: &Route<'_>, member: usize) -> bool {
         let change = Change::Claimed(route.lease);
-        let Some(record) = route.record(member, change) else { return false };
+        let Some(record) = route.record(member, change, self.moment()) else { return false };
         let claimed = (self.shared.record)(&record);
         self.board = None;
         claimed
@@ -167,7 +173,7 @@ impl<'a> World<'a> {
         route: &Route<'_>,
         members: impl IntoIterator<Item = usize>,
     ) -> Option<(Timestamp, Cause)> {
-        let soon = self.now() + Millis::from_secs(1);
+        let soon = self.soon();
         let mut soonest: Option<(Timestamp, Cause)> = None;
         for member in members {
             let (until, cause) = match self.standing(route, member) {
@@ -187,8 +193,7 @@ impl<'a> World<'a> {
 
     /// Sees at once what all workers are about to see.
     pub(super) fn apply(&mut self, record: &Record) {
-        let now = self.now();
-        self.board.get_or_insert_with(self.shared.board).apply(record, now);
+        self.board.get_or_insert_with(self.shared.board).apply(record);
     }
 
     fn turn(

@@ -27,8 +27,8 @@ pub(super) fn set(
                 State::HalfOpen => (Blame::FailedTooOften(None), route.model.breaker.trip),
             };
             // Chance would make it a little longer: not here.
-            let record = route.record(member, Change::Blamed(blame, 0));
-            record.iter().for_each(|record| host.happened(record, now - ago));
+            let record = route.record(member, Change::Blamed(blame, 0), (now - ago).into());
+            record.iter().for_each(|record| host.happened(record));
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::time::{Micros, Millis, Timestamp};
 
 /// What the time is.
 pub(super) fn now() -> Timestamp {
-    Timestamp(moment().0 / 1000)
+    moment().cut_off()
 }
 
 /// What the time is, in microseconds since the epoch.
@@ -224,10 +224,9 @@ pub(super) fn record(record: &Record) -> bool {
 
 /// Puts a record on the board. Tells whether that changed it, and what became of the circuit.
 pub(super) fn record_and_tell(record: &Record) -> (bool, Option<Turn>) {
-    let now = now();
     let mut turn = None;
     let changed = change(board::KEY, |bytes| {
-        let changed = board::with(bytes, record, now)?;
+        let changed = board::with(bytes, record)?;
         turn = changed.turn;
         Some(changed.bytes)
     });

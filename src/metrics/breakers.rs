@@ -74,9 +74,9 @@ mod tests {
         assert_eq!(states(&gateway, &board, T0), (vec![0, 0, 0], None));
         let route = gateway.route(0).expect("m");
         let throttled = Change::Blamed(Blame::Throttled(Some(Millis(1500))), 0);
-        board.apply(&route.record(0, throttled).expect("a"), T0);
+        board.apply(&route.record(0, throttled, T0.into()).expect("a"));
         let failed = Change::Blamed(Blame::Failed(None), 0);
-        board.apply(&route.record(1, failed).expect("b"), T0);
+        board.apply(&route.record(1, failed, T0.into()).expect("b"));
         let first = T0 + Millis(1500);
         assert_eq!(states(&gateway, &board, T0), (vec![2, 2, 2], Some(first)), "n shares b's");
         let (samples, _) = breakers(&gateway, &board, T0);

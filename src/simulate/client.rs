@@ -42,7 +42,7 @@ pub(super) fn wait(
     if !again || tried > traffic.retries {
         return None;
     }
-    let announced = ending.announcement.wait(now).filter(|wait| *wait <= LONGEST_ANNOUNCED);
+    let announced = ending.announcement.wait(now.into()).filter(|wait| *wait <= LONGEST_ANNOUNCED);
     Some(announced.unwrap_or_else(|| {
         let doubled = LEAST.0.saturating_mul(1 << (tried - 1).min(10)).min(MOST.0);
         Millis((doubled as f64 * (1.0 - chance.f64() / 4.0)) as u64)

@@ -14,7 +14,7 @@ use crate::breaker::window;
 use crate::exchange::{Effect, Event, Exchange, Shared, World};
 use crate::gateway::Gateway;
 use crate::pool::Local;
-use crate::time::{Micros, Timestamp};
+use crate::time::Timestamp;
 
 /// One gateway's state.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ impl Host {
         let Self { board, workers, chance, .. } = self;
         let Some(pools) = workers.get_mut(worker) else { return Vec::new() };
         let shared = Shared {
-            clock: &|| Micros(now.0.saturating_mul(1000)),
+            clock: &|| now.into(),
             board: &|| Board::decode(&board.borrow()),
-            record: &|record| put(board, record, now),
+            record: &|record| put(board, record),
             draw: &|| chance.borrow_mut().u64(..),
         };
         let mut effects = exchange.on(event, &mut World::new(pools, &shared));
@@ -58,8 +58,8 @@ impl Host {
     }
 
     /// Lets something have happened to a circuit.
-    pub(crate) fn happened(&mut self, record: &Record, now: Timestamp) {
-        put(&self.board, record, now);
+    pub(crate) fn happened(&mut self, record: &Record) {
+        put(&self.board, record);
     }
 
     /// What all workers know of the circuits.
@@ -71,14 +71,14 @@ impl Host {
     fn keep(&mut self, effect: &Effect, now: Timestamp) -> bool {
         match effect {
             Effect::Record(record) => {
-                put(&self.board, record, now);
+                put(&self.board, record);
             }
             Effect::Count { tally, record } => {
                 let bytes = self.windows.entry(record.circuit).or_default();
                 let (counted, too_many) = window::with(bytes, *tally, &record.rule, now);
                 *bytes = counted;
                 if too_many {
-                    put(&self.board, record, now);
+                    put(&self.board, record);
                 }
             }
             _ => return false,
@@ -88,7 +88,7 @@ impl Host {
 }
 
 /// Puts a record on the board; tells whether that changed it.
-fn put(bytes: &RefCell<Vec<u8>>, record: &Record, now: Timestamp) -> bool {
-    let changed = board::with(&bytes.borrow(), record, now);
+fn put(bytes: &RefCell<Vec<u8>>, record: &Record) -> bool {
+    let changed = board::with(&bytes.borrow(), record);
     changed.map(|changed| bytes.replace(changed.bytes)).is_some()
 }

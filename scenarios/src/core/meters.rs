@@ -9,8 +9,7 @@ use super::{Core, put};
 impl Core {
     /// Puts a record on the board, and tells what became of the circuit.
     pub(super) fn record(&self, record: &Record) {
-        let Some(turn) = put(&self.shared, record, self.now()).and_then(|changed| changed.turn)
-        else {
+        let Some(turn) = put(&self.shared, record).and_then(|changed| changed.turn) else {
             return;
         };
         for (model, member) in self.gateway.covered(record.circuit) {

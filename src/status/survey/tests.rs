@@ -50,8 +50,9 @@ impl Scene {
 
     fn blame(&mut self, member: usize, blame: Blame) {
         let route = self.gateway.route(self.id()).expect("a route");
-        let record: Record = route.record(member, Change::Blamed(blame, 0)).expect("a member");
-        self.board.apply(&record, T0);
+        let change = Change::Blamed(blame, 0);
+        let record: Record = route.record(member, change, T0.into()).expect("a member");
+        self.board.apply(&record);
     }
 
     fn see(&mut self, observation: &Observation, next: Option<usize>) {
@@ -149,11 +150,12 @@ fn every_state_is_told_with_its_times() {
     let later = T0 + Millis::from_secs(60);
     assert_eq!(state(&scene, later), (State::HalfOpen, None, None));
     let route = scene.gateway.route(scene.id()).expect("a route");
-    let claim = route.record(1, Change::Claimed(Millis(5000))).expect("a member");
-    let probed = route.record(1, Change::Probed(None, 0)).expect("a member");
-    assert!(scene.board.apply(&claim, later));
+    let claim = Change::Claimed(Millis(5000));
+    let claim = route.record(1, claim, later.into()).expect("a member");
+    let probed = route.record(1, Change::Probed(None, 0), later.into()).expect("a member");
+    assert!(scene.board.apply(&claim));
     assert_eq!(state(&scene, later), (State::Probing, Some(5000), None));
-    assert!(scene.board.apply(&probed, later));
+    assert!(scene.board.apply(&probed));
     assert_eq!(state(&scene, later + Millis(4000)), (State::Returning, None, Some(0.4)));
     assert_eq!(state(&scene, later + Millis(20_000)), (State::Closed, None, None));
 }

@@ -1,0 +1,133 @@
+//! Announced times to the microsecond: no request comes to a backend before its time is over, and
+//! no client is told a second too much.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; nothing here runs in the filter"
+)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use spillway::announced::Announcement;
+use spillway::breaker::board::{Board, Record};
+use spillway::config::check;
+use spillway::exchange::event::{Answer, Head};
+use spillway::exchange::{Effect, Event, Exchange, Shared, World};
+use spillway::gateway::Gateway;
+use spillway::pool::Local;
+use spillway::reply::Reply;
+use spillway::time::Micros;
+use spillway_scenarios::story::read_config;
+
+/// 2026-11-20 09:00:00 UTC.
+const T0: u64 = 1_795_165_200_000_000;
+
+/// A gateway before one backend.
+struct One {
+    gateway: Rc<Gateway>,
+    pools: Vec<Local>,
+    board: RefCell<Board>,
+}
+
+impl One {
+    fn new() -> Self {
+        let config = "usage: { include_in_streams: false }\nmodels: { gpt-4o: { pool: [eastus] } }";
+        let config = read_config(config, |backend| format!("http://{backend}.test"));
+        let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
+        let gateway = Rc::new(gateway.expect("no secrets are missing"));
+        Self { pools: gateway.pools(), gateway, board: RefCell::default() }
+    }
+
+    /// Tells a request what happens at a moment, and carries out what concerns the board.
+    fn on(&mut self, request: &mut Exchange, moment: u64, event: Event<'_>) -> Vec<Effect> {
+        let board = &self.board;
+        let shared = Shared {
+            clock: &|| Micros(moment),
+            board: &|| board.borrow().clone(),
+            record: &|record: &Record| board.borrow_mut().apply(record),
+            draw: &|| 0,
+        };
+        let effects = request.on(event, &mut World::new(&mut self.pools, &shared));
+        for effect in &effects {
+            if let Effect::Record(record) = effect {
+                (shared.record)(record);
+            }
+        }
+        effects
+    }
+
+    /// A request arrives: what it is told, if it may not go on.
+    fn arrives(&mut self, moment: u64) -> (Exchange, Option<Reply>) {
+        let mut request = Exchange::new(self.gateway.clone());
+        let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
+        let head = Head { path, ..Head::default() };
+        let effects = self.on(&mut request, moment, Event::Arrived(head));
+        (request, reply(effects))
+    }
+
+    /// A request is throttled at this moment, with this `Retry-After`: what its client is told so
+    /// many microseconds later.
+    fn throttled(&mut self, moment: u64, retry_after: &str, later: u64) -> Reply {
+        let (mut request, refused) = self.arrives(moment - 500);
+        assert_eq!(refused, None, "its backend is there");
+        self.on(&mut request, moment - 400, Event::AttemptStarts);
+        let retry_after = Some(retry_after.into());
+        let announcement = Announcement { retry_after, ..Announcement::default() };
+        let answer = Answer { status: 429, announcement, has_body: true, ..Answer::default() };
+        self.on(&mut request, moment, Event::Answered(answer));
+        let leaving = Event::Leaving { status: 429, region: None };
+        reply(self.on(&mut request, moment + later, leaving)).expect("an answer of the gateway's")
+    }
+}
+
+fn reply(effects: Vec<Effect>) -> Option<Reply> {
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Reply(reply) | Effect::ReplaceAnswer(reply) => Some(reply),
+        _ => None,
+    })
+}
+
+fn seconds(reply: &Reply) -> &str {
+    let header = reply.headers.iter().find(|(name, _)| *name == "retry-after");
+    header.map(|(_, value)| value.as_str()).expect("told when to come back")
+}
+
+#[test]
+fn an_announced_second_is_all_of_it_for_the_backend_and_no_more_for_the_client() {
+    for (into, later) in [(0, 0), (0, 70), (1, 70), (250, 0), (930, 69), (930, 71), (999, 0)] {
+        let (mut one, moment) = (One::new(), T0 + 700_000 + into);
+        assert_eq!(seconds(&one.throttled(moment, "1", later)), "1", "{into} {later}");
+        for after in [1, 500_000, 999_000, 999_999] {
+            let (_, refused) = one.arrives(moment + after);
+            assert_eq!(refused.as_ref().map(seconds), Some("1"), "{after} after {into}");
+        }
+        let (_, refused) = one.arrives(moment + 1_000_999);
+        assert_eq!(refused, None, "a millisecond late at most, {into}");
+    }
+}
+
+#[test]
+fn a_date_is_neither_early_nor_a_second_late() {
+    let date = "Fri, 20 Nov 2026 09:00:02 GMT";
+    let at = T0 + 2_000_000;
+    for (before, told) in [(2_000_000, "2"), (1_999_999, "2"), (1_000_001, "1"), (1_000_000, "1")] {
+        let mut one = One::new();
+        let reply = one.throttled(at - before, date, 60);
+        assert_eq!(seconds(&reply), told, "{before}");
+        let text = String::from_utf8(reply.body).expect("text");
+        assert!(text.contains(&format!("until {date}.")), "{text}");
+        assert!(one.arrives(at - 1).1.is_some(), "{before}");
+        assert_eq!(one.arrives(at).1, None, "{before}");
+    }
+}
+
+#[test]
+fn a_date_that_is_all_but_over_is_no_reason_to_wait_as_if_nothing_had_been_announced() {
+    let (mut one, at) = (One::new(), T0 + 2_000_000);
+    one.throttled(at - 300, "Fri, 20 Nov 2026 09:00:02 GMT", 60);
+    assert!(one.arrives(at - 1).1.is_some());
+    assert_eq!(one.arrives(at + 1000).1, None);
+}

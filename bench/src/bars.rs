@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::PACE;
 use crate::gateways::{BARE, LITELLM, PORTKEY, SPILLWAY, TENSORZERO};
 use crate::results::{Measured, find};
 use crate::round::Round;
@@ -42,6 +41,8 @@ pub(crate) enum Unit {
     Microseconds,
     Milliseconds,
     Requests,
+    /// Percentage points: of one share against another.
+    Points,
 }
 
 impl Bar {
@@ -109,11 +110,13 @@ pub(crate) fn bars(works: &[Measured]) -> Vec<Bar> {
             over_bare(works, "stream_500_unasked"),
             1.3,
         ),
-        Bar::micros(
-            "99 of 100 chunks of one stream are with the client before the next is sent",
-            find(works, "stream_500_alone")
-                .and_then(|it| it.spread(SPILLWAY, |round| round.chunk_p99.unwrap_or_default())),
-            PACE.as_secs_f64() * 1e6,
+        Bar::new(
+            "Late chunks of one stream, which come when the next was sent: their share beyond bare \
+             Envoy's",
+            held_back(works),
+            Side::AtMost,
+            1.0,
+            Unit::Points,
         ),
         Bar::micros(
             "A failed-over request, beyond one more exchange through bare Envoy (p50)",
@@ -142,6 +145,14 @@ fn cpu(round: &Round) -> f64 {
 
 fn over_bare(works: &[Measured], key: &str) -> Option<Spread> {
     find(works, key)?.against(BARE, cpu, |ours, bare| ours / bare)
+}
+
+/// What share of chunks Spillway passes on late that bare Envoy does not, in percentage points.
+///
+/// What the machine does is in both. A filter that waits for what follows has all chunks late.
+fn held_back(works: &[Measured]) -> Option<Spread> {
+    let late = |gateway| find(works, "stream_500_alone")?.known(gateway, |round| round.chunk_late);
+    Spread::of_pairs(&late(SPILLWAY)?, &late(BARE)?, |ours, bare| 100.0 * (ours - bare))
 }
 
 /// What one more attempt takes beyond what one more exchange would: all three at the same pace.
@@ -181,7 +192,11 @@ fn grown(works: &[Measured], of: impl Fn(f64, f64) -> f64) -> Option<Spread> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::backend::PACE;
+    use crate::load::{Chunk, Chunks};
 
     fn work(key: &str, of: &[(&str, Vec<Round>)]) -> Measured {
         let rounds = of.iter().map(|(name, rounds)| ((*name).to_owned(), rounds.clone())).collect();
@@ -224,6 +239,60 @@ mod tests {
         let bars = bars(&works);
         let two = bars.iter().find(|bar| bar.what.ends_with("two connections")).unwrap();
         assert_eq!((two.measured.unwrap().median, two.met), (1.5, Some(false)));
+    }
+
+    /// The bar for late chunks, of these rounds' shares.
+    fn late(bare: &[Option<f64>], ours: &[Option<f64>]) -> Bar {
+        let rounds = |all: &[Option<f64>]| {
+            all.iter().map(|share| Round { chunk_late: *share, ..Round::default() }).collect()
+        };
+        let works = [work("stream_500_alone", &[(BARE, rounds(bare)), (SPILLWAY, rounds(ours))])];
+        named(&bars(&works), "Late chunks").clone()
+    }
+
+    /// The share of late chunks of a stream that a gateway passes on, where each waits so long.
+    fn passed_on(wait: impl Fn(u32) -> Duration) -> Option<f64> {
+        let (mut chunks, mut before) = (Chunks::new(), None);
+        for place in 0..500 {
+            let sent = place * PACE;
+            let chunk = Chunk { sent, came: sent + wait(place) + Duration::from_micros(100) };
+            chunks.count(chunk, before.replace(chunk));
+        }
+        chunks.late_share()
+    }
+
+    #[test]
+    fn a_gateway_that_holds_back_every_chunk_misses_the_bar_on_any_machine() {
+        let at_once = passed_on(|_| Duration::ZERO);
+        let held_back = passed_on(|_| PACE);
+        // A machine that gives the gateway no time, for 14 ms out of each 200.
+        let stalls = |place: u32| (7 * PACE).saturating_sub((place % 100) * PACE);
+        let stalled = passed_on(stalls);
+        assert_eq!((at_once, held_back), (Some(0.0), Some(1.0)));
+        assert!(stalled.is_some_and(|share| share > 0.05), "{stalled:?}");
+        for bare in [at_once, stalled] {
+            assert_eq!(late(&[bare], &[held_back]).met, Some(false));
+            assert_eq!(late(&[bare], &[bare]).met, Some(true));
+        }
+    }
+
+    #[test]
+    fn late_chunks_are_held_against_bare_envoys_in_the_same_round() {
+        // Each machine-made stall hits one of the two; the round in the middle counts.
+        let bar = late(
+            &[Some(0.0625), Some(0.03125), Some(0.0)],
+            &[Some(0.0), Some(0.0390625), Some(0.125)],
+        );
+        let wanted = Spread { median: 0.78125, least: -6.25, most: 12.5 };
+        assert_eq!((bar.measured, bar.met), (Some(wanted), Some(true)));
+        assert_eq!(late(&[Some(0.25)], &[Some(0.2625)]).met, Some(false));
+    }
+
+    #[test]
+    fn a_run_that_did_not_count_late_chunks_has_no_share_of_them() {
+        let without = late(&[None, None], &[None, None]);
+        assert_eq!((without.measured, without.met), (None, None));
+        assert_eq!(late(&[Some(0.0), None], &[Some(0.0), Some(0.0)]).measured, None);
     }
 
     #[test]

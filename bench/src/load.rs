@@ -1,6 +1,7 @@
 //! Clients: one request after another, or at a constant rate whatever the gateway does.
 
 mod answer;
+mod chunks;
 mod closed;
 mod connection;
 mod open;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hyper::header::HeaderValue;
 
+pub(crate) use chunks::{Chunk, Chunks};
 pub(crate) use closed::closed;
 pub(crate) use open::open;
 pub(crate) use shot::{Shot, Wants};
@@ -30,8 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
     /// Of each request, in nanoseconds: closed from its sending, open from when it was due.
     pub(crate) latency: Histogram<u64>,
-    /// Of each chunk of a stream, from the backend's sending to the client, in nanoseconds.
-    pub(crate) chunks: Histogram<u64>,
+    /// Of each chunk of a stream.
+    pub(crate) chunks: Chunks,
 }
 
 impl Outcome {
@@ -42,7 +44,7 @@ impl Outcome {
             failed: 0,
             took: Duration::ZERO,
             latency: histogram(),
-            chunks: histogram(),
+            chunks: Chunks::new(),
         }
     }
 
@@ -66,7 +68,7 @@ impl Outcome {
         self.failed += other.failed;
         self.failure = self.failure.take().or_else(|| other.failure.clone());
         _ = self.latency.add(&other.latency);
-        _ = self.chunks.add(&other.chunks);
+        self.chunks.add(&other.chunks);
     }
 }
 
@@ -79,4 +81,54 @@ pub(crate) async fn cookie(to: SocketAddr, shot: &Shot) -> anyhow::Result<Option
 #[expect(clippy::expect_used, reason = "these bounds are in order, whatever is measured")]
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("a histogram")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read, Result, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use bytes::Bytes;
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::backend::Backend;
+    use crate::work::First;
+
+    /// A gateway for one connection that passes on what its backend says when that says something
+    /// more, or has been silent for a while.
+    fn holds_back(listener: &TcpListener, backend: SocketAddr) -> Result<()> {
+        let (mut client, mut backend) = (listener.accept()?.0, TcpStream::connect(backend)?);
+        let (mut asks, mut asked) = (client.try_clone()?, backend.try_clone()?);
+        std::thread::spawn(move || std::io::copy(&mut asks, &mut asked));
+        client.set_nodelay(true)?;
+        backend.set_read_timeout(Some(Duration::from_millis(300)))?;
+        let (mut held, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+        loop {
+            let said = backend.read(&mut buffer);
+            client.write_all(&held)?;
+            held = match said {
+                Ok(0) => return Ok(()),
+                Ok(length) => buffer[..length].to_vec(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Vec::new(),
+                Err(error) => return Err(error),
+            };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_waits_for_what_follows_has_its_chunks_late() {
+        let body = Bytes::from_static(b"{\"stream\":true}");
+        let wants = Wants::Stream { usage: false };
+        let shot = Shot { path: "/chat/completions".into(), headers: vec![], body, wants };
+        let backend = Backend::start(First::Serves).await.expect("a backend").address;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let gateway = listener.local_addr().expect("its address");
+        std::thread::spawn(move || holds_back(&listener, backend));
+        let asked = closed(gateway, &shot, 1, 1, Duration::ZERO);
+        let outcome = LocalSet::new().run_until(asked).await;
+        assert_eq!((outcome.served, outcome.failure), (1, None));
+        let share = outcome.chunks.late_share();
+        assert!(share.is_some_and(|share| share > 0.95), "{share:?}");
+    }
 }

@@ -101,6 +101,7 @@ fn limit(bar: f64, unit: Unit) -> String {
         Unit::Microseconds => " µs",
         Unit::Milliseconds => " ms",
         Unit::Requests => "",
+        Unit::Points => " pp",
     };
     format!("{bar}{sign}")
 }
@@ -122,6 +123,7 @@ fn value(number: f64, unit: Unit) -> String {
         Unit::Microseconds => text + " µs",
         Unit::Milliseconds => text + " ms",
         Unit::Requests => text,
+        Unit::Points => text + " pp",
     }
 }
 
@@ -129,8 +131,8 @@ fn bare_value(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Times => number(value),
         Unit::Milliseconds => format!("{value:.0}"),
-        Unit::Microseconds if value < 0.0 => format!("−{}", number(-value)),
-        Unit::Microseconds => number(value),
+        Unit::Microseconds | Unit::Points if value < 0.0 => format!("−{}", number(-value)),
+        Unit::Microseconds | Unit::Points => number(value),
         Unit::Requests => format!("{value:.1}"),
     }
 }
@@ -227,6 +229,9 @@ mod tests {
         };
         assert_eq!(limit(1.05, Unit::Times), "1.05×");
         assert_eq!(limit(5000.0, Unit::Milliseconds), "5000 ms");
+        assert_eq!(limit(1.0, Unit::Points), "1 pp");
+        let less = Spread { median: -0.25, least: -1.5, most: 0.5 };
+        assert_eq!(self::spread(less, Unit::Points), "−0.25 pp (−1.50–0.50)");
         let text = reached(&[bar(spread(2.0), Some(false)), bar(None, None)]);
         assert!(text.contains("| what | 2.00× (1.00–20.0) | ≤ 1.5× | **missed** |"), "{text}");
         assert!(text.contains("| what | not in this run | ≤ 1.5× |  |"), "{text}");

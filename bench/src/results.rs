@@ -129,8 +129,17 @@ impl Measured {
         Spread::of_pairs(&self.series(SPILLWAY, &of)?, &self.series(other, &of)?, with)
     }
 
+    /// The same of a number that a round may lack; none where one does.
+    pub(crate) fn known(
+        &self,
+        gateway: &str,
+        of: impl Fn(&Round) -> Option<f64>,
+    ) -> Option<Vec<f64>> {
+        self.series(gateway, of)?.into_iter().collect()
+    }
+
     /// One number in each round; none of a gateway that fails requests, as that gets no number.
-    pub(crate) fn series(&self, gateway: &str, of: impl Fn(&Round) -> f64) -> Option<Vec<f64>> {
+    pub(crate) fn series<T>(&self, gateway: &str, of: impl Fn(&Round) -> T) -> Option<Vec<T>> {
         let rounds = self.rounds.get(gateway).filter(|rounds| !rounds.is_empty())?;
         rounds.iter().all(|round| round.failed == 0).then(|| rounds.iter().map(of).collect())
     }

@@ -38,6 +38,9 @@ pub(crate) struct Round {
     /// 99 of 100 were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) chunk_p99: Option<f64>,
+    /// The share of a stream's chunks that came when the backend had sent the next one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chunk_late: Option<f64>,
     /// Resident memory afterwards, in bytes.
     pub(crate) resident: u64,
     /// From the process's start until it took connections, in milliseconds.
@@ -108,8 +111,8 @@ async fn measure(
 
     let all = (outcome.served + outcome.failed).max(1) as f64;
     let micros = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
-    let streamed = !outcome.chunks.is_empty();
-    let chunk = |quantile| streamed.then(|| micros(outcome.chunks.value_at_quantile(quantile)));
+    let delays = &outcome.chunks.delays;
+    let chunk = |quantile| (!delays.is_empty()).then(|| micros(delays.value_at_quantile(quantile)));
     let contradiction = work.contradiction(gateway.name, outcome.served, &asked);
     let throttled = stage.throttled();
     Ok(Round {
@@ -122,6 +125,7 @@ async fn measure(
         p99: micros(outcome.latency.value_at_quantile(0.99)),
         chunk_p50: chunk(0.5),
         chunk_p99: chunk(0.99),
+        chunk_late: outcome.chunks.late_share(),
         resident: after.resident,
         ready: running.ready_after.as_secs_f64() * 1e3,
         asked: if asked.len() <= 20 { asked } else { vec![] },

@@ -1,10 +1,12 @@
 //! Whether an answer is the right one.
 
+use std::time::Duration;
+
 use anyhow::{bail, ensure};
-use hdrhistogram::Histogram;
 use hyper::StatusCode;
 use memchr::memmem;
 
+use super::{Chunk, Chunks};
 use crate::backend::{CHUNKS, MARK, SENT};
 
 /// Whether this is the backend's JSON, whatever a gateway makes of what stands around it.
@@ -21,14 +23,15 @@ pub(super) fn check(status: StatusCode, body: &[u8]) -> anyhow::Result<()> {
 pub(super) struct Seen {
     rest: Vec<u8>,
     chunks: usize,
+    /// The last of them.
+    last: Option<Chunk>,
     usage: bool,
     done: bool,
 }
 
 impl Seen {
-    /// Takes what was read at this time, in nanoseconds of the clock that backends use, and records
-    /// how long each chunk in it was on its way.
-    pub(super) fn read(&mut self, data: &[u8], now: u128, chunks: &mut Histogram<u64>) {
+    /// Takes what was read at this time, by the clock that backends use, and counts the chunks in it.
+    pub(super) fn read(&mut self, data: &[u8], now: Duration, chunks: &mut Chunks) {
         self.rest.extend_from_slice(data);
         let whole = memmem::rfind(&self.rest, b"\n\n").map_or(0, |end| end + 2);
         let events: Vec<u8> = self.rest.drain(..whole).collect();
@@ -36,8 +39,8 @@ impl Seen {
             let digits = events.get(place + SENT.len()..).unwrap_or_default();
             let digits = digits.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
             let sent = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-            let delay = now.saturating_sub(sent.unwrap_or(now));
-            chunks.saturating_record(u64::try_from(delay).unwrap_or(u64::MAX));
+            let chunk = Chunk { sent: sent.map_or(now, Duration::from_nanos), came: now };
+            chunks.count(chunk, self.last.replace(chunk));
             self.chunks += 1;
         }
         self.usage |= memmem::find(&events, b"\"total_tokens\"").is_some();
@@ -62,15 +65,19 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn seen(chunks: usize, end: &str) -> (Seen, Histogram<u64>) {
-        let (mut seen, mut delays) = (Seen::default(), super::super::histogram());
+    const fn at(nanoseconds: u64) -> Duration {
+        Duration::from_nanos(nanoseconds)
+    }
+
+    fn seen(chunks: usize, end: &str) -> (Seen, Chunks) {
+        let (mut seen, mut timed) = (Seen::default(), Chunks::new());
         for _ in 0..chunks {
             // Cut in the middle of its time.
-            seen.read(b"data: {\"content\":\"sent at 10", 0, &mut delays);
-            seen.read(b"00\"}\n\n", 4000, &mut delays);
+            seen.read(b"data: {\"content\":\"sent at 10", at(0), &mut timed);
+            seen.read(b"00\"}\n\n", at(4000), &mut timed);
         }
-        seen.read(end.as_bytes(), 4000, &mut delays);
-        (seen, delays)
+        seen.read(end.as_bytes(), at(4000), &mut timed);
+        (seen, timed)
     }
 
     fn said(chunks: usize, end: &str, usage: bool) -> String {
@@ -82,10 +89,25 @@ mod tests {
 
     #[test]
     fn a_whole_stream_is_right_and_its_chunks_are_timed() {
-        let (seen, delays) = seen(CHUNKS, USAGE);
+        let (seen, timed) = seen(CHUNKS, USAGE);
         seen.check(true).unwrap();
-        assert_eq!((delays.len(), delays.min()), (500, 3000));
+        assert_eq!((timed.delays.len(), timed.delays.min()), (500, 3000));
         assert_eq!(said(CHUNKS, DONE, false), "");
+    }
+
+    #[test]
+    fn a_chunk_that_comes_with_the_next_or_after_it_was_sent_is_late() {
+        let (mut seen, mut timed) = (Seen::default(), Chunks::new());
+        // In milliseconds.
+        let chunk = |sent: u64| format!("data: {{\"content\":\"sent at {sent}000000\"}}\n\n");
+        let mut read = |data: String, now| {
+            seen.read(data.as_bytes(), Duration::from_millis(now), &mut timed);
+        };
+        read(chunk(2), 3);
+        read(chunk(4) + &chunk(6), 7);
+        read(chunk(8), 11);
+        read(chunk(10), 11);
+        assert_eq!(timed.late_share(), Some(0.5), "the second and the fourth, of the first four");
     }
 
     #[test]

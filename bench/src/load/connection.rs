@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use bytes::Bytes;
-use hdrhistogram::Histogram;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -14,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::answer::{Seen, check};
-use super::{Shot, Wants};
+use super::{Chunks, Shot, Wants};
 use crate::clock;
 
 /// A connection, opened when it is needed.
@@ -30,11 +29,7 @@ impl Connection {
 
     /// Sends one request and checks its answer. A connection that the gateway has closed is opened
     /// again: that is allowed after any answer, and costs the gateway what it costs.
-    pub(super) async fn fire(
-        &mut self,
-        shot: &Shot,
-        chunks: &mut Histogram<u64>,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn fire(&mut self, shot: &Shot, chunks: &mut Chunks) -> anyhow::Result<()> {
         let fired = self.try_fire(shot, chunks).await;
         if fired.is_err() {
             self.sender = None;
@@ -50,7 +45,7 @@ impl Connection {
         Ok(Some(HeaderValue::from_bytes(pair)?))
     }
 
-    async fn try_fire(&mut self, shot: &Shot, chunks: &mut Histogram<u64>) -> anyhow::Result<()> {
+    async fn try_fire(&mut self, shot: &Shot, chunks: &mut Chunks) -> anyhow::Result<()> {
         let mut answer = self.ask(shot).await?;
         let status = answer.status();
         match shot.wants {
@@ -58,7 +53,7 @@ impl Connection {
                 let mut seen = Seen::default();
                 while let Some(frame) = answer.body_mut().frame().await {
                     if let Ok(data) = frame.context("a stream that broke off")?.into_data() {
-                        seen.read(&data, clock::now().as_nanos(), chunks);
+                        seen.read(&data, clock::now(), chunks);
                     }
                 }
                 seen.check(usage)

@@ -8,13 +8,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
 use super::pace::ticks;
-use super::{Outcome, Shot, histogram};
+use super::{Chunks, Outcome, Shot};
 use crate::clock;
 
 /// Sends so many requests, this many a second. A connection that is free is used again; where none
@@ -29,7 +28,7 @@ pub(crate) async fn open(to: SocketAddr, shot: &Shot, requests: u32, per_second:
         async move {
             let free = idle.borrow_mut().pop();
             let (mut connection, mut chunks) =
-                free.unwrap_or_else(|| (Connection::new(to), histogram()));
+                free.unwrap_or_else(|| (Connection::new(to), Chunks::new()));
             let fired = connection.fire(&shot, &mut chunks).await;
             idle.borrow_mut().push((connection, chunks));
             fired
@@ -37,14 +36,14 @@ pub(crate) async fn open(to: SocketAddr, shot: &Shot, requests: u32, per_second:
     })
     .await;
     for (_, chunks) in connections.borrow().iter() {
-        _ = all.chunks.add(chunks);
+        all.chunks.add(chunks);
     }
     all.took = clock::now() - start;
     all
 }
 
-/// A connection, with the times of the chunks that came over it.
-type Client = (Connection, Histogram<u64>);
+/// A connection, with the chunks that came over it.
+type Client = (Connection, Chunks);
 
 /// Fires whenever one is due; ends when all have their answers.
 async fn paced<Fired>(

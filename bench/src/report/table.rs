@@ -52,6 +52,12 @@ fn columns(work: &Measured) -> Vec<Column> {
         column("chunk p99 µs", |work, name| {
             ranged(work.spread(name, |round| round.chunk_p99.unwrap_or_default())?)
         });
+        if any(|round| round.chunk_late.is_some()) {
+            column("late chunks %", |work, name| {
+                let share = |round: &Round| round.chunk_late.map(|share| 100.0 * share);
+                ranged(Spread::of(work.known(name, share)?)?)
+            });
+        }
     } else {
         column("CPU µs a request", |work, name| ranged(work.spread(name, cpu)?));
         column("over bare Envoy", over_bare);

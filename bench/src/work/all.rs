@@ -29,7 +29,7 @@ pub(crate) const ALL: &[Work] = &[
     ),
     Work {
         absent: &[(PORTKEY, ONE_AT_A_TIME), (LITELLM, ONE_AT_A_TIME), (TENSORZERO, ONE_AT_A_TIME)],
-        ..stream("stream_500_alone", "One stream at a time", true, closed(1, 4))
+        ..stream("stream_500_alone", "One stream at a time", true, closed(1, 10))
     },
     Work {
         asks: Asks::ChatWithCookie,

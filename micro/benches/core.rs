@@ -22,7 +22,7 @@ use spillway::config::{Config, Problem, parse_json};
 use spillway::gateway::Gateway;
 use spillway::metrics::{Sample, measure};
 use spillway::observation::Observation;
-use spillway::prompt::NamedModel;
+use spillway::prompt::{Ahead, NamedModel};
 use spillway_micro::given::{self, Choice, NOW};
 use spillway_micro::request::Request;
 
@@ -137,6 +137,15 @@ fn find_model(body: Vec<u8>) -> (Option<NamedModel>, Vec<u8>) {
     (named, body)
 }
 
+#[library_benchmark]
+#[bench::early_1_mb(given::body(1 << 20, true))]
+fn pass_unread(body: Vec<u8>) -> (Ahead, Vec<u8>, Vec<u8>) {
+    let (beginning, last) = (&body[..Ahead::BEGINNING], &body[body.len() - Ahead::END..]);
+    let ahead = Ahead::read(black_box(beginning)).expect("early");
+    let end = Ahead::end(black_box(last), "gpt-4o-eastus").expect("an object");
+    (ahead, end, body)
+}
+
 fn board(circuits: usize) -> Board {
     given::board(&given::gateway(&given::file(circuits)), 1, 1)
 }
@@ -208,6 +217,7 @@ library_benchmark_group!(
         choose,
         arrive_and_start,
         find_model,
+        pass_unread,
         read_board,
         write_board,
         check_key,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use spillway::cli::top::grouped;
 
 /// What each benchmark counts, in the order of the table.
-const WHAT: [(&str, &str); 14] = [
+const WHAT: [(&str, &str); 15] = [
     ("answered", "A chat request of 1 KB, from its arrival to its end: the first backend answers"),
     (
         "failed_over",
@@ -30,7 +30,8 @@ const WHAT: [(&str, &str); 14] = [
         "arrive_and_start",
         "A request arrives, gets a backend of such a pool, and its attempt starts",
     ),
-    ("find_model", "`model` is found in a body, at its beginning or at its end"),
+    ("find_model", "`model` is found in a body that is read, at its beginning or at its end"),
+    ("pass_unread", "It is found in one that passes unread, and moves to its end"),
     ("check_key", "A client's key is checked"),
     ("read_cookie", "An affinity cookie is read"),
     ("make_cookie", "An affinity cookie is made"),

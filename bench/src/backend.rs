@@ -24,7 +24,7 @@ use crate::work::First;
 use answers::Body;
 pub(crate) use answers::{CHUNKS, MARK, PACE, SENT};
 use throttle::Throttle;
-pub(crate) use throttle::Throttled;
+pub(crate) use throttle::{ON_THEIR_WAY, Throttled};
 
 /// A backend on a port of its own.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backend::ON_THEIR_WAY;
 use crate::gateways::{BARE, LITELLM, PORTKEY, SPILLWAY, TENSORZERO};
 use crate::results::{Measured, find};
 use crate::round::Round;
@@ -126,6 +127,7 @@ pub(crate) fn bars(works: &[Measured]) -> Vec<Bar> {
         throttled(works, "failover_announced_alone", 1, "one worker, one connection"),
         throttled(works, "failover_announced_2", 2, "two workers, two connections"),
         throttled(works, "failover_announced", 1, "one worker, 16 connections"),
+        throttled_later(works),
         Bar::times(
             "CPU of a request to a pool of 1,000 members, over one to a pool of two",
             grown(works, |ours, _| ours),
@@ -166,18 +168,24 @@ fn failed_over(works: &[Measured]) -> Option<Spread> {
 
 fn throttled(works: &[Measured], key: &str, workers: u32, in_words: &str) -> Bar {
     let most = |round: &Round| round.most_within.unwrap_or_default() as f64 / f64::from(workers);
-    Bar::new(
-        &format!(
-            "Requests to a throttled backend within an announced second, a worker: {in_words}"
-        ),
-        // The worst round counts, not the one in the middle.
-        find(works, key)
-            .and_then(|it| it.spread(SPILLWAY, most))
-            .map(|it| Spread { median: it.most, ..it }),
-        Side::AtMost,
-        1.0,
-        Unit::Requests,
-    )
+    let what =
+        format!("Requests to a throttled backend within an announced second, a worker: {in_words}");
+    at_most_one(&what, find(works, key).and_then(|it| it.spread(SPILLWAY, most)))
+}
+
+/// Those that a gateway can do something about.
+fn throttled_later(works: &[Measured]) -> Bar {
+    let most = |round: &Round| round.most_later.map(|most| most as f64);
+    let ms = ON_THEIR_WAY.as_millis();
+    let what = format!("The same, of those that came {ms} ms after it was announced, or later");
+    let known = find(works, "failover_announced").and_then(|it| it.known(SPILLWAY, most));
+    at_most_one(&what, known.and_then(Spread::of))
+}
+
+/// The worst round counts, not the one in the middle.
+fn at_most_one(what: &str, measured: Option<Spread>) -> Bar {
+    let worst = measured.map(|it| Spread { median: it.most, ..it });
+    Bar::new(what, worst, Side::AtMost, 1.0, Unit::Requests)
 }
 
 /// What a request to a thousand costs over one to two, of Spillway's and bare Envoy's CPU.

@@ -54,6 +54,9 @@ pub(crate) struct Round {
     /// The most requests that came to it within such a time, with the one it was announced to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) most_within: Option<u64>,
+    /// The most of them that were not on their way when it was announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) most_later: Option<u64>,
 }
 
 impl Round {
@@ -131,6 +134,7 @@ async fn measure(
         asked: if asked.len() <= 20 { asked } else { vec![] },
         announced: throttled.map(|throttled| throttled.announced),
         most_within: throttled.map(|throttled| throttled.most),
+        most_later: throttled.map(|throttled| throttled.most_later),
     })
 }
 

@@ -93,6 +93,7 @@ impl Stage {
         self.backends.iter().filter_map(Backend::throttled).reduce(|one, other| Throttled {
             announced: one.announced + other.announced,
             most: one.most.max(other.most),
+            most_later: one.most_later.max(other.most_later),
         })
     }
 }

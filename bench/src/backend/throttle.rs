@@ -16,6 +16,8 @@ struct State {
     until: Duration,
     /// Requests since it last announced a time, the one that made it do so among them.
     now: u64,
+    /// Those of them that were not on their way already when it did.
+    later: u64,
     seen: Throttled,
 }
 
@@ -26,7 +28,12 @@ pub(crate) struct Throttled {
     pub(crate) announced: u64,
     /// The most requests that came within an announced time, with the one that it was announced to.
     pub(crate) most: u64,
+    /// The most of those that were sent when whoever sent them could have known.
+    pub(crate) most_later: u64,
 }
+
+/// What comes sooner after a time was announced may have been on its way.
+pub(crate) const ON_THEIR_WAY: Duration = Duration::from_millis(100);
 
 impl Throttle {
     pub(super) fn announcing(milliseconds: u64) -> Self {
@@ -39,11 +46,16 @@ impl Throttle {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if now >= state.until {
             state.until = now + self.announces;
-            state.now = 0;
+            (state.now, state.later) = (0, 0);
             state.seen.announced += 1;
         }
         state.now += 1;
         state.seen.most = state.seen.most.max(state.now);
+        let announced = state.until.saturating_sub(self.announces);
+        if now.saturating_sub(announced) > ON_THEIR_WAY {
+            state.later += 1;
+            state.seen.most_later = state.seen.most_later.max(state.later);
+        }
         self.announces
     }
 
@@ -64,9 +76,9 @@ mod tests {
         for at in [0, 1, 999, 1000, 2500] {
             throttle.asked(ms(at));
         }
-        assert_eq!(throttle.take(), Throttled { announced: 3, most: 3 });
+        assert_eq!(throttle.take(), Throttled { announced: 3, most: 3, most_later: 1 });
         assert_eq!(throttle.take(), Throttled::default());
         throttle.asked(ms(2600));
-        assert_eq!(throttle.take(), Throttled { announced: 0, most: 2 });
+        assert_eq!(throttle.take(), Throttled { announced: 0, most: 2, most_later: 0 });
     }
 }

@@ -86,7 +86,8 @@ last answer, so that each one finds that time over, is throttled and goes to the
 backends' counts prove it, or there is no number. The first table is the same without a failover. In
 the others it asks for a second: what counts is how many requests reach it all the same, with the one that
 it was announced to. With 16 connections those are among them that were on their way when the first 429
-came: nobody can call them back, and after the announced time traffic returns in full. Bare Envoy has the
+came: nobody can call them back, and after the announced time traffic returns in full. So those that come
+100 ms later are counted on their own: they were sent by somebody who could have known. Bare Envoy has the
 tiers as priorities of one cluster, and knows no announced time.",
         charts: &[],
         works: &["chat_1k_spaced", "failover_each", "failover_announced_alone", "failover_announced_2", "failover_announced"],

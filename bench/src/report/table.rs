@@ -73,6 +73,10 @@ fn columns(work: &Measured) -> Vec<Column> {
             let most = |round: &Round| round.most_within.unwrap_or_default() as f64;
             Some(format!("{:.0}", work.spread(name, most)?.most))
         });
+        column("of those, not on their way before", |work, name| {
+            let most = |round: &Round| round.most_later.unwrap_or_default() as f64;
+            Some(format!("{:.0}", work.spread(name, most)?.most))
+        });
     }
     column("resident MB", |work, name| {
         Some(format!("{:.0}", work.spread(name, |round| round.resident as f64 / 1e6)?.median))

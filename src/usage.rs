@@ -15,7 +15,8 @@
 //! | and in a stream of events? | `events.rs` |
 //! | can a client be made to ask for it? | `ask.rs` |
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 mod ask;
 mod events;
@@ -50,26 +51,60 @@ impl Usage {
     /// Reads a `usage` object, whatever its API. What is missing in it, or is no count of tokens, is
     /// unknown.
     pub fn read(object: &[u8]) -> Self {
-        let object: Value = serde_json::from_slice(object).unwrap_or_default();
-        let one = |names: [&str; 2]| names.into_iter().find_map(|name| count(object.get(name)?));
-        let part = |names: [&str; 2], part: &str| {
-            names.into_iter().find_map(|name| count(object.get(name)?.get(part)?))
-        };
+        let all = Object::read(object);
+        let prompts = [all.prompt_tokens_details, all.input_tokens_details].map(Object::within);
+        let completions =
+            [all.completion_tokens_details, all.output_tokens_details].map(Object::within);
         Self {
-            prompt: one(["prompt_tokens", "input_tokens"]),
-            completion: one(["completion_tokens", "output_tokens"]),
-            cached: part(["prompt_tokens_details", "input_tokens_details"], "cached_tokens"),
-            reasoning: part(
-                ["completion_tokens_details", "output_tokens_details"],
-                "reasoning_tokens",
-            ),
+            prompt: first([all.prompt_tokens, all.input_tokens]),
+            completion: first([all.completion_tokens, all.output_tokens]),
+            cached: first(prompts.map(|details| details.cached_tokens)),
+            reasoning: first(completions.map(|details| details.reasoning_tokens)),
         }
     }
 }
 
-/// A count of tokens. What is negative, a fraction, or more than a double can count, is none.
-fn count(value: &Value) -> Option<u64> {
-    value.as_u64().filter(|count| *count <= MOST)
+/// A `usage` object or its details as they are written, under the names of all APIs. The values are
+/// looked at one by one: an odd one spoils no other.
+#[derive(Default, Clone, Copy, Deserialize)]
+struct Object<'a> {
+    #[serde(borrow)]
+    prompt_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completion_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cached_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reasoning_tokens: Option<&'a RawValue>,
+}
+
+impl<'a> Object<'a> {
+    fn read(object: &'a [u8]) -> Self {
+        serde_json::from_slice(object).unwrap_or_default()
+    }
+
+    fn within(object: Option<&'a RawValue>) -> Self {
+        object.map(|object| Self::read(object.get().as_bytes())).unwrap_or_default()
+    }
+}
+
+/// The first of these that is a count of tokens. What is negative, a fraction, or more than a double
+/// can count, is none.
+fn first(values: [Option<&RawValue>; 2]) -> Option<u64> {
+    let count = |value: &RawValue| value.get().parse().ok().filter(|count| *count <= MOST);
+    values.into_iter().flatten().find_map(count)
 }
 
 /// The largest whole number that every JSON parser reads as it is: 2^53.

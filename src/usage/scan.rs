@@ -97,7 +97,7 @@ impl Scan {
                 at = at.saturating_add(self.in_string(rest, escape));
                 continue;
             }
-            let Some(next) = rest.iter().position(|byte| MARKS.contains(byte)) else {
+            let Some(next) = rest.iter().position(is_mark) else {
                 self.lost |= self.depth == 0 && !rest.trim_ascii().is_empty();
                 break;
             };
@@ -255,8 +255,10 @@ impl Name {
     }
 }
 
-/// What opens, closes or separates.
-const MARKS: &[u8] = b"\"{}[],";
+/// Whether this opens, closes or separates.
+const fn is_mark(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',')
+}
 
 /// `response`.
 const LONGEST_NAME: usize = 8;

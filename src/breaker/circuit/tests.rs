@@ -1,0 +1,190 @@
+//! A circuit through failures, probes and the way back.
+
+use super::*;
+use crate::testing::test;
+
+const T0: Timestamp = Timestamp(1_000_000);
+const FAILED: Blame = Blame::Failed(None);
+const LEASE: Millis = Millis::from_secs(30);
+
+fn rule() -> BreakerRule {
+    BreakerRule { failures: 1, ..BreakerRule::default() }
+}
+
+fn throttled(millis: u64) -> Blame {
+    Blame::Throttled(Some(Millis(millis)))
+}
+
+/// A circuit that these opened at `T0`.
+fn opened(rule: &BreakerRule, blames: &[Blame]) -> Circuit {
+    let mut circuit = Circuit::default();
+    for blame in blames {
+        circuit.record(*blame, rule, T0, 0);
+    }
+    circuit
+}
+
+fn shut_for(circuit: &Circuit, rule: &BreakerRule, now: Timestamp) -> Option<Millis> {
+    match circuit.standing(rule, now) {
+        Standing::Shut(until, _) => Some(until.since(now)),
+        _ => None,
+    }
+}
+
+#[test]
+fn one_throttled_answer_opens_for_the_announced_time() {
+    let default = BreakerRule::default();
+    for (announced, time) in [(Some(3), 3), (Some(90), 90), (Some(86_400), 600), (None, 60)] {
+        let blame = Blame::Throttled(announced.map(Millis::from_secs));
+        let circuit = opened(&default, &[blame]);
+        let until = T0 + Millis::from_secs(time);
+        assert_eq!(circuit.standing(&default, T0), Standing::Shut(until, Cause::Throttled));
+        assert_eq!(circuit.standing(&default, until), Standing::Closed, "in full");
+    }
+}
+
+#[test]
+fn announcements_are_ignored_where_the_rule_says_so() {
+    let deaf = BreakerRule { accept_retry_after: false, ..rule() };
+    for blame in [throttled(5), Blame::Failed(Some(Millis(5)))] {
+        let circuit = opened(&deaf, &[blame]);
+        assert_eq!(shut_for(&circuit, &deaf, T0), Some(Millis::from_secs(60)));
+    }
+}
+
+#[test]
+fn a_later_announcement_extends_and_never_shortens() {
+    let mut circuit = opened(&rule(), &[throttled(5000)]);
+    assert!(!circuit.record(throttled(1000), &rule(), T0, 0));
+    assert_eq!(shut_for(&circuit, &rule(), T0), Some(Millis(5000)));
+    assert!(circuit.record(throttled(9000), &rule(), T0, 0));
+    assert_eq!(shut_for(&circuit, &rule(), T0), Some(Millis(9000)));
+}
+
+#[test]
+fn the_third_failure_within_the_interval_opens() {
+    let three = BreakerRule::default();
+    let mut circuit = Circuit::default();
+    for seconds in [0, 30, 60, 95] {
+        circuit.record(FAILED, &three, T0 + Millis::from_secs(seconds), 0);
+    }
+    let now = T0 + Millis::from_secs(95);
+    assert_eq!(circuit.standing(&three, now), Standing::Closed);
+    assert_eq!(circuit.failures.len(), 2, "those that are exactly a minute old do not count");
+    circuit.record(FAILED, &three, now, 0);
+    assert_eq!(shut_for(&circuit, &three, now), Some(Millis::from_secs(60)));
+}
+
+#[test]
+fn failures_that_come_to_the_board_out_of_turn_count_too() {
+    let three = BreakerRule::default();
+    let mut circuit = Circuit::default();
+    for at in [T0 + Millis(1), T0, T0 + Millis(1)] {
+        circuit.record(FAILED, &three, at, 0);
+    }
+    assert!(shut_for(&circuit, &three, T0).is_some());
+    let mut jumped = Circuit::default();
+    for at in [T0 + Millis::from_secs(60), T0, T0] {
+        jumped.record(FAILED, &three, at, 0);
+    }
+    assert_eq!(shut_for(&jumped, &three, T0), None, "a clock that was wrong does not count");
+}
+
+#[test]
+fn after_failures_one_probe_at_a_time_is_let_through() {
+    let mut circuit = opened(&rule(), &[FAILED]);
+    let later = T0 + Millis::from_secs(60);
+    assert_eq!(circuit.standing(&rule(), later), Standing::HalfOpen);
+    assert!(circuit.claim(LEASE, &rule(), later));
+    assert_eq!(circuit.standing(&rule(), later), Standing::Probed(later + LEASE));
+    assert!(!circuit.claim(LEASE, &rule(), later + Millis(1)));
+    assert!(circuit.release());
+    assert!(circuit.claim(LEASE, &rule(), later + Millis(2)));
+    assert!(circuit.claim(LEASE, &rule(), later + Millis(2) + LEASE), "the lease is over");
+}
+
+#[test]
+fn each_failed_probe_doubles_the_time_up_to_the_cap() {
+    let mut circuit = opened(&rule(), &[FAILED]);
+    let mut now = T0;
+    for seconds in [60, 120, 240, 480, 600, 600] {
+        assert_eq!(shut_for(&circuit, &rule(), now), Some(Millis::from_secs(seconds)));
+        now = now + Millis::from_secs(seconds);
+        assert!(circuit.claim(LEASE, &rule(), now));
+        assert!(circuit.probed(Some(FAILED), &rule(), now, 0));
+    }
+}
+
+#[test]
+fn an_answered_probe_closes_and_traffic_returns_bit_by_bit() {
+    let mut circuit = opened(&rule(), &[FAILED]);
+    let later = T0 + Millis::from_secs(60);
+    circuit.claim(LEASE, &rule(), later);
+    assert!(circuit.probed(None, &rule(), later, 0));
+    let share = |seconds| circuit.standing(&rule(), later + Millis::from_secs(seconds));
+    assert_eq!(share(0), Standing::Returning(50));
+    assert_eq!(share(1), Standing::Returning(100));
+    assert_eq!(share(9), Standing::Returning(900));
+    assert_eq!(share(10), Standing::Closed);
+}
+
+#[test]
+fn a_throttled_probe_shows_that_the_backend_works() {
+    let mut circuit = opened(&rule(), &[FAILED]);
+    let later = T0 + Millis::from_secs(60);
+    circuit.claim(LEASE, &rule(), later);
+    circuit.probed(Some(throttled(2000)), &rule(), later, 0);
+    let until = later + Millis(2000);
+    assert_eq!(circuit.standing(&rule(), later), Standing::Shut(until, Cause::Throttled));
+    assert_eq!(circuit.standing(&rule(), until), Standing::Closed);
+}
+
+#[test]
+fn a_backend_that_fails_again_soon_is_left_alone_for_longer() {
+    let mut circuit = opened(&rule(), &[FAILED]);
+    let later = T0 + Millis::from_secs(60);
+    circuit.claim(LEASE, &rule(), later);
+    circuit.probed(None, &rule(), later, 0);
+    let mut calm = circuit.clone();
+    let soon = later + Millis::from_secs(59);
+    circuit.record(FAILED, &rule(), soon, 0);
+    assert_eq!(shut_for(&circuit, &rule(), soon), Some(Millis::from_secs(120)));
+    let late = later + Millis::from_secs(60);
+    calm.record(FAILED, &rule(), late, 0);
+    assert_eq!(shut_for(&calm, &rule(), late), Some(Millis::from_secs(60)));
+}
+
+#[test]
+fn answers_that_were_under_way_when_it_opened_change_nothing() {
+    let mut circuit = opened(&rule(), &[FAILED]);
+    let before = circuit.clone();
+    for blame in [FAILED, Blame::Refused, Blame::FailedTooOften(None), throttled(1)] {
+        assert!(!circuit.record(blame, &rule(), T0 + Millis(500), 0), "{blame:?}");
+    }
+    assert_eq!(circuit, before);
+}
+
+#[test]
+fn chance_makes_a_trip_up_to_a_tenth_longer_and_an_announced_time_never() {
+    let drawn = |blame, draw| {
+        let mut circuit = Circuit::default();
+        circuit.record(blame, &rule(), T0, draw);
+        shut_for(&circuit, &rule(), T0)
+    };
+    assert_eq!(drawn(FAILED, u64::MAX), Some(Millis(66_000)));
+    assert_eq!(drawn(FAILED, u64::MAX / 2), Some(Millis(62_999)));
+    assert_eq!(drawn(throttled(5000), u64::MAX), Some(Millis(5000)));
+    assert_eq!(drawn(Blame::Failed(Some(Millis(5000))), u64::MAX), Some(Millis(5000)));
+}
+
+#[test]
+fn a_clock_that_jumps_back_does_not_hold_it_open() {
+    let future = T0 + Millis::from_secs(100_000);
+    let mut circuit = Circuit::default();
+    circuit.record(throttled(1000), &rule(), future, 0);
+    assert_eq!(circuit.standing(&rule(), T0), Standing::Closed);
+    circuit.record(FAILED, &rule(), future, 0);
+    assert_eq!(circuit.standing(&rule(), T0), Standing::HalfOpen);
+    circuit.claim(LEASE, &rule(), future + Millis::from_secs(60));
+    assert_eq!(circuit.standing(&rule(), T0), Standing::HalfOpen);
+}

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::{Form, NamedModel};
+use super::{Ahead, Form, NamedModel};
 use crate::words::word;
 
 word!(MODEL = b"\"model\"");
@@ -28,7 +28,7 @@ pub(super) struct Name {
 
 /// The model, where it is plain that the body names it here and nowhere else. `None`: parse it.
 pub(super) fn model(body: &[u8]) -> Option<NamedModel> {
-    let Name { value: place, name, .. } = name(body.get(..LONG)?)?;
+    let Name { value: place, name, .. } = name(body.get(..Ahead::BEGINNING)?)?;
     let again = MODEL.is_in(body.get(place.end..)?) || ESCAPED_LETTER.is_in(body);
     (!again).then_some(NamedModel { name, place, form: Form::Json })
 }
@@ -92,16 +92,13 @@ const NAME: &[u8] = b"\"model\"";
 /// A name that begins later is not early.
 const EARLY: usize = 4096;
 
-/// Shorter bodies are parsed in no time, and what is wrong with them is said.
-const LONG: usize = 8192;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::test;
 
     fn long(start: &str, end: &str) -> Vec<u8> {
-        [start, &"x".repeat(LONG), end].concat().into_bytes()
+        [start, &"x".repeat(Ahead::BEGINNING), end].concat().into_bytes()
     }
 
     fn found(start: &str, end: &str) -> Option<(String, String)> {

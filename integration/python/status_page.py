@@ -57,6 +57,12 @@ def opened(browser: Browser, scheme: str = "light", size: tuple[int, int] = SIZE
     return page, complaints
 
 
+def done(page: Page) -> None:
+    """An answer that is being changed is waited for: it must not find its page closed."""
+    page.unroute_all(behavior="wait")
+    page.context.close()
+
+
 def look(page: Page) -> None:
     page.goto(STATUS)
     page.wait_for_selector("#live[data-is=live]")
@@ -101,7 +107,7 @@ def changes_without_reload(browser: Browser) -> None:
     page.unroute_all(behavior="ignoreErrors")
     assert complaints == [], complaints
     tell("failover", changed_after_ms=round(took), before=before, then=state.inner_text())
-    page.context.close()
+    done(page)
 
 
 def looks_right(browser: Browser, scheme: str, name: str, size: tuple[int, int]) -> None:
@@ -113,7 +119,7 @@ def looks_right(browser: Browser, scheme: str, name: str, size: tuple[int, int])
     page.screenshot(path=f"{FOLDER}/status-{name}-{scheme}.png", full_page=True)
     assert complaints == [], complaints
     tell("screenshot", size=name, scheme=scheme)
-    page.context.close()
+    done(page)
 
 
 def every_state_has_words(browser: Browser, scheme: str, name: str, size: tuple[int, int]) -> None:
@@ -139,7 +145,7 @@ def every_state_has_words(browser: Browser, scheme: str, name: str, size: tuple[
     readable(page)
     page.screenshot(path=f"{FOLDER}/states-{name}-{scheme}.png", full_page=True)
     assert complaints == [], complaints
-    page.context.close()
+    done(page)
 
 
 def large_pools_fold(browser: Browser) -> None:
@@ -159,7 +165,7 @@ def large_pools_fold(browser: Browser) -> None:
     fits(page)
     assert complaints == [], complaints
     tell("large pool", names=card.locator("h2").inner_text())
-    page.context.close()
+    done(page)
 
 
 def goes_on_without_an_answer(browser: Browser) -> None:
@@ -173,7 +179,7 @@ def goes_on_without_an_answer(browser: Browser) -> None:
     page.unroute("**/status")
     page.wait_for_selector("#live[data-is=live]")
     tell("lost and found", said=said)
-    page.context.close()
+    done(page)
 
 
 def until(page: Page, true: str, argument: object = None) -> None:

@@ -145,6 +145,8 @@ fn an_older_envoy_is_told_what_it_knows() {
     let (_, newest) = rendered();
     assert!(newest.to_string().contains("refresh_cluster_on_retry"));
     assert!(!newest.to_string().contains("redirect"));
+    let part = &newest["static_resources"]["listeners"][0]["per_connection_buffer_limit_bytes"];
+    assert_eq!(part, 512 << 10);
     for (version, way, limit, buffer) in [
         ("1.36.4", "redirect_unheld", 64 << 20, 32 << 20),
         ("1.37.0", "redirect", 64 << 20, 1 << 20),

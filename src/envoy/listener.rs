@@ -10,6 +10,12 @@ use crate::exchange::patience::PER_TRY;
 /// Its name in Envoy's own words.
 pub(super) const NAME: &str = "spillway";
 
+/// What one client's connection may hold before Envoy reads no more of it, which makes it the longest
+/// part of a body that the filter gets. Of a long body that names its model early the last part is
+/// copied out and in again, so that a megabyte that is there at once should not be one part. Parts
+/// of an eighth of this cost more in calls than they save in copies.
+const CLIENT_BUFFER: u32 = CONNECTION_BUFFER / 2;
+
 /// What a listener sends its requests through.
 #[derive(Debug)]
 pub(super) struct Way {
@@ -37,9 +43,11 @@ pub(super) fn listener(way: Way, config: &Config, options: &Options) -> Value {
     })
 }
 
-/// What Envoy holds for a client: a whole body, where only this limits what a filter may hold.
+/// What Envoy holds for a client: a whole body, where only this limits what a filter may hold. Where
+/// bodies are read to their end, parts need not be small.
 pub(crate) fn client_buffer(config: &Config, options: &Options) -> u64 {
-    let usual = u64::from(CONNECTION_BUFFER);
+    let redirects = options.envoy.failover.redirects();
+    let usual = u64::from(if redirects { CONNECTION_BUFFER } else { CLIENT_BUFFER });
     if options.envoy.limits_bodies_by_route { usual } else { usual.max(config.max_request_body) }
 }
 
@@ -63,7 +71,7 @@ fn connection_manager(way: Way, options: &Options, buffer: u64) -> Value {
         },
         "http2_protocol_options": {
             "max_concurrent_streams": 1024,
-            "initial_stream_window_size": buffer,
+            "initial_stream_window_size": buffer.max(u64::from(CONNECTION_BUFFER)),
             "initial_connection_window_size": buffer.max(u64::from(CONNECTION_BUFFER) * 16),
         },
         "max_request_headers_kb": 96,

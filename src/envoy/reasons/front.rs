@@ -30,8 +30,9 @@ pub(super) const LISTENER: &[Row] = &[
     warning(
         "per_connection_buffer_limit_bytes",
         AtLeast,
-        "what Envoy holds for a client's connection; before Envoy 1.37 also the longest body that \
-         a filter may hold, so that a longer one gets 413",
+        "what Envoy holds for a client's connection, and the longest part of a body that it reads \
+         at once; before Envoy 1.37 also the longest body that a filter may hold, so that a longer \
+         one gets 413",
     )
     .by_default("1048576"),
 ];

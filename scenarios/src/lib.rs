@@ -18,6 +18,7 @@
     reason = "a story fails by panicking; nothing here runs in the filter"
 )]
 
+pub mod by_hand;
 pub mod core;
 pub mod envoy;
 pub mod expect;

@@ -8,63 +8,28 @@
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use spillway::announced::Announcement;
-use spillway::breaker::board::{Board, Record};
-use spillway::config::check;
-use spillway::exchange::event::{Answer, Head};
-use spillway::exchange::{Effect, Event, Exchange, Shared, World};
-use spillway::gateway::Gateway;
-use spillway::pool::Local;
+use spillway::exchange::event::Answer;
+use spillway::exchange::{Effect, Event, Exchange};
 use spillway::reply::Reply;
 use spillway::time::Micros;
-use spillway_scenarios::story::read_config;
+use spillway_scenarios::by_hand::{ByHand, NINE, chat};
 
-/// 2026-11-20 09:00:00 UTC.
-const T0: u64 = 1_795_165_200_000_000;
+const T0: u64 = NINE.0;
 
 /// A gateway before one backend.
-struct One {
-    gateway: Rc<Gateway>,
-    pools: Vec<Local>,
-    board: RefCell<Board>,
-}
+struct One(ByHand);
 
 impl One {
     fn new() -> Self {
         let config = "usage: { include_in_streams: false }\nmodels: { gpt-4o: { pool: [eastus] } }";
-        let config = read_config(config, |backend| format!("http://{backend}.test"));
-        let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
-        let gateway = Rc::new(gateway.expect("no secrets are missing"));
-        Self { pools: gateway.pools(), gateway, board: RefCell::default() }
-    }
-
-    /// Tells a request what happens at a moment, and carries out what concerns the board.
-    fn on(&mut self, request: &mut Exchange, moment: u64, event: Event<'_>) -> Vec<Effect> {
-        let board = &self.board;
-        let shared = Shared {
-            clock: &|| Micros(moment),
-            board: &|| board.borrow().clone(),
-            record: &|record: &Record| board.borrow_mut().apply(record),
-            draw: &|| 0,
-        };
-        let effects = request.on(event, &mut World::new(&mut self.pools, &shared));
-        for effect in &effects {
-            if let Effect::Record(record) = effect {
-                (shared.record)(record);
-            }
-        }
-        effects
+        Self(ByHand::of(config))
     }
 
     /// A request arrives: what it is told, if it may not go on.
     fn arrives(&mut self, moment: u64) -> (Exchange, Option<Reply>) {
-        let mut request = Exchange::new(self.gateway.clone());
-        let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
-        let head = Head { path, ..Head::default() };
-        let effects = self.on(&mut request, moment, Event::Arrived(head));
+        let mut request = self.0.request();
+        let effects = self.0.tell(&mut request, Micros(moment), Event::Arrived(chat()));
         (request, reply(effects))
     }
 
@@ -73,13 +38,14 @@ impl One {
     fn throttled(&mut self, moment: u64, retry_after: &str, later: u64) -> Reply {
         let (mut request, refused) = self.arrives(moment - 500);
         assert_eq!(refused, None, "its backend is there");
-        self.on(&mut request, moment - 400, Event::AttemptStarts);
+        self.0.tell(&mut request, Micros(moment - 400), Event::AttemptStarts);
         let retry_after = Some(retry_after.into());
         let announcement = Announcement { retry_after, ..Announcement::default() };
         let answer = Answer { status: 429, announcement, has_body: true, ..Answer::default() };
-        self.on(&mut request, moment, Event::Answered(answer));
+        self.0.tell(&mut request, Micros(moment), Event::Answered(answer));
         let leaving = Event::Leaving { status: 429, region: None };
-        reply(self.on(&mut request, moment + later, leaving)).expect("an answer of the gateway's")
+        reply(self.0.tell(&mut request, Micros(moment + later), leaving))
+            .expect("an answer of the gateway's")
     }
 }
 

@@ -9,19 +9,13 @@
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use spillway::breaker::board::{Board, Change, Record};
+use spillway::breaker::board::{Change, Record};
 use spillway::breaker::{Blame, CircuitId};
-use spillway::config::{BreakerRule, check};
-use spillway::exchange::event::Head;
-use spillway::exchange::{Effect, Event, Exchange, Shared, World};
-use spillway::gateway::Gateway;
-use spillway::time::{Millis, Timestamp};
-use spillway_scenarios::story::read_config;
+use spillway::config::BreakerRule;
+use spillway::exchange::{Effect, Event};
+use spillway::time::{Micros, Millis};
+use spillway_scenarios::by_hand::{ByHand, NINE, chat};
 
-const NOW: Timestamp = Timestamp(1_795_165_200_000);
 const TRIP: Millis = Millis::from_secs(1);
 
 /// Starts a request whose first backend breaks the connection while the probe of the second is out,
@@ -30,36 +24,22 @@ fn second_attempt(pool: &str) -> Vec<Effect> {
     let config = format!(
         "circuit_breaker: {{ failures: 1, trip: 1s }}\nmodels: {{ gpt-4o: {{ pool: [{pool}] }} }}"
     );
-    let config = read_config(&config, |backend| format!("http://{backend}.test"));
-    let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
-    let gateway = Rc::new(gateway.expect("no secrets are missing"));
-    let (mut pools, board) = (gateway.pools(), RefCell::new(Board::default()));
-    let mut exchange = Exchange::new(gateway.clone());
-    let mut on = |event: Event<'_>, now: Timestamp| {
-        let shared = Shared {
-            clock: &|| now.into(),
-            board: &|| board.borrow().clone(),
-            record: &|record: &Record| board.borrow_mut().apply(record),
-            draw: &|| 0,
-        };
-        exchange.on(event, &mut World::new(&mut pools, &shared))
-    };
-    let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
-    on(Event::Arrived(Head { path, ..Head::default() }), NOW);
-    let named = on(Event::AttemptStarts, NOW);
+    let mut gateway = ByHand::of(&config);
+    let mut request = gateway.request();
+    gateway.tell(&mut request, NINE, Event::Arrived(chat()));
+    let named = gateway.tell(&mut request, NINE, Event::AttemptStarts);
     assert!(named.contains(&Effect::FailOverTo("westus".into())), "{named:?}");
 
-    let backends = &gateway.config.backends;
+    let backends = &gateway.gateway().config.backends;
     let westus = backends.iter().find(|backend| backend.name == "westus").expect("configured");
     let rule = BreakerRule { failures: 1, trip: TRIP, ..BreakerRule::default() };
     let circuit = CircuitId::new(westus, "gpt-4o", rule.scope);
-    let then = NOW + TRIP;
-    let by_others = [(Change::Blamed(Blame::Failed(None), 0), NOW), (Change::Claimed(TRIP), then)];
-    for (change, at) in by_others {
-        let record = Record { circuit, rule: rule.clone(), change, at: at.into() };
-        assert!(board.borrow_mut().apply(&record));
+    let then = Micros(NINE.0 + 1000 * TRIP.0);
+    let failed = Change::Blamed(Blame::Failed(None), 0);
+    for (change, at) in [(failed, NINE), (Change::Claimed(TRIP), then)] {
+        assert!(gateway.record(&Record { circuit, rule: rule.clone(), change, at }));
     }
-    on(Event::AttemptStarts, then)
+    gateway.tell(&mut request, then, Event::AttemptStarts)
 }
 
 fn has_reply(effects: &[Effect]) -> bool {

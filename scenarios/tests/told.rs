@@ -2,44 +2,30 @@
 
 #![allow(
     clippy::panic,
-    clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use spillway::announced::Announcement;
-use spillway::breaker::board::{Board, Record};
-use spillway::config::check;
 use spillway::exchange::event::{Answer, Head};
-use spillway::exchange::{Effect, Event, Exchange, Shared, World};
-use spillway::gateway::Gateway;
+use spillway::exchange::{Effect, Event, Exchange};
 use spillway::observation::{Cause, Observation, Outcome};
-use spillway::pool::Local;
 use spillway::pool::headroom::Remaining;
 use spillway::time::{Micros, Millis};
-use spillway_scenarios::story::read_config;
-
-const T0: u64 = 1_795_165_200_000_000;
+use spillway_scenarios::by_hand::{ByHand, NINE, chat};
 
 /// One request, at times in microseconds since it arrived.
 struct Request {
+    gateway: ByHand,
     exchange: Exchange,
-    pools: Vec<Local>,
-    board: RefCell<Board>,
     told: Vec<Observation>,
 }
 
 impl Request {
     fn of(config: &str) -> Self {
-        let config = read_config(config, |backend| format!("http://{backend}.test"));
-        let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
-        let gateway = Rc::new(gateway.expect("no secrets are missing"));
-        let pools = gateway.pools();
-        Self { exchange: Exchange::new(gateway), pools, board: RefCell::default(), told: vec![] }
+        let gateway = ByHand::of(config);
+        Self { exchange: gateway.request(), gateway, told: vec![] }
     }
 
     fn for_two() -> Self {
@@ -51,28 +37,16 @@ impl Request {
     }
 
     fn at(mut self, micros: u64, event: Event<'_>) -> Self {
-        let moment = Micros(T0 + micros);
-        let board = &self.board;
-        let shared = Shared {
-            clock: &|| moment,
-            board: &|| board.borrow().clone(),
-            record: &|record: &Record| board.borrow_mut().apply(record),
-            draw: &|| 0,
-        };
-        let effects = self.exchange.on(event, &mut World::new(&mut self.pools, &shared));
-        for effect in effects {
-            match effect {
-                Effect::Tell(observation) => self.told.push(observation),
-                Effect::Record(record) => _ = (shared.record)(&record),
-                _ => {}
-            }
-        }
+        let effects = self.gateway.tell(&mut self.exchange, Micros(NINE.0 + micros), event);
+        self.told.extend(effects.into_iter().filter_map(|effect| match effect {
+            Effect::Tell(observation) => Some(observation),
+            _ => None,
+        }));
         self
     }
 
     fn arrives(self, has_body: bool) -> Self {
-        let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
-        self.at(0, Event::Arrived(Head { path, has_body, ..Head::default() }))
+        self.at(0, Event::Arrived(Head { has_body, ..chat() }))
     }
 
     /// What was told of each attempt.
@@ -159,9 +133,8 @@ fn a_client_that_leaves_is_told_as_such() {
 
 #[test]
 fn a_refusal_tells_its_reason_and_no_backend() {
-    let head = |path: &str| Event::Arrived(Head { path: path.into(), ..Head::default() });
     let config = "models: { gpt-4o: { pool: [eastus] } }\nclients: [{ name: chat, key: \"${K}\" }]";
-    let request = Request::of(config).at(0, head("/openai/deployments/gpt-4o/chat/completions"));
+    let request = Request::of(config).at(0, Event::Arrived(chat()));
     let request = request.at(3, leaving(401)).at(5, ENDED);
     let [
         Observation::Request {
@@ -180,8 +153,7 @@ fn a_client_is_told_by_its_place_and_headroom_as_it_was_announced() {
     let config = "
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: true } }
 clients: [{ name: chat, key: \"${K}\" }]";
-    let path = b"/openai/deployments/gpt-4o/chat/completions".to_vec();
-    let head = Head { path, api_key: Some(b"key".into()), ..Head::default() };
+    let head = Head { api_key: Some(b"key".into()), ..chat() };
     let header = |text: &str| Some(text.as_bytes().to_vec());
     let remaining =
         Remaining { tokens: header("250"), token_limit: header("1000"), ..Remaining::default() };

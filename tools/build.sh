@@ -18,14 +18,18 @@ build() {
     mv "$dist/.$name" "$dist/$name"
 }
 
+# Where libraries panic, the filter names their files: not by where this machine keeps them.
+registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
+shorter="target.wasm32-wasip1.rustflags=['--remap-path-prefix=$registry=registry']"
+
 mkdir -p "$dist"
 [ $# -gt 0 ] || set -- filter command simulator
 for part; do
     case $part in
         filter) build "the filter" wasm32-wasip1/release/spillway.wasm spillway.wasm \
-            -p spillway --lib --target wasm32-wasip1 ;;
+            -p spillway --lib --target wasm32-wasip1 --config "$shorter" ;;
         traps) build "the filter that traps" wasm32-wasip1/release/spillway.wasm traps.wasm \
-            -p spillway --lib --target wasm32-wasip1 --features traps ;;
+            -p spillway --lib --target wasm32-wasip1 --config "$shorter" --features traps ;;
         command) build "the command" release/spillway spillway -p spillway --bin spillway ;;
         simulator) build "the simulator" release/azure-openai-simulator azure-openai-simulator \
             -p spillway-simulator --bin azure-openai-simulator ;;

@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "spillway";
 /// What one client's connection may hold before Envoy reads no more of it, which makes it the longest
 /// part of a body that the filter gets. Of a long body that names its model early the last part is
 /// copied out and in again, so that a megabyte that is there at once should not be one part. Parts
-/// of an eighth of this cost more in calls than they save in copies.
+/// of 32 KiB cost as much in calls as they save in copies.
 const CLIENT_BUFFER: u32 = CONNECTION_BUFFER / 2;
 
 /// What a listener sends its requests through.

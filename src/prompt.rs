@@ -11,14 +11,13 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 mod ahead;
 mod early;
+mod members;
 mod multipart;
 
 pub use ahead::Ahead;
+pub use members::{Member, Members, place};
 
 /// The model that a body names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,10 +67,21 @@ impl NamedModel {
     /// # Errors
     /// One sentence that tells the client what is wrong with its body.
     pub fn read(body: &[u8], content_type: Option<&[u8]>) -> Result<Option<Self>, String> {
+        Self::find(body, content_type).map(|(named, _)| named)
+    }
+
+    /// The same, and the body's other members where it had to be read for this.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn find<'a>(
+        body: &'a [u8],
+        content_type: Option<&[u8]>,
+    ) -> Result<(Option<Self>, Option<Members<'a>>), String> {
         match Form::of(content_type) {
             Form::Json => json(body),
-            Form::Multipart => Ok(multipart::model(body, content_type.unwrap_or_default())),
-            Form::Other => Ok(None),
+            Form::Multipart => Ok((multipart::model(body, content_type.unwrap_or_default()), None)),
+            Form::Other => Ok((None, None)),
         }
     }
 
@@ -88,36 +98,26 @@ fn as_json(name: &str) -> Vec<u8> {
     serde_json::Value::from(name).to_string().into_bytes()
 }
 
-fn json(body: &[u8]) -> Result<Option<NamedModel>, String> {
-    #[derive(Deserialize)]
-    struct Prompt<'a> {
-        #[serde(borrow)]
-        model: Option<&'a RawValue>,
-    }
+fn json(body: &[u8]) -> Result<(Option<NamedModel>, Option<Members<'_>>), String> {
     match body.trim_ascii_start().first() {
-        None => return Ok(None),
+        None => return Ok((None, None)),
         Some(b'{') => {}
         Some(_) => return Err("the request body must be a JSON object".to_owned()),
     }
     if let Some(named) = early::model(body) {
-        return Ok(Some(named));
+        return Ok((Some(named), None));
     }
-    let prompt: Prompt = serde_json::from_slice(body).map_err(|e| why(&e))?;
-    let Some(raw) = prompt.model else { return Ok(None) };
-    let name: String = serde_json::from_str(raw.get())
+    let members =
+        Members::read(body).map_err(|e| format!("the request body is not valid JSON: {e}"))?;
+    let value = match members.model {
+        Member::Once(value) if value.get() != "null" => value,
+        Member::Missing | Member::Once(_) => return Ok((None, Some(members))),
+        Member::Again => return Err("the request body names `model` twice".to_owned()),
+    };
+    let name = serde_json::from_str(value.get())
         .map_err(|_| "`model` in the request body must be text".to_owned())?;
-    // The raw value borrows from the body: the distance of the two is where it stands.
-    let start = (raw.get().as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
-    let place = start..start.saturating_add(raw.get().len());
-    Ok(Some(NamedModel { name, place, form: Form::Json }))
-}
-
-fn why(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if text.starts_with("duplicate field") {
-        return "the request body names `model` twice".to_owned();
-    }
-    format!("the request body is not valid JSON: {text}")
+    let named = NamedModel { name, place: place(value, body), form: Form::Json };
+    Ok((Some(named), Some(members)))
 }
 
 #[cfg(test)]

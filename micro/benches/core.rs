@@ -74,6 +74,19 @@ fn failed_over((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, 
     (gateway, request)
 }
 
+fn long(length: usize) -> (Rc<Gateway>, Request) {
+    let (gateway, request) = plain();
+    (gateway, request.of_length(length))
+}
+
+#[library_benchmark]
+#[bench::of_1_kb(long(1 << 10))]
+#[bench::of_64_kb(long(64 << 10))]
+fn asks_by_its_body((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+    request.asks_by_its_body();
+    (gateway, request)
+}
+
 fn streaming() -> (Rc<Gateway>, Request) {
     let (gateway, request) = plain();
     let mut request = request.streamed(500);
@@ -213,6 +226,7 @@ library_benchmark_group!(
         make_ready,
         answered,
         failed_over,
+        asks_by_its_body,
         read_stream,
         choose,
         arrive_and_start,

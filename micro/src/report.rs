@@ -15,11 +15,15 @@ use serde_json::Value;
 use spillway::cli::top::grouped;
 
 /// What each benchmark counts, in the order of the table.
-const WHAT: [(&str, &str); 15] = [
+const WHAT: [(&str, &str); 16] = [
     ("answered", "A chat request of 1 KB, from its arrival to its end: the first backend answers"),
     (
         "failed_over",
         "The same; the first backend answers 429 with `Retry-After`, the second answers",
+    ),
+    (
+        "asks_by_its_body",
+        "A chat request for a stream, whose body names the model last, arrives and gets a backend",
     ),
     ("read_stream", "An answer of 500 chunks passes, each an event, with the usage at its end"),
     (

@@ -33,6 +33,13 @@ impl Request {
         Self { exchange, pools, board, body, cookie: None, parts: Vec::new(), marked: false }
     }
 
+    /// The same, for a stream and of this length; as the SDKs write it, its model comes last.
+    #[must_use]
+    pub fn of_length(mut self, length: usize) -> Self {
+        self.body = body(length, false);
+        self
+    }
+
     /// The same from a client that has been here before: its cookie names this member.
     #[must_use]
     pub fn pinned_to(mut self, gateway: &Gateway, member: usize) -> Self {
@@ -62,6 +69,17 @@ impl Request {
     /// A chat: it arrives and its body is there. It has its backend.
     pub fn asks(&mut self) {
         self.arrives("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21");
+        self.brings_its_body();
+    }
+
+    /// The same, where only its body names the model.
+    pub fn asks_by_its_body(&mut self) {
+        self.arrives("/openai/v1/chat/completions");
+        self.on(Event::BodyAhead { content_type: Some(b"application/json".to_vec()) });
+        self.brings_its_body();
+    }
+
+    fn brings_its_body(&mut self) {
         let body = std::mem::take(&mut self.body);
         self.on(Event::Body(&body));
         self.body = body;

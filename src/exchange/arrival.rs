@@ -9,7 +9,7 @@ use crate::client_key::bearer;
 use crate::config::{ClientId, ModelId};
 use crate::cookie;
 use crate::gateway::Route;
-use crate::prompt::{Form, NamedModel};
+use crate::prompt::{Form, Members, NamedModel};
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
@@ -94,13 +94,17 @@ impl Exchange {
 
     pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
         match self.model_of(body) {
-            Ok(model) => {
+            Ok((model, members)) => {
                 let may_stream = usage::may_stream(body);
                 if let Some(arrival) = &mut self.arrival {
                     arrival.plain = !may_stream;
                 }
                 // Most requests want no stream, and do not say so.
-                let mut effects = if may_stream { self.ask(body, model) } else { Vec::new() };
+                let mut effects = Vec::new();
+                if may_stream && self.may_ask(model) {
+                    let members = members.or_else(|| Members::read(body).ok());
+                    effects.extend(members.into_iter().flat_map(|it| self.ask(body, &it)));
+                }
                 effects.extend(self.choose(model, world));
                 effects
             }
@@ -108,21 +112,19 @@ impl Exchange {
         }
     }
 
-    /// The model that a request whose body is there is for.
-    fn model_of(&mut self, body: &[u8]) -> Result<ModelId, Reply> {
-        let Some(arrival) = &mut self.arrival else { return self.unnamed_model() };
+    /// The model that a request whose body is there is for, and the body's members where it was
+    /// read for that.
+    fn model_of<'a>(&mut self, body: &'a [u8]) -> Result<(ModelId, Option<Members<'a>>), Reply> {
+        let Some(arrival) = &mut self.arrival else { return Ok((self.unnamed_model()?, None)) };
         if let Some(model) = arrival.in_path {
-            return Ok(model);
+            return Ok((model, None));
         }
-        match NamedModel::read(body, arrival.content_type.as_deref()) {
-            Ok(Some(named)) => {
-                let name = named.name.clone();
-                arrival.named = Some(named);
-                self.named(&name)
-            }
-            Ok(None) => self.unnamed_model(),
-            Err(why) => Err(Reply::bad_body(&why)),
-        }
+        let (named, members) = NamedModel::find(body, arrival.content_type.as_deref())
+            .map_err(|why| Reply::bad_body(&why))?;
+        let name = named.as_ref().map(|named| named.name.clone());
+        arrival.named = named;
+        let model = name.map_or_else(|| self.unnamed_model(), |name| self.named(&name))?;
+        Ok((model, members))
     }
 
     /// Whether a request for this model may be made to ask for its usage, should it want a stream.
@@ -138,8 +140,8 @@ impl Exchange {
 
     /// Makes a request for a stream ask for its usage. The router keeps what is sent for every
     /// attempt, so this is done once.
-    fn ask(&mut self, body: &[u8], model: ModelId) -> Vec<Effect> {
-        let ask = if self.may_ask(model) { Ask::of(body) } else { None };
+    fn ask(&mut self, body: &[u8], members: &Members<'_>) -> Vec<Effect> {
+        let ask = Ask::of(body, members);
         let (Some(ask), Some(arrival)) = (ask, &mut self.arrival) else { return Vec::new() };
         arrival.asked = true;
         let moved = |at: usize| {

@@ -10,10 +10,10 @@
 
 use std::ops::Range;
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::prompt::{Member, Members, place};
 use crate::words::word;
 
 word!(STREAM = b"\"stream\"");
@@ -33,25 +33,28 @@ pub fn may_stream(body: &[u8]) -> bool {
 }
 
 impl Ask {
-    /// What must be changed in this body. `None`: it asks by itself, wants no stream, or is nothing
-    /// that a backend would stream for.
-    pub fn of(body: &[u8]) -> Option<Self> {
-        let request: Request<'_> = serde_json::from_slice(body).ok()?;
-        if request.stream.map(RawValue::get) != Some("true") || request.data_sources.is_some() {
+    /// What must be changed in this body with these members. `None`: it asks by itself, wants no
+    /// stream, or is nothing that a backend would stream for.
+    pub fn of(body: &[u8], members: &Members<'_>) -> Option<Self> {
+        let Members { stream: Member::Once(stream), data_sources: Member::Missing, .. } = members
+        else {
+            return None;
+        };
+        if stream.get() != "true" {
             return None;
         }
-        let Some(options) = request.stream_options else {
-            let start = memchr::memchr(b'{', body)?.checked_add(1)?;
-            return Some(Self {
-                place: start..start,
-                with: "\"stream_options\":{\"include_usage\":true},",
-            });
+        let options = match members.stream_options {
+            Member::Once(options) => options,
+            Member::Again => return None,
+            Member::Missing => {
+                let start = memchr::memchr(b'{', body)?.checked_add(1)?;
+                return Some(Self {
+                    place: start..start,
+                    with: "\"stream_options\":{\"include_usage\":true},",
+                });
+            }
         };
-        let place = |raw: &RawValue| {
-            // The raw value borrows from the body: the distance of the two is where it stands.
-            let start = (raw.get().as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
-            start..start.saturating_add(raw.get().len())
-        };
+        let place = |raw: &RawValue| place(raw, body);
         if options.get() == "null" {
             return Some(Self { place: place(options), with: "{\"include_usage\":true}" });
         }
@@ -95,16 +98,6 @@ fn is_date(text: &[u8]) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Request<'a> {
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    stream: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    stream_options: Option<&'a RawValue>,
-    #[serde(alias = "dataSources")]
-    data_sources: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
 struct Options<'a> {
     #[serde(borrow, default, deserialize_with = "even_null")]
     include_usage: Option<&'a RawValue>,
@@ -124,7 +117,8 @@ mod tests {
 
     /// The body that is sent instead.
     fn asked(body: &str) -> Option<String> {
-        let ask = Ask::of(body.as_bytes())?;
+        let members = Members::read(body.as_bytes()).ok()?;
+        let ask = Ask::of(body.as_bytes(), &members)?;
         let mut sent = body.to_owned();
         sent.replace_range(ask.place, ask.with);
         Some(sent)

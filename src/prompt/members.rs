@@ -1,0 +1,148 @@
+//! What the outermost object of a request's body says to the gateway, found in one pass.
+//!
+//! To read a long prompt takes longer than all else that is done with it, so the name of the model,
+//! and what decides whether a stream reports its usage, are looked for together. Nothing is built:
+//! what is found borrows from the body, so its address says where it stands.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// The members that matter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Members<'a> {
+    /// `model`.
+    pub model: Member<'a>,
+    /// `stream`.
+    pub stream: Member<'a>,
+    /// `stream_options`.
+    pub stream_options: Member<'a>,
+    /// `data_sources`, by either of its names.
+    pub data_sources: Member<'a>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Member<'a> {
+    /// It is not there.
+    #[default]
+    Missing,
+    /// It is there: its value as it is written, which may be `null`.
+    Once(&'a RawValue),
+    /// It is there more than once, and readers may differ in which of them they take.
+    Again,
+}
+
+impl<'a> Members<'a> {
+    /// Reads a whole body.
+    ///
+    /// # Errors
+    /// It is no JSON object.
+    pub fn read(body: &'a [u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
+}
+
+impl<'a> Member<'a> {
+    const fn is(&mut self, value: &'a RawValue) {
+        *self = match self {
+            Self::Missing => Self::Once(value),
+            Self::Once(_) | Self::Again => Self::Again,
+        };
+    }
+}
+
+/// Where a value stands in the body that it was read from.
+pub fn place(value: &RawValue, body: &[u8]) -> Range<usize> {
+    // It borrows from the body: the distance of the two is where it stands.
+    let start = (value.get().as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
+    start..start.saturating_add(value.get().len())
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    Model,
+    Stream,
+    StreamOptions,
+    #[serde(alias = "dataSources")]
+    DataSources,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Members::default();
+                while let Some(name) = map.next_key()? {
+                    let member = match name {
+                        Name::Model => &mut members.model,
+                        Name::Stream => &mut members.stream,
+                        Name::StreamOptions => &mut members.stream_options,
+                        Name::DataSources => &mut members.data_sources,
+                        Name::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    member.is(map.next_value()?);
+                }
+                Ok(members)
+            }
+        }
+        from.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    fn told(member: Member<'_>) -> &str {
+        match member {
+            Member::Missing => "missing",
+            Member::Once(value) => value.get(),
+            Member::Again => "again",
+        }
+    }
+
+    #[test]
+    fn each_is_missing_there_or_there_again() {
+        let body = br#"{"messages":[{"model":"no"}],"str\u0065am" : true ,"model":"m",
+            "stream_options":null,"dataSources":[],"data_sources":{}}"#;
+        let Members { model, stream, stream_options, data_sources } =
+            Members::read(body).expect("an object");
+        let all = [model, stream, stream_options, data_sources].map(told);
+        assert_eq!(all, ["\"m\"", "true", "null", "again"]);
+        assert_eq!(told(Members::read(b"{}").expect("an object").model), "missing");
+    }
+
+    #[test]
+    fn a_value_is_where_its_address_says() {
+        let body = br#" { "model" : "gpt-4o" } "#;
+        let Member::Once(value) = Members::read(body).expect("an object").model else {
+            panic!("it is there once")
+        };
+        assert_eq!(body.get(place(value, body)), Some(&br#""gpt-4o""#[..]));
+    }
+
+    #[test]
+    fn what_is_no_object_says_nothing() {
+        for body in ["", "[]", "[\"m\",true]", "7", "{\"model\":\"m\"", "{\"model\"}", "{} {}"] {
+            assert!(Members::read(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

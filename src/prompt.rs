@@ -110,9 +110,9 @@ fn json(body: &[u8]) -> Result<(Option<NamedModel>, Option<Members<'_>>), String
     let members =
         Members::read(body).map_err(|e| format!("the request body is not valid JSON: {e}"))?;
     let value = match members.model {
-        Member::Once(value) if value.get() != "null" => value,
-        Member::Missing | Member::Once(_) => return Ok((None, Some(members))),
-        Member::Again => return Err("the request body names `model` twice".to_owned()),
+        model if model.is_null() => return Ok((None, Some(members))),
+        Member::Once(value) => value,
+        _ => return Err("the request body names `model` twice".to_owned()),
     };
     let name = serde_json::from_str(value.get())
         .map_err(|_| "`model` in the request body must be text".to_owned())?;

@@ -47,6 +47,15 @@ impl<'a> Members<'a> {
 }
 
 impl<'a> Member<'a> {
+    /// Whether it says nothing: it is missing, or `null`.
+    pub fn is_null(self) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Once(value) => value.get() == "null",
+            Self::Again => false,
+        }
+    }
+
     const fn is(&mut self, value: &'a RawValue) {
         *self = match self {
             Self::Missing => Self::Once(value),
@@ -128,6 +137,8 @@ mod tests {
         let all = [model, stream, stream_options, data_sources].map(told);
         assert_eq!(all, ["\"m\"", "true", "null", "again"]);
         assert_eq!(told(Members::read(b"{}").expect("an object").model), "missing");
+        let nulls = [model, stream, stream_options, data_sources, Member::Missing];
+        assert_eq!(nulls.map(Member::is_null), [false, false, true, false, true]);
     }
 
     #[test]

@@ -36,11 +36,8 @@ impl Ask {
     /// What must be changed in this body with these members. `None`: it asks by itself, wants no
     /// stream, or is nothing that a backend would stream for.
     pub fn of(body: &[u8], members: &Members<'_>) -> Option<Self> {
-        let Members { stream: Member::Once(stream), data_sources: Member::Missing, .. } = members
-        else {
-            return None;
-        };
-        if stream.get() != "true" {
+        let Member::Once(stream) = members.stream else { return None };
+        if stream.get() != "true" || !members.data_sources.is_null() {
             return None;
         }
         let options = match members.stream_options {
@@ -150,6 +147,10 @@ mod tests {
             (
                 r#"{"stream":true,"stream_options":{"include_usage":null}}"#,
                 r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+            (
+                r#"{"stream":true,"data_sources":null}"#,
+                r#"{"stream_options":{"include_usage":true},"stream":true,"data_sources":null}"#,
             ),
         ] {
             assert_eq!(asked(body).as_deref(), Some(wanted), "{body}");

@@ -28,8 +28,11 @@ for part; do
     case $part in
         filter) build "the filter" wasm32-wasip1/release/spillway.wasm spillway.wasm \
             -p spillway --lib --target wasm32-wasip1 --config "$shorter" ;;
-        traps) build "the filter that traps" wasm32-wasip1/release/spillway.wasm traps.wasm \
-            -p spillway --lib --target wasm32-wasip1 --config "$shorter" --features traps ;;
+        # In a folder of its own: in one, the two filters have one name, and each build undoes the
+        # other's.
+        traps) build "the filter that traps" traps/wasm32-wasip1/release/spillway.wasm traps.wasm \
+            -p spillway --lib --target wasm32-wasip1 --config "$shorter" --features traps \
+            --target-dir "$target/traps" ;;
         command) build "the command" release/spillway spillway -p spillway --bin spillway ;;
         simulator) build "the simulator" release/azure-openai-simulator azure-openai-simulator \
             -p spillway-simulator --bin azure-openai-simulator ;;

@@ -101,9 +101,11 @@ impl Exchange {
                 }
                 // Most requests want no stream, and do not say so.
                 let mut effects = Vec::new();
-                if may_stream && self.may_ask(model) {
-                    let members = members.or_else(|| Members::read(body).ok());
-                    effects.extend(members.into_iter().flat_map(|it| self.ask(body, &it)));
+                if may_stream
+                    && self.may_ask(model)
+                    && let Some(members) = members.or_else(|| Members::read(body).ok())
+                {
+                    effects = self.ask(body, &members);
                 }
                 effects.extend(self.choose(model, world));
                 effects

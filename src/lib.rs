@@ -16,6 +16,7 @@ pub mod breaker;
 pub mod client_key;
 pub mod config;
 pub mod cookie;
+pub mod credential;
 pub mod exchange;
 pub mod failover;
 pub mod gateway;

@@ -7,8 +7,8 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`] | `arrival.rs` |
-//! | gateway seat, request's body | [`Event::BodyBegins`], [`Passing::FromClient`], [`Passing::Held`] | `upload.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::Body`] | `head.rs`, `admission.rs`, `arrival.rs`, `choice.rs` |
+//! | gateway seat, request's body | [`Event::BodyBegins`], [`Passing::FromClient`], [`Passing::Held`], [`Passing::Trailers`], [`Passing::Late`], [`Passing::TooMuch`] | `upload.rs`, `admission.rs` |
 //! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`] | `attempt.rs` |
 //! | backend seat, request's body | [`Passing::ToBackend`], [`Event::BodyEnds`] | `upload.rs` |
@@ -22,13 +22,16 @@
 //! what an operator wants to know of it is told in `account.rs`.
 
 mod account;
+mod admission;
 mod answer;
 mod arrival;
 mod attempt;
 mod blame;
+mod choice;
 mod departure;
 pub mod effect;
 pub mod event;
+pub mod head;
 mod notes;
 pub mod patience;
 pub mod redirect;
@@ -46,8 +49,9 @@ use world::Eagerness;
 pub use world::{Shared, World};
 
 use crate::config::ModelId;
+use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
-use crate::prompt::{Ahead, NamedModel};
+use crate::prompt::{Ahead, MediaType, NamedModel};
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
@@ -93,18 +97,20 @@ struct Arrival {
     api: Option<Api>,
     /// Its body was read, and says nothing of a stream.
     plain: bool,
-    /// The whole `Cookie` header as the client sent it.
-    cookie: Vec<u8>,
-    /// The content type, known where it was asked for.
-    content_type: Option<Vec<u8>>,
+    /// The cookies that the client sent.
+    cookies: Cookies,
+    /// How the body is written.
+    form: MediaType,
+    /// The model that draws a response's images, where a header names it.
+    image: Option<ModelId>,
     /// The length that the client announced.
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
     /// The model that the body has named early, of a body that passes unread.
     ahead: Option<Ahead>,
-    /// The model that the path names, while the body is awaited for other reasons.
-    in_path: Option<ModelId>,
+    /// The model that path or query name, while the body is awaited for other reasons.
+    named_outside: Option<ModelId>,
     /// The body was made to ask for the usage.
     asked: bool,
 }
@@ -192,7 +198,6 @@ impl Exchange {
         self.clock(&event, world);
         let effects = match event {
             Event::Arrived(head) => self.arrived(head, world),
-            Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::BodyBegins { bytes, there } => self.body_begins(bytes, there, world),
             Event::Body(body) => self.body(body, world),
             Event::BodyEnds { place, bytes } => self.body_ends(place, bytes),
@@ -220,6 +225,9 @@ impl Exchange {
             Passing::FromClient(length) => self.body_from_client(length),
             Passing::Held(length) => self.body_held(length),
             Passing::ToBackend(length) => self.body_to_backend(length),
+            Passing::Trailers => self.trailers_from_client(),
+            Passing::Late => self.reply(Reply::body_late()),
+            Passing::TooMuch => self.reply(Reply::too_much_held()),
         }
     }
 

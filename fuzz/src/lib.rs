@@ -13,7 +13,6 @@
 )]
 
 pub mod announced;
-pub mod body;
 pub mod config;
 pub mod cookie;
 pub mod exchange;
@@ -25,9 +24,8 @@ pub mod usage;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 7] = [
     ("announced", announced::run),
-    ("body", body::run),
     ("config", config::run),
     ("cookie", cookie::run),
     ("exchange", exchange::run),

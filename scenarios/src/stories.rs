@@ -4,10 +4,13 @@ mod admission;
 mod affinity;
 mod bad_input;
 mod bodies;
+mod bodies_read_once;
 mod breaker;
 mod counting;
 mod exhausted;
 mod failover;
+mod keys;
+mod one_reading;
 mod pools;
 mod recovery;
 mod redirects;
@@ -36,8 +39,11 @@ pub fn all() -> &'static [Story] {
             recovery::STORIES,
             exhausted::STORIES,
             routing::STORIES,
+            one_reading::STORIES,
             bodies::STORIES,
+            bodies_read_once::STORIES,
             admission::STORIES,
+            keys::STORIES,
             affinity::STORIES,
             usage::STORIES,
             visibility::STORIES,

@@ -31,6 +31,16 @@ pub(super) fn moment() -> Micros {
     Micros(since.and_then(|since| u64::try_from(since.as_micros()).ok()).unwrap_or_default())
 }
 
+/// All headers of the request.
+pub(super) fn request_headers() -> Vec<(String, Vec<u8>)> {
+    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+}
+
+/// Removes all trailers of the request.
+pub(super) fn drop_request_trailers() {
+    let _ = hostcalls::set_map_bytes(MapType::HttpRequestTrailers, Vec::new());
+}
+
 /// A header of the request.
 pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
@@ -114,16 +124,21 @@ pub(super) fn resume_answer() {
     let _ = hostcalls::resume_http_response();
 }
 
+/// Has what follows in this callback be about the stream of another context, if it still is there.
+pub(super) fn enter(context: u32) -> bool {
+    hostcalls::set_effective_context(context).is_ok()
+}
+
 /// The same from another context, if it still is there.
 pub(super) fn resume_answer_of(context: u32) {
-    if hostcalls::set_effective_context(context).is_ok() {
+    if enter(context) {
         resume_answer();
     }
 }
 
 /// The same, with this [`put`] into that context's stream before.
 pub(super) fn resume_answer_with(context: u32, name: &str, value: &[u8]) {
-    if hostcalls::set_effective_context(context).is_ok() {
+    if enter(context) {
         put(name, value);
         resume_answer();
     }
@@ -246,6 +261,16 @@ pub(super) fn define_metric(kind: Kind, name: &str) -> Option<u32> {
 /// Adds to a counter.
 pub(super) fn increment_metric(id: u32, by: u64) {
     let _ = hostcalls::increment_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
+}
+
+/// Moves a gauge, up or down.
+pub(super) fn move_gauge(id: u32, by: i64) {
+    let _ = hostcalls::increment_metric(id, by);
+}
+
+/// Where a gauge is, by all workers.
+pub(super) fn gauge(id: u32) -> Option<u64> {
+    hostcalls::get_metric(id).ok()
 }
 
 /// Sets a gauge, or puts a value into a histogram.

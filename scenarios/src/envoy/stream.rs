@@ -9,6 +9,8 @@ use crate::http::{Answer, Headers};
 pub struct Stream {
     /// The request's headers, while it passes.
     pub request: Option<Headers>,
+    /// The request's trailers, while they pass.
+    pub request_trailers: Option<Headers>,
     /// The part of the request's body that is there.
     pub request_body: Option<Vec<u8>>,
     /// The answer's headers, while it passes.

@@ -19,8 +19,8 @@ pub struct Keyring {
 
 impl Keyring {
     /// A keyring of the clients' keys, in the order of the configuration.
-    pub fn new(keys: impl IntoIterator<Item = String>) -> Self {
-        let digests = keys.into_iter().map(|key| digest(key.as_bytes()));
+    pub fn new(keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let digests = keys.into_iter().map(|key| digest(key.as_ref()));
         Self { clients: digests.enumerate().map(|(id, digest)| (digest, id)).collect() }
     }
 
@@ -48,7 +48,7 @@ mod tests {
     use crate::testing::test;
 
     fn keyring() -> Keyring {
-        Keyring::new(["k-chat".into(), "k-batch".into()])
+        Keyring::new(["k-chat", "k-batch"])
     }
 
     #[test]

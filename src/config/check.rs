@@ -73,6 +73,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         .filter_map(|(name, node)| model::read(name, node, &context, reader))
         .collect();
 
+    let clients = client::read_all(&fields, &backends, reader);
     Some(Config {
         backends,
         models,
@@ -82,7 +83,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             .get("path_prefix")
             .and_then(|node| node.parsed(reader, url::path_prefix))
             .unwrap_or_default(),
-        clients: client::read_all(&fields, reader),
+        clients,
         cookie_key: fields.get("cookie_key").and_then(|node| secret::read(&node, reader)),
         when_exhausted: match read_word(&fields, "when_exhausted", reader) {
             Some("service_unavailable") => WhenExhausted::ServiceUnavailable,

@@ -60,6 +60,11 @@ impl<'a> Follower<'a> {
         )
     }
 
+    /// The configuration that runs.
+    pub(super) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
     /// Whether the file has to be taken once more.
     pub(super) fn was_interrupted(&mut self) -> bool {
         std::mem::take(&mut self.interrupted)
@@ -88,7 +93,9 @@ impl<'a> Follower<'a> {
     ) -> io::Result<()> {
         let name = name(self.path);
         let loaded = match content {
-            Ok(content) => file::understand(&content).and_then(Loaded::with_secrets),
+            Ok(content) => file::understand(&content)
+                .and_then(Loaded::with_secrets)
+                .and_then(|loaded| loaded.for_envoy(self.options.envoy)),
             Err(error) => {
                 writeln!(output.talk, "error: cannot read `{name}`: {error}")?;
                 return writeln!(output.talk, "kept the running configuration");

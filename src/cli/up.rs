@@ -30,6 +30,10 @@ use crate::envoy::{
     AccessLog, Options, find, following, metrics_listener, start_up, transport, version,
 };
 
+/// What `up` says about `--log-level debug` and `trace`.
+const HEADERS_IN_LOG: &str = "at this log level, Envoy writes the headers of requests into its log, \
+                              and clients' keys with them";
+
 /// Run the gateway
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -65,7 +69,8 @@ pub struct Args {
     /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
     #[arg(long, value_name = "ADDRESS")]
     otlp: Option<SocketAddr>,
-    /// The least level of Envoy's own log that is shown
+    /// The least level of Envoy's own log that is shown; at debug and trace, Envoy writes the headers
+    /// of requests into it, and clients' keys with them
     #[arg(long, value_name = "LEVEL", default_value = "warning",
           value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
     log_level: String,
@@ -145,6 +150,9 @@ impl Args {
         }
         if let Some(note) = status::note(status) {
             drop(writeln!(output.talk, "note: {note}"));
+        }
+        if matches!(self.log_level.as_str(), "debug" | "trace") {
+            drop(writeln!(output.talk, "note: {HEADERS_IN_LOG}"));
         }
         let bootstrap_file = directory.path().join("envoy.json");
         let variables = variables();

@@ -6,6 +6,7 @@
 mod change;
 mod events;
 mod follow;
+mod key_files;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -20,8 +21,10 @@ use serde_json::Value;
 
 use self::events::{Event, Events};
 use self::follow::Follower;
+use self::key_files::KeyFiles;
 use self::watch::Watch;
 use super::file;
+use super::keys;
 use super::status::{self, Wish};
 use super::{Exit, Output};
 use crate::config::{Problem, name};
@@ -119,6 +122,9 @@ impl Args {
     ) -> Result<End, Problem> {
         let envoy = find::envoy(self.envoy.as_deref())?;
         let version = version::ask(&envoy)?;
+        if let Some(problem) = keys::unstripped(&loaded.config, version.abilities()).pop() {
+            return Err(problem);
+        }
         let filter = find::filter(self.filter.as_deref())?;
         free(self.listen)?;
         let free_admin = free(self.admin)?;
@@ -214,6 +220,7 @@ fn attend(
 ) -> Result<End, Problem> {
     // It may have ended since we last looked, and its signal with it.
     let mut event = Some(Event::Child);
+    let mut key_files = KeyFiles::new(Instant::now());
     loop {
         let mut content = None;
         match event {
@@ -236,6 +243,9 @@ fn attend(
             events.add(Event::Reread);
         }
         follower.forget(&envoy, &mut || events.asked_to_stop());
+        for line in key_files.look(follower.config(), Instant::now()) {
+            drop(writeln!(output.talk, "{line}"));
+        }
         event = events.next(watch.patience(Instant::now()));
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod complete;
+mod earlier;
 mod rows;
 
 use serde_json::{Map, Value, json};

@@ -220,7 +220,7 @@ fn attend(
 ) -> Result<End, Problem> {
     // It may have ended since we last looked, and its signal with it.
     let mut event = Some(Event::Child);
-    let mut key_files = KeyFiles::new(Instant::now());
+    let mut key_files = KeyFiles::new(follower.envoy(), Instant::now());
     loop {
         let mut content = None;
         match event {

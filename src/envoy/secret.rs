@@ -132,7 +132,8 @@ pub(super) fn injector(backend: &Backend, keys: Keys, options: &Options) -> Vec<
     let mut filters = vec![injector];
     filters.extend(apart.then(|| prefixed(header, prefix)));
     // Before no key at all, the filter apart writes `Bearer -`.
-    let key = if apart { "[!-~][ -~]*[!-~]" } else { "[!-~]([ -~]*[!-~])?" };
+    let short = if apart { "[!-,.-~]" } else { "[!-~]" };
+    let key = format!("({short}|[!-~][ -~]*[!-~])");
     filters.push(good_key(header, &format!("{prefix}[[:blank:]]*{key}[[:blank:]]*")));
     filters
 }

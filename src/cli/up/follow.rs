@@ -15,7 +15,7 @@ use crate::envoy::courier::Failure as Undelivered;
 use crate::envoy::discovery::Service;
 use crate::envoy::live::{Live, Update};
 use crate::envoy::process::Envoy;
-use crate::envoy::{Options, following};
+use crate::envoy::{Abilities, Options, following};
 use crate::time::{Millis, Timestamp};
 
 /// No request is waited for longer than this before a backend that was removed is forgotten.
@@ -63,6 +63,11 @@ impl<'a> Follower<'a> {
     /// The configuration that runs.
     pub(super) fn config(&self) -> &Config {
         &self.loaded.config
+    }
+
+    /// What the Envoy that runs it can do.
+    pub(super) fn envoy(&self) -> Abilities {
+        self.options.envoy
     }
 
     /// Whether the file has to be taken once more.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::keys;
 use crate::config::{Config, Problem, Secret, wrong_secrets};
+use crate::envoy::Abilities;
 
 /// How often the files are read.
 const EVERY: Duration = Duration::from_secs(2);
@@ -16,14 +17,15 @@ const EVERY: Duration = Duration::from_secs(2);
 /// What was wrong with the files when they were last read.
 #[derive(Debug)]
 pub(super) struct KeyFiles {
+    envoy: Abilities,
     bad: BTreeMap<String, Problem>,
     looked: Instant,
 }
 
 impl KeyFiles {
     /// All of them are good now: nothing starts otherwise.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { bad: BTreeMap::new(), looked: now }
+    pub(super) fn new(envoy: Abilities, now: Instant) -> Self {
+        Self { envoy, bad: BTreeMap::new(), looked: now }
     }
 
     /// The lines that are to be said about what has changed.
@@ -32,7 +34,7 @@ impl KeyFiles {
             return Vec::new();
         }
         self.looked = now;
-        self.changed(bad_files(config))
+        self.changed(bad_files(config, self.envoy))
     }
 
     fn changed(&mut self, bad: BTreeMap<String, Problem>) -> Vec<String> {
@@ -46,10 +48,12 @@ impl KeyFiles {
     }
 }
 
-fn bad_files(config: &Config) -> BTreeMap<String, Problem> {
+fn bad_files(config: &Config, envoy: Abilities) -> BTreeMap<String, Problem> {
     let mut files = config.secrets();
     files.retain(|(_, secret)| matches!(secret, Secret::File(_)));
-    let problems = wrong_secrets(files, keys::held).into_iter().map(|problem| {
+    let mut problems = keys::unstripped(config, envoy);
+    problems.extend(wrong_secrets(files, keys::held));
+    let problems = problems.into_iter().map(|problem| {
         let hint = "until the file holds a good key, this backend refuses its requests; write the \
                     key beside it, and rename that to this file";
         (problem.path.clone(), Problem { hint: hint.to_owned(), ..problem })
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_change_is_said_once() {
-        let mut files = KeyFiles::new(Instant::now());
+        let mut files = KeyFiles::new(Abilities::default(), Instant::now());
         let bad = |message: &str| {
             let problem = Problem::new("backends.e.api_key.file", message, "");
             BTreeMap::from([(problem.path.clone(), problem)])

@@ -21,12 +21,12 @@ pub struct Keyring {
 
 impl Keyring {
     /// A keyring of the clients' keys, in the order of the configuration.
-    pub fn new(keys: impl IntoIterator<Item = String>) -> Self {
+    pub fn new(keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut lengths = Vec::new();
         let mut clients = HashMap::new();
         for (id, key) in keys.into_iter().enumerate() {
-            lengths.push(key.len());
-            clients.insert(digest(key.as_bytes()), id);
+            lengths.push(key.as_ref().len());
+            clients.insert(digest(key.as_ref()), id);
         }
         lengths.sort_unstable();
         lengths.dedup();
@@ -62,7 +62,7 @@ mod tests {
     use crate::testing::test;
 
     fn keyring() -> Keyring {
-        Keyring::new(["k-chat".into(), "k-batch".into()])
+        Keyring::new(["k-chat", "k-batch"])
     }
 
     #[test]

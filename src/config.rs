@@ -37,7 +37,7 @@ pub use check::{check, parse_json};
 pub use patience::{FirstEvent, Timeouts};
 pub use problem::{Problem, quoted};
 pub use rule::{BreakerRule, BreakerScope, RetryRule, StatusSet};
-pub use secret::{Secret, missing_secrets};
+pub use secret::{Secret, wrong_secrets};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]

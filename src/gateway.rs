@@ -9,7 +9,9 @@ use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
 use crate::breaker::board::{Change, Record};
 use crate::client_key::Keyring;
-use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
+use crate::config::{
+    Backend, Config, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
+};
 use crate::cookie::Cookies;
 use crate::failover::Failover;
 use crate::pool::Local;
@@ -56,24 +58,26 @@ impl Gateway {
     /// Makes a configuration ready. `lookup` reads an environment variable.
     ///
     /// # Errors
-    /// The secrets that the filter itself needs and that are missing.
+    /// The secrets that the filter itself needs and that are missing or cannot be used, and clients
+    /// that have one key ([`wrong_secrets`]).
     pub fn new(
         config: Config,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Problem>> {
-        let problems = missing_secrets(config.filter_secrets(), &lookup);
+        let held = |secret: &Secret| {
+            let value = secret.variable().and_then(&lookup);
+            value.map(String::into_bytes).ok_or_else(|| secret::not_set(secret))
+        };
+        let problems = wrong_secrets(config.filter_secrets(), held);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let value = |secret: &Secret| match secret {
-            Secret::Env(name) => lookup(name).unwrap_or_default(),
-            Secret::File(_) => String::new(),
-        };
+        let value = |secret: &Secret| held(secret).unwrap_or_default().trim_ascii().to_vec();
         let keyring = config
             .clients
             .as_ref()
             .map(|clients| Keyring::new(clients.iter().map(|client| value(&client.key))));
-        let cookie_key = config.cookie_key.as_ref().map(|key| value(key).into_bytes());
+        let cookie_key = config.cookie_key.as_ref().map(value);
         let models = config.models.iter().enumerate().map(|(id, m)| (m.name.clone(), id)).collect();
         let key = cookie_key.as_deref();
         let readied: Vec<Readied> =
@@ -216,19 +220,47 @@ mod tests {
     use crate::config::check;
     use crate::testing::test;
 
-    #[test]
-    fn a_client_key_that_is_missing_is_refused_although_a_backend_has_the_same_variable() {
+    fn gateway(key: Option<&'static str>, other: &'static str) -> Result<Gateway, Vec<String>> {
         let config = check(&serde_json::json!({
-            "backends": { "eastus": { "url": "http://h", "api_key": "${KEY}" } },
+            "backends": { "eastus": { "url": "http://h", "api_key": "${EASTUS}" } },
             "models": { "gpt-4o": { "pool": ["eastus"] } },
-            "clients": [{ "name": "chat", "key": "${KEY}" }],
+            "clients": [{ "name": "chat", "key": "${CHAT}" }, { "name": "batch", "key": "${B}" }],
+            "cookie_key": "${COOKIE}",
         }))
         .expect("a right file");
-        for value in [None, Some(String::new())] {
-            let problems = Gateway::new(config.clone(), |_| value.clone()).expect_err("no key");
+        let lookup = |name: &str| match name {
+            "CHAT" => key.map(str::to_owned),
+            "B" => Some(other.to_owned()),
+            "COOKIE" => Some("one\ntwo\n".to_owned()),
+            _ => None,
+        };
+        let gateway = Gateway::new(config, lookup);
+        gateway.map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_client_key_that_is_missing_or_cannot_be_used_is_refused() {
+        for key in [None, Some(""), Some(" \n"), Some("a\nb"), Some("caf\u{e9}")] {
+            let problems = gateway(key, "b").expect_err("no key");
             assert_eq!(problems.len(), 1);
-            assert_eq!(problems[0].path, "clients[0].key");
+            assert!(problems[0].starts_with("clients[0].key: the environment variable `CHAT` "));
+            assert!(!problems[0].contains("caf"), "{problems:?}");
         }
-        assert!(Gateway::new(config, |_| Some("k".into())).is_ok());
+    }
+
+    #[test]
+    fn a_client_is_known_by_its_key_without_the_white_space_around_it() {
+        let gateway = gateway(Some(" k-chat\r\n"), "b\n").expect("ready");
+        let keyring = gateway.keyring.expect("clients");
+        assert_eq!(keyring.client([&b"k-chat"[..]]), Some(0));
+        assert_eq!(keyring.client([&b"b"[..]]), Some(1));
+        assert_eq!(keyring.client([&b"b\n"[..]]), None);
+    }
+
+    #[test]
+    fn two_clients_with_one_key_are_refused() {
+        let problems = gateway(Some("same"), "same\n").expect_err("one key");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("clients[1].key: the same key as `clients[0]`"));
     }
 }

@@ -74,6 +74,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         .filter_map(|(name, node)| model::read(name, node, &context, reader))
         .collect();
 
+    let clients = client::read_all(&fields, &backends, reader);
     Some(Config {
         backends,
         models,
@@ -85,7 +86,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             .unwrap_or_default(),
         allowed_paths: read_allowed_paths(&fields, reader),
         drop_headers: read_drop_headers(&fields, reader),
-        clients: client::read_all(&fields, reader),
+        clients,
         cookie_key: fields.get("cookie_key").and_then(|node| secret::read(&node, reader)),
         when_exhausted: match read_word(&fields, "when_exhausted", reader) {
             Some("service_unavailable") => WhenExhausted::ServiceUnavailable,

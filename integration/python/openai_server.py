@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server, as people write them: Starlette's routes, json.loads, request.form().
+"""An OpenAI-compatible server, as people write them: Starlette's routes, json.loads, form().
 
 It serves whatever model it reads and writes down what that was: one line of JSON a request, with
 each header, the query, the trailers and every model that it found, in the file that is named as
@@ -21,17 +21,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-JOURNAL = open(sys.argv[1], "a", encoding="utf-8", buffering=1)
-
 # Azure takes these words in any case, as most servers on Windows do.
 KNOWN = {"openai", "deployments", "v1", "models", "anthropic"}
 
 
 async def serve(request: Request) -> JSONResponse:
     body = await request.body()
-    models = [found async for found in named(request, body)]
-    read = {place: model for place, model in models}
-    JOURNAL.write(json.dumps(record(request, body, read)) + "\n")
+    read = {place: model async for place, model in named(request, body)}
+    print(json.dumps(record(request, body, read)), file=request.scope["journal"], flush=True)
     return JSONResponse(answer(next(iter(read.values()), None)))
 
 
@@ -49,9 +46,8 @@ async def named(request: Request, body: bytes):
         for tool in tools if isinstance(tools, list) else []:
             if isinstance(tool, dict) and "model" in tool:
                 yield "tool", tool["model"]
-    elif form := await as_form(request):
-        if "model" in form:
-            yield "form", form["model"]
+    elif (form := await as_form(request)) and "model" in form:
+        yield "form", form["model"]
     for name in "model", "deployment":
         if name in request.query_params:
             yield f"query {name}", request.query_params[name]
@@ -72,14 +68,17 @@ async def as_form(request: Request):
     """The form, if Starlette can read one; of two parts with one name, the last."""
     try:
         form = await request.form()
-        return {name: value if isinstance(value, str) else value.filename for name, value in form.items()}
-    except Exception:  # whatever a broken form makes a parser raise: this server reads no model in it
+        return {name: as_text(value) for name, value in form.items()}
+    except Exception:  # whatever a parser raises: this server reads no model in such a form
         return None
+
+
+def as_text(field) -> str:
+    return field if isinstance(field, str) else field.file.read().decode("latin-1")
 
 
 def record(request: Request, body: bytes, models: dict) -> dict:
     scope = request.scope
-    pairs = lambda headers: [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers]
     return {
         "method": request.method,
         "path": scope["sent_path"],
@@ -89,6 +88,10 @@ def record(request: Request, body: bytes, models: dict) -> dict:
         "body": body.decode("latin-1"),
         "models": models,
     }
+
+
+def pairs(headers) -> list:
+    return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers]
 
 
 def answer(model) -> dict:
@@ -108,11 +111,13 @@ def answer(model) -> dict:
 class AnyCase:
     """Routes are matched by the known words in lower case; the names of deployments stay."""
 
-    def __init__(self, app):
+    def __init__(self, app, journal):
         self.app = app
+        self.journal = journal
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "http":
+            scope["journal"] = self.journal
             scope["sent_path"] = scope["raw_path"].decode("latin-1")
             segments = unquote(scope["sent_path"]).split("/")
             words = (word.lower() if word.lower() in KNOWN else word for word in segments)
@@ -148,21 +153,28 @@ ROUTES = [
         "/{rest:path}",
     )
 ]
-APP = AnyCase(Starlette(routes=[Mount("/tenant1", routes=ROUTES), Mount("/tenant2", routes=ROUTES), *ROUTES]))
+TENANTS = [Mount(path, routes=ROUTES) for path in ("/tenant1", "/tenant2")]
 
 
-async def main():
+async def main(journal):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     # An idle connection is closed at the end, not in the middle of a test.
-    config = uvicorn.Config(APP, http=WithTrailers, ws="none", log_level="warning", timeout_keep_alive=3600)
+    config = uvicorn.Config(
+        AnyCase(Starlette(routes=[*TENANTS, *ROUTES]), journal),
+        http=WithTrailers,
+        ws="none",
+        log_level="warning",
+        timeout_keep_alive=3600,
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+    print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.should_exit = server.force_exit = True
     await serving
 
 
-asyncio.run(main())
+with open(sys.argv[1], "a", encoding="utf-8") as journal:
+    asyncio.run(main(journal))

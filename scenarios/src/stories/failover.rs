@@ -83,10 +83,11 @@ pub(super) const STORIES: &[Story] = &[
         play: |stage| {
             stage.will("eastus", [too_many()]);
             stage.will("westus", [failure(503)]);
-            let path = "/openai/deployments/gpt-4o/chat/completions?api-version=1&x=%20%C3%A9&&y";
+            let path = "/openai/deployments/gpt-4o/chat/completions?api-version=1&x=%20%C3%A9&y";
             let body = "{\"stream\": true,  \"messages\":\t[] }";
 
-            stage.send(&Request::post(path, body).with("x-own", "as it was")).from("uksouth");
+            let sent = path.replace("&y", "&&y");
+            stage.send(&Request::post(sent, body).with("x-own", "as it was")).from("uksouth");
 
             for backend in ["eastus", "westus", "uksouth"] {
                 let received = stage.last(backend);

@@ -17,6 +17,7 @@ pub mod config;
 pub mod cookie;
 pub mod exchange;
 pub mod gateway;
+pub mod request;
 pub mod stream;
 pub mod usage;
 
@@ -24,12 +25,13 @@ pub mod usage;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("announced", announced::run),
     ("config", config::run),
     ("cookie", cookie::run),
     ("exchange", exchange::run),
     ("gateway", gateway::run),
+    ("request", request::run),
     ("stream", stream::run),
     ("usage", usage::run),
 ];

@@ -95,7 +95,7 @@ const REPLIES: [Reply; 18] = [
         when: When::Details("path_normalization_failed"),
         kind: INVALID,
         code: "path_ambiguous",
-        message: "The path can be read in more than one way. Write it without escaped slashes and backslashes (`%2F`, `%5C`) and without `.` and `..` segments, as in `/openai/deployments/NAME/chat/completions`.",
+        message: "The path can be read in more than one way. Write it as in `/openai/deployments/NAME/chat/completions`: without `#`, control characters, escaped slashes and backslashes (`%2F`, `%5C`), and `.` and `..` segments.",
     },
     Reply {
         when: When::Status(400),

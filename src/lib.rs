@@ -13,6 +13,7 @@
 pub mod affinity;
 pub mod announced;
 pub mod breaker;
+pub mod cleaning;
 pub mod client_key;
 pub mod config;
 pub mod cookie;
@@ -20,6 +21,7 @@ pub mod credential;
 pub mod exchange;
 pub mod failover;
 pub mod gateway;
+pub mod location;
 pub mod metrics;
 pub mod observation;
 pub mod outcome;

@@ -5,6 +5,7 @@ mod affinity;
 mod bad_input;
 mod bodies;
 mod breaker;
+mod clean_answers;
 mod counting;
 mod exhausted;
 mod failover;
@@ -39,6 +40,7 @@ pub fn all() -> &'static [Story] {
             bodies::STORIES,
             admission::STORIES,
             affinity::STORIES,
+            clean_answers::STORIES,
             usage::STORIES,
             visibility::STORIES,
             counting::STORIES,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::announced::Announcement;
+use crate::cleaning::Fields;
 use crate::pool::headroom::Remaining;
 
 /// Something that happened.
@@ -38,6 +39,8 @@ pub enum Event<'a> {
     AttemptStarts,
     /// Backend seat: the head of a backend's answer.
     Answered(Answer),
+    /// Backend seat: the trailers of a backend's answer.
+    AnswerTrailers(Fields),
     /// Backend seat: the body of an answer that was held, after [`super::Effect::HoldAnswer`].
     AnswerBody(&'a [u8]),
     /// Backend seat: what is left of the backend's limits, after [`super::Effect::AskRemaining`].
@@ -122,11 +125,15 @@ pub struct Head {
     pub content_length: Option<Vec<u8>>,
 }
 
-/// The head of a backend's answer: what judging needs of it.
+/// The head of a backend's answer: what judging and cleaning need of it.
 #[derive(Debug, Default, Clone)]
 pub struct Answer {
-    /// Its status.
+    /// All of its headers.
+    pub fields: Fields,
+    /// Its status; 0 where it has none that can be read.
     pub status: u16,
+    /// Whether the request asked for another protocol, such as WebSocket: then 101 is an answer.
+    pub switches: bool,
     /// What it announces; read only where the status is not a success.
     pub announcement: Announcement,
     /// Whether it is a stream of events.

@@ -126,6 +126,8 @@ const REASONS: &[&str] = &[
     "exhausted",
     "unavailable",
     "pinned_backend_unavailable",
+    "backend_credential_refused",
+    "invalid_backend_answer",
     "retry_budget_spent",
     "gateway_misconfigured",
 ];

@@ -9,6 +9,7 @@ use super::{BAD_ARGUMENT, Host, NOT_FOUND, OK, Vm, fail, which};
 pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
     linker
         .func_wrap("env", "proxy_get_header_map_value", get)?
+        .func_wrap("env", "proxy_get_header_map_pairs", get_all)?
         .func_wrap("env", "proxy_replace_header_map_value", replace)?
         .func_wrap("env", "proxy_add_header_map_value", add)?
         .func_wrap("env", "proxy_remove_header_map_value", remove)?;
@@ -27,6 +28,23 @@ fn get(
     let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
     let Some(found) = headers.get(&name).map(<[u8]>::to_vec) else { return Ok(NOT_FOUND) };
     give(&mut vm, &found, value, value_length)?;
+    Ok(OK)
+}
+
+/// All of them, as the ABI has a map: their number, the lengths of each name and value, then names
+/// and values, each with a zero after it.
+fn get_all(mut vm: Vm<'_>, map: u32, place: u32, size: u32) -> Result<u32> {
+    let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
+    let number = |length: usize| u32::try_from(length).map(u32::to_le_bytes);
+    let mut bytes = number(headers.0.len())?.to_vec();
+    for (name, value) in &headers.0 {
+        bytes.extend(number(name.len())?);
+        bytes.extend(number(value.len())?);
+    }
+    for (name, value) in &headers.0 {
+        bytes.extend([name.as_bytes(), b"\0", value, b"\0"].concat());
+    }
+    give(&mut vm, &bytes, place, size)?;
     Ok(OK)
 }
 

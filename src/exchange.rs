@@ -12,7 +12,7 @@
 //! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`] | `attempt.rs` |
 //! | backend seat, request's body | [`Passing::ToBackend`], [`Event::BodyEnds`] | `upload.rs` |
-//! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`] | `answer.rs` |
+//! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`], [`Event::AnswerTrailers`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
 //! | backend seat, answer | [`Event::Opening`], [`Event::OpensStream`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
 //! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
@@ -79,6 +79,8 @@ pub struct Exchange {
     refused: Option<&'static str>,
     /// Set while an answer passes the router under another status than its own.
     disguise: Option<Disguise>,
+    /// The current attempt's answer has no status that a client can be given.
+    statusless: bool,
 }
 
 /// What was learned from the request's head and body.
@@ -190,6 +192,7 @@ impl Exchange {
             reading: None,
             refused: None,
             disguise: None,
+            statusless: false,
         }
     }
 
@@ -204,6 +207,7 @@ impl Exchange {
             Event::Redirected => self.redirected(),
             Event::AttemptStarts => self.attempt_starts(world),
             Event::Answered(head) => self.answered(&head, world),
+            Event::AnswerTrailers(fields) => self.answer_trailers(&fields),
             Event::AnswerBody(body) => self.answer_body(body, world),
             Event::Remains(remaining) => self.remains(&remaining, world),
             Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
@@ -239,6 +243,13 @@ impl Exchange {
     /// Whether the answer may be a stream of events, as far as the request tells.
     pub fn may_stream(&self) -> bool {
         self.arrival.as_ref().is_none_or(|arrival| !arrival.plain)
+    }
+
+    /// Whether the request may ask for another protocol, such as WebSocket. Envoy tells of such a
+    /// request that a body of unknown length follows.
+    pub fn may_switch(&self) -> bool {
+        let arrival = self.arrival.as_ref().filter(|arrival| arrival.has_body);
+        arrival.is_some_and(|arrival| arrival.content_length.is_none())
     }
 
     /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.

@@ -13,6 +13,7 @@
 pub mod affinity;
 pub mod announced;
 pub mod breaker;
+pub mod cleaning;
 pub mod client_key;
 pub mod config;
 pub mod cookie;
@@ -21,6 +22,7 @@ pub mod exchange;
 pub mod failover;
 pub mod gateway;
 pub mod held;
+pub mod location;
 pub mod metrics;
 pub mod observation;
 pub mod operation;

@@ -113,7 +113,7 @@ pub enum Outcome {
     Exhausted,
     /// The backends fail, or may not be asked because they did.
     Unavailable,
-    /// The last backend refused the gateway's own credential, and the client got to see it.
+    /// The last backend refused the gateway's own credential, and the client was told so.
     BackendRefused,
     /// The answer had begun, and its backend did not finish it.
     Broken,

@@ -37,6 +37,10 @@ impl Verdict {
     pub const NO_ANSWER: Self =
         Self { blame: Some(Blame::Failed(None)), elsewhere: true, good: false };
 
+    /// The answer has a status that is none ([`is_status`]).
+    pub const NO_STATUS: Self =
+        Self { blame: Some(Blame::Failed(None)), elsewhere: true, good: false };
+
     /// Judges by the status, and by what was announced where the status calls for it.
     pub fn on_status(
         status: u16,
@@ -90,6 +94,12 @@ impl Verdict {
     }
 }
 
+/// Whether this is the status of an answer: RFC 9110 §15 has classes 2 to 5. Class 1 comes before
+/// an answer, and Envoy keeps it to itself, but for 101, which is one where it was asked for.
+pub const fn is_status(status: u16, switches: bool) -> bool {
+    matches!(status, 200..=599) || (status == 101 && switches)
+}
+
 /// Whether an answer of this status can only be judged with its body.
 pub const fn needs_body(status: u16, retry: &RetryRule) -> bool {
     status == 404 && retry.failover_on_refusal
@@ -136,6 +146,17 @@ mod tests {
             assert_eq!(judged(status), (Some(Blame::Failed(Some(Millis(7)))), true), "{status}");
         }
         assert_eq!(judged(429), (Some(Blame::Throttled(Some(Millis(7)))), true));
+    }
+
+    #[test]
+    fn a_status_is_one_of_four_classes_or_a_switch_that_was_asked_for() {
+        for status in [200, 299, 302, 418, 599] {
+            assert!(is_status(status, false), "{status}");
+        }
+        for status in [0, 1, 99, 100, 103, 199, 600, 999, 1000, u16::MAX] {
+            assert!(!is_status(status, true), "{status}");
+        }
+        assert!(is_status(101, true) && !is_status(101, false));
     }
 
     #[test]

@@ -191,6 +191,20 @@ impl Reply {
             .with_retry_after(Millis::from_secs(1))
     }
 
+    /// The last backend refused the gateway's own credential: the client's was good.
+    pub fn backend_credential_refused() -> Self {
+        let message = "The backend refused the gateway's own credential. Your key is not at fault. \
+                       Whoever operates this gateway has to renew the backend's key \
+                       (`api_key` or `bearer_token`).";
+        Self::error(401, "authentication_error", BACKEND_CREDENTIAL_REFUSED, message)
+    }
+
+    /// The last backend answered with a status that is none.
+    pub fn invalid_backend_answer() -> Self {
+        let message = "The backend's answer is not valid HTTP: its status is none. Try again.";
+        Self::error(502, "server_error", "invalid_backend_answer", message)
+    }
+
     /// The two seats do not share a VM, so that no backend seat can know its request.
     pub fn seats_apart() -> Self {
         let message = "Spillway's two filters do not share a VM: both need the same `vm_id`, code \
@@ -250,6 +264,9 @@ fn retry_when(until: Timestamp, wait: Millis) -> String {
 fn shortened(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
 }
+
+/// [`Reply::reason`] of [`Reply::backend_credential_refused`].
+pub const BACKEND_CREDENTIAL_REFUSED: &str = "backend_credential_refused";
 
 const LONGEST_NAME: usize = 100;
 

@@ -133,6 +133,7 @@ fn event<'a>(step: &'a Step<'a>) -> Event<'a> {
             readable: *readable,
             has_body: *has_body,
             streams: *streams,
+            ..Answer::default()
         }),
         Step::AnswerBody(body) => Event::AnswerBody(body),
         Step::Remains(tokens) => {

@@ -37,5 +37,7 @@ def told(key, model, **options):
 told(KEY, "no-such-model")
 told("wrong", "gpt-4o-mini")
 told(KEY, "denied-model")
+# The client's key is good; the backend refuses the gateway's own.
+told(KEY, "refused")
 # Told at once: how the SDK waits is another test's matter.
 told(KEY, "limited", max_retries=0)

@@ -27,6 +27,8 @@ pub struct RawAnswer {
     pub body: Vec<u8>,
     /// The connection was closed before the body's end.
     pub broken: bool,
+    /// The trailers' names in lower case, and their values as they came.
+    pub trailers: Vec<(String, Vec<u8>)>,
 }
 
 impl Raw {
@@ -63,7 +65,7 @@ impl Raw {
             let lines = head.lines().filter_map(|line| line.split_once(": "));
             lines.filter(|(known, _)| *known == name).map(|(_, value)| value.to_owned()).next()
         };
-        let mut broken = false;
+        let (mut broken, mut trailers) = (false, Vec::new());
         let body = if status < 200 || status == 204 {
             Vec::new()
         } else if let Some(length) = field("content-length") {
@@ -74,11 +76,14 @@ impl Raw {
         } else if field("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
             let (body, whole) = self.chunks().await;
             broken = !whole;
+            if whole {
+                trailers = self.trailers().await;
+            }
             body
         } else {
             self.rest().await
         };
-        RawAnswer { status, head, headers, body, broken }
+        RawAnswer { status, head, headers, body, broken, trailers }
     }
 
     /// Reads until the other side closes.
@@ -87,13 +92,27 @@ impl Raw {
         std::mem::take(&mut self.read)
     }
 
-    /// Reads one chunk of a chunked body; empty at its end.
+    /// Reads one chunk of a chunked body; empty at its end, which [`Self::trailers`] follow.
     pub async fn chunk(&mut self) -> Vec<u8> {
         let line = String::from_utf8_lossy(&self.until(b"\r\n").await).into_owned();
         let size = usize::from_str_radix(line.trim(), 16).expect("a chunk's size");
         let chunk = self.exactly(size).await;
-        self.exactly(2).await;
+        if size > 0 {
+            self.exactly(2).await;
+        }
         chunk
+    }
+
+    /// Reads what follows the last chunk: trailers, and an empty line.
+    pub async fn trailers(&mut self) -> Vec<(String, Vec<u8>)> {
+        let mut lines = b"\n".to_vec();
+        loop {
+            let line = self.until(b"\r\n").await;
+            if line == b"\r\n" {
+                return fields(&lines);
+            }
+            lines.extend(line);
+        }
     }
 
     /// All chunks, and whether the last one came.

@@ -153,10 +153,13 @@ models:
 #[tokio::test]
 async fn errors_raise_what_fits_and_carry_our_words() {
     let eastus = region("eastus").await;
-    eastus.script(Fault::too_many_requests(RetryAfter::Seconds(30)).on("limited").forever());
+    let limited = Fault::too_many_requests(RetryAfter::Seconds(30)).on("limited").forever();
+    let refused = Fault::status(401).on("refused").forever();
+    eastus.script(Script(vec![limited, refused]));
     let models = "
 denied_models: [denied-model]
-models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
+retry: { failover_on_refusal: false }
+models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] }, refused: { pool: [eastus] } }
 ";
     let gateway = gateway(models, [&eastus]).await;
     for python in EACH {
@@ -165,6 +168,7 @@ models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
             ("BadRequestError", 400, "Model 'no-such-model' is not served by this gateway"),
             ("AuthenticationError", 401, "The key is missing or not known to this gateway"),
             ("PermissionDeniedError", 403, "Model 'denied-model' is not permitted"),
+            ("AuthenticationError", 401, "Your key is not at fault"),
             ("RateLimitError", 429, "retry after"),
         ];
         assert_eq!(lines.len(), 2 * wanted.len());
@@ -173,7 +177,7 @@ models: { gpt-4o-mini: { pool: [eastus] }, limited: { pool: [eastus] } }
             assert_eq!((text(line, "raised"), &line["status"]), (raised, &json!(status)), "{line}");
             assert!(text(line, "message").contains(message), "{line}");
         }
-        let wait: u64 = text(&lines[7], "retry_after").parse().expect("whole seconds");
+        let wait: u64 = text(&lines[9], "retry_after").parse().expect("whole seconds");
         assert!((25..=30).contains(&wait), "{wait}");
     }
 }

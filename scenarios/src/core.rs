@@ -55,6 +55,8 @@ struct Context {
     exchange: u32,
     awaits: Awaits,
     answer: Answers,
+    /// The request asks for another protocol.
+    switches: bool,
     /// The client's answer has passed to its end.
     complete: bool,
 }
@@ -233,7 +235,9 @@ impl Core {
 
     fn attempt_starts(&mut self, context: u32, stream: &mut Stream) -> Action {
         let ticket = ticket(stream).expect("the gateway seat left a ticket");
-        self.contexts.get_mut(&context).expect("open").exchange = ticket;
+        let context_of = self.contexts.get_mut(&context).expect("open");
+        context_of.exchange = ticket;
+        context_of.switches = request(stream).get("upgrade").is_some();
         self.tell(context, Event::AttemptStarts, stream)
     }
 
@@ -282,6 +286,7 @@ impl Seats for Core {
             exchange: self.last,
             awaits: Awaits::Nothing,
             answer: Answers::Awaited,
+            switches: false,
             complete: false,
         };
         self.contexts.insert(self.last, context);
@@ -314,6 +319,7 @@ impl Seats for Core {
             (Seat::Backend, Callback::AnswerBody { end, .. }) => {
                 self.answer_body(context, end, stream)
             }
+            (Seat::Backend, Callback::AnswerTrailers) => self.trailers(context, stream),
             (Seat::Gateway, Callback::Log) if !self.comes_back(context) => {
                 let complete = self.contexts[&context].complete;
                 self.tell(context, Event::Ended { complete }, stream)

@@ -81,13 +81,19 @@ pub enum Callback {
     RequestTrailers,
     AnswerHeaders { end: bool },
     AnswerBody { size: usize, end: bool },
+    AnswerTrailers,
     Log,
 }
 
 impl Callback {
     /// Whether nothing of the answer follows.
     pub fn ends_answer(self) -> bool {
-        matches!(self, Self::AnswerHeaders { end: true } | Self::AnswerBody { end: true, .. })
+        matches!(
+            self,
+            Self::AnswerHeaders { end: true }
+                | Self::AnswerBody { end: true, .. }
+                | Self::AnswerTrailers
+        )
     }
 }
 

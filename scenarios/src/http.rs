@@ -144,6 +144,8 @@ pub struct Answer {
     pub cuts: Vec<usize>,
     /// The connection was closed before the body's end.
     pub broken: bool,
+    /// Trailers; with any, a backend does not announce the length.
+    pub trailers: Headers,
 }
 
 impl Answer {
@@ -170,6 +172,13 @@ impl Answer {
     #[must_use]
     pub fn cut_at(mut self, cuts: impl IntoIterator<Item = usize>) -> Self {
         self.cuts = cuts.into_iter().collect();
+        self
+    }
+
+    /// The same with a trailer after its body.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.trailers.add(name, value);
         self
     }
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod bodies;
 mod bodies_read_once;
 mod breaker;
+mod clean_answers;
 mod counting;
 mod exhausted;
 mod failover;
@@ -45,6 +46,7 @@ pub fn all() -> &'static [Story] {
             admission::STORIES,
             keys::STORIES,
             affinity::STORIES,
+            clean_answers::STORIES,
             usage::STORIES,
             visibility::STORIES,
             counting::STORIES,

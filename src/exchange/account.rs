@@ -21,7 +21,7 @@ use crate::breaker::Blame;
 use crate::config::ClientId;
 use crate::observation::{Cause, Observation, Outcome};
 use crate::outcome::Verdict;
-use crate::reply::Reply;
+use crate::reply::{BACKEND_CREDENTIAL_REFUSED, Reply};
 use crate::time::{Micros, Timestamp};
 use crate::usage::Usage;
 
@@ -84,6 +84,7 @@ impl Account {
         if let Some(reason) = self.reason {
             return match (status, reason) {
                 (429, _) | (_, "exhausted") => Outcome::Exhausted,
+                (_, BACKEND_CREDENTIAL_REFUSED) => Outcome::BackendRefused,
                 (500.., _) | (_, "pinned_backend_unavailable") => Outcome::Unavailable,
                 _ => Outcome::Rejected,
             };
@@ -276,6 +277,8 @@ mod tests {
         assert_eq!(ends(&account(401, Cause::Refused, None)), Outcome::BackendRefused);
         assert_eq!(ends(&account(503, Cause::Ok, Some("exhausted"))), Outcome::Exhausted);
         assert_eq!(ends(&account(503, Cause::NoAnswer, Some("unavailable"))), Outcome::Unavailable);
+        let refused = Some(BACKEND_CREDENTIAL_REFUSED);
+        assert_eq!(ends(&account(401, Cause::ClientError, refused)), Outcome::BackendRefused);
         assert_eq!(ends(&account(413, Cause::Ok, Some("request_too_large"))), Outcome::Rejected);
         assert_eq!(ends(&Account::default()), Outcome::ClientLeft);
         let broken = Account { broken: true, ..account(200, Cause::Ok, None) };

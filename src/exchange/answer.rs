@@ -1,13 +1,79 @@
-//! Backend seat, answer: whether it is the client's, or another backend is asked.
+//! Backend seat, answer: what is taken out of it, whether it is the client's, or another backend is
+//! asked.
+//!
+//! It is cleaned ([`crate::cleaning`]) before it is judged, and whatever becomes of it: what Envoy's
+//! router does with an answer that is to be dropped must not be the backend's to say.
 
 use super::event::Answer;
 use super::{Effect, Exchange, World};
+use crate::announced::Announcement;
+use crate::cleaning::{self, Change, Fields};
+use crate::location::Places;
 use crate::observation::Cause;
 use crate::outcome::{self, Verdict};
+use crate::stream;
+
+impl Answer {
+    /// Reads the head of an answer. `may_stream`: as far as its request tells
+    /// ([`Exchange::may_stream`]). `switches`: the request asked for another protocol.
+    pub fn read(fields: Fields, has_body: bool, may_stream: bool, switches: bool) -> Self {
+        let find = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+        let value = |wanted: &str| find(wanted).map(|(_, value)| value.clone());
+        let status = find(":status").and_then(|(_, value)| std::str::from_utf8(value).ok());
+        let status = status.and_then(|text| text.parse().ok()).unwrap_or_default();
+        // A success announces nothing.
+        let announcement = if status < 400 {
+            Announcement::default()
+        } else {
+            Announcement {
+                retry_after_ms: value("retry-after-ms"),
+                retry_after: value("retry-after"),
+                reset_requests: value("x-ratelimit-reset-requests"),
+                reset_tokens: value("x-ratelimit-reset-tokens"),
+            }
+        };
+        let is_events =
+            || find("content-type").is_some_and(|(_, kind)| stream::is_event_stream(kind));
+        let streams = status < 400 && may_stream && is_events();
+        let readable = has_body && find("content-encoding").is_none();
+        Self { status, switches, announcement, streams, has_body, readable, fields }
+    }
+}
 
 impl Exchange {
     pub(super) fn answered(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let changes = self.cleaned(&answer.fields);
+        effects.extend((!changes.is_empty()).then_some(Effect::ChangeAnswer(changes)));
+        effects.extend(self.judged(answer, world));
+        effects
+    }
+
+    pub(super) fn answer_trailers(&self, trailers: &Fields) -> Vec<Effect> {
+        let changes = self.cleaned(trailers);
+        (!changes.is_empty()).then_some(Effect::ChangeTrailers(changes)).into_iter().collect()
+    }
+
+    fn cleaned(&self, fields: &Fields) -> Vec<Change> {
+        let places = self.route().and_then(|route| {
+            let member = route.model.pool.get(self.trail.last()?)?;
+            Some(Places {
+                backends: &self.gateway.config.backends,
+                answering: self.gateway.backend(member)?,
+                prefix: &self.gateway.config.path_prefix,
+                deployment: &member.deployment,
+                model: &route.model.name,
+            })
+        });
+        cleaning::changes(fields, |name| self.gateway.issues_cookie(name), places.as_ref())
+    }
+
+    fn judged(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
         self.trail.answered(answer.status, world.now());
+        self.statusless = !outcome::is_status(answer.status, answer.switches);
+        if self.statusless {
+            return self.follow(Verdict::NO_STATUS, world);
+        }
         let Some(route) = self.route() else { return Vec::new() };
         if answer.status < 400 {
             let mut effects = Vec::new();

@@ -4,6 +4,7 @@ use super::effect::{Note, RETRY};
 use super::{Effect, Exchange, World};
 use crate::breaker::Cause;
 use crate::config::WhenExhausted;
+use crate::outcome::is_status;
 use crate::reply::Reply;
 
 impl Exchange {
@@ -24,7 +25,7 @@ impl Exchange {
         if self.trail.last_was_dropped() {
             effects.push(Effect::RemoveAnswerHeader(RETRY));
         }
-        match self.exhausted(status, world) {
+        match self.replacement(status, world) {
             Some(reply) => {
                 self.account.is_replaced(&reply, world.now());
                 effects.push(Effect::ReplaceAnswer(self.introduced(reply)));
@@ -43,12 +44,26 @@ impl Exchange {
         effects
     }
 
+    /// What the client gets instead of the last backend's answer.
+    fn replacement(&self, status: u16, world: &mut World<'_>) -> Option<Reply> {
+        if !self.trail.has_answer() {
+            return None;
+        }
+        match status {
+            _ if self.statusless && !is_status(status, false) => {
+                Some(Reply::invalid_backend_answer())
+            }
+            401 => Some(Reply::backend_credential_refused()),
+            429 => self.exhausted(world),
+            _ => None,
+        }
+    }
+
     /// A client that would get the last backend's 429, with that backend's own words and time, is
     /// told when the first of all is back: what it is told when nobody may be chosen.
-    fn exhausted(&self, status: u16, world: &mut World<'_>) -> Option<Reply> {
+    fn exhausted(&self, world: &mut World<'_>) -> Option<Reply> {
         let when = self.gateway.config.when_exhausted;
-        let throttled = status == 429 && self.trail.has_answer();
-        if !throttled || when == WhenExhausted::ServiceUnavailable || self.is_bound() {
+        if when == WhenExhausted::ServiceUnavailable || self.is_bound() {
             return None;
         }
         let route = self.route()?;

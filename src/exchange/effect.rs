@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::breaker::board::Record;
 use crate::breaker::window::Tally;
+use crate::cleaning::Change;
 use crate::config::Affinity;
 use crate::observation::Observation;
 use crate::reply::Reply;
@@ -92,6 +93,10 @@ pub enum Effect {
         /// The request's own address.
         to: Vec<u8>,
     },
+    /// Change the headers of the answer, in this order.
+    ChangeAnswer(Vec<Change>),
+    /// Change the trailers of the answer, in this order.
+    ChangeTrailers(Vec<Change>),
     /// Give the client this instead of the answer.
     ReplaceAnswer(Reply),
     /// Set a header of the answer.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::head::Head;
 use crate::announced::Announcement;
+use crate::cleaning::Fields;
 use crate::pool::headroom::Remaining;
 
 /// Something that happened.
@@ -34,6 +35,8 @@ pub enum Event<'a> {
     AttemptStarts,
     /// Backend seat: the head of a backend's answer.
     Answered(Answer),
+    /// Backend seat: the trailers of a backend's answer.
+    AnswerTrailers(Fields),
     /// Backend seat: the body of an answer that was held, after [`super::Effect::HoldAnswer`].
     AnswerBody(&'a [u8]),
     /// Backend seat: what is left of the backend's limits, after [`super::Effect::AskRemaining`].
@@ -103,11 +106,15 @@ pub enum Passing {
     TooMuch,
 }
 
-/// The head of a backend's answer: what judging needs of it.
+/// The head of a backend's answer: what judging and cleaning need of it.
 #[derive(Debug, Default, Clone)]
 pub struct Answer {
-    /// Its status.
+    /// All of its headers.
+    pub fields: Fields,
+    /// Its status; 0 where it has none that can be read.
     pub status: u16,
+    /// Whether the request asked for another protocol, such as WebSocket: then 101 is an answer.
+    pub switches: bool,
     /// What it announces; read only where the status is not a success.
     pub announcement: Announcement,
     /// Whether it is a stream of events.

@@ -55,10 +55,12 @@ impl Trail {
         }
     }
 
-    /// Says what became of the last answer. False: it had ended before, by its status or so.
+    /// Says what became of the last answer. False: it had ended before, by its status or so. A
+    /// switch of protocols (101) has no end that could be missed.
     pub(super) fn ended_badly(&mut self, fate: Fate) -> bool {
         let Some(end) = self.last_end() else { return false };
-        let first = end.fate.is_none() && end.status.is_none_or(|status| status < 400);
+        let first =
+            end.fate.is_none() && end.status.is_none_or(|status| matches!(status, 200..400));
         end.fate.get_or_insert(fate);
         first
     }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use super::Question;
 use super::story::{Attempt, DecidedBy, Ending, Story};
-use crate::announced::Announcement;
 use crate::config::ModelId;
 use crate::cookie::Cookies;
 use crate::exchange::effect::Note;
@@ -125,13 +124,7 @@ impl Play<'_> {
     }
 
     fn answers(&mut self, status: u16) {
-        let answer = Answer {
-            status,
-            announcement: Announcement::default(),
-            streams: false,
-            has_body: true,
-            readable: true,
-        };
+        let answer = Answer { status, has_body: true, readable: true, ..Answer::default() };
         self.on(Event::Answered(answer));
         if std::mem::take(&mut self.told.holds_answer) {
             self.on(Event::AnswerBody(b"{}"));

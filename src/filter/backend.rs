@@ -7,7 +7,6 @@ use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Ticket};
 use super::holds::Hold;
 use super::host;
-use crate::announced::Announcement;
 use crate::exchange::event::Answer;
 use crate::exchange::{Event, Passing};
 use crate::reply::Reply;
@@ -18,6 +17,8 @@ use crate::stream;
 pub(super) struct Backend {
     context: u32,
     ticket: Option<Ticket>,
+    /// Its request asks for another protocol.
+    switches: bool,
     answer: State,
 }
 
@@ -47,7 +48,7 @@ enum State {
 
 impl Backend {
     pub(super) const fn new(context: u32) -> Self {
-        Self { context, ticket: None, answer: State::Awaited }
+        Self { context, ticket: None, switches: false, answer: State::Awaited }
     }
 
     fn on(&mut self, event: Event<'_>) -> Option<Next> {
@@ -156,6 +157,8 @@ impl HttpContext for Backend {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let ticket = host::take(effects::EXCHANGE);
         self.ticket = ticket.as_deref().and_then(Ticket::from_bytes);
+        let may_switch = self.ticket.is_some_and(exchanges::may_switch);
+        self.switches = may_switch && host::request_header("upgrade").is_some();
         match self.on(Event::AttemptStarts) {
             Some(Next::Replied) => return Action::Pause,
             Some(_) => return Action::Continue,
@@ -176,22 +179,9 @@ impl HttpContext for Backend {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let status = host::answer_status();
-        let mut answer = Answer { status, has_body: !end_of_stream, ..Answer::default() };
-        // Most answers are a success, and a success announces nothing: four host calls saved.
-        if status >= 400 {
-            answer.announcement = Announcement {
-                retry_after_ms: host::answer_header("retry-after-ms"),
-                retry_after: host::answer_header("retry-after"),
-                reset_requests: host::answer_header("x-ratelimit-reset-requests"),
-                reset_tokens: host::answer_header("x-ratelimit-reset-tokens"),
-            };
-        } else {
-            answer.streams = self.may_stream() && answer_streams();
-        }
-        answer.readable = answer.has_body
-            && (status >= 400 || answer.streams)
-            && host::answer_header("content-encoding").is_none();
+        // One host call for all of them: what must be cleaned is not known by its name.
+        let fields = host::answer_headers();
+        let answer = Answer::read(fields, !end_of_stream, self.may_stream(), self.switches);
         let next = self.on(Event::Answered(answer));
         self.answer = match (next, self.ticket) {
             (Some(Next::HoldAnswer), _) => State::Held(0),
@@ -227,6 +217,7 @@ impl HttpContext for Backend {
 
     /// A body that trailers follow never says that it has ended.
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        self.on(Event::AnswerTrailers(host::answer_trailers()));
         match &mut self.answer {
             State::Held(there) => {
                 let there = *there;

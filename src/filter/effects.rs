@@ -102,6 +102,8 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                     carry_out(ticket, effects);
                 }
             }
+            Effect::ChangeAnswer(changes) => host::change_answer(&changes),
+            Effect::ChangeTrailers(changes) => host::change_trailers(&changes),
             Effect::ReplaceAnswer(reply) => {
                 host::reply(&reply);
                 next = Next::Replied;

@@ -194,6 +194,11 @@ pub(super) fn may_stream(ticket: Ticket) -> bool {
     EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_none_or(|slot| slot.exchange.may_stream()))
 }
 
+/// Whether the request may ask for another protocol.
+pub(super) fn may_switch(ticket: Ticket) -> bool {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_some_and(|slot| slot.exchange.may_switch()))
+}
+
 /// Has the client's answer go on behind the gateway seat, with these words for the writer seat.
 pub(super) fn have_last_words(ticket: Ticket, words: &[u8]) {
     let context = EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.context));

@@ -14,6 +14,7 @@ use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
 use crate::breaker::CircuitId;
 use crate::breaker::board::{self, Board, Record, Turn};
 use crate::breaker::window::{self, Tally};
+use crate::cleaning::{Change, Fields};
 use crate::config::BreakerRule;
 use crate::metrics::Kind;
 use crate::reply::Reply;
@@ -51,6 +52,16 @@ pub(super) fn answer_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name).ok().flatten()
 }
 
+/// All headers of the answer. What they are called is text: Envoy takes no other names.
+pub(super) fn answer_headers() -> Fields {
+    hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+}
+
+/// All trailers of the answer, in the callback that has them.
+pub(super) fn answer_trailers() -> Fields {
+    hostcalls::get_map_bytes(MapType::HttpResponseTrailers).unwrap_or_default()
+}
+
 /// The status of the answer; 0 where it has none that can be read.
 pub(super) fn answer_status() -> u16 {
     let status = answer_header(":status").unwrap_or_default();
@@ -75,6 +86,26 @@ pub(super) fn add_answer_header(name: &str, value: &str) {
 
 pub(super) fn remove_answer_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+}
+
+/// Changes the headers of the answer.
+pub(super) fn change_answer(changes: &[Change]) {
+    apply(MapType::HttpResponseHeaders, changes);
+}
+
+/// Changes the trailers of the answer, in the callback that has them.
+pub(super) fn change_trailers(changes: &[Change]) {
+    apply(MapType::HttpResponseTrailers, changes);
+}
+
+fn apply(map: MapType, changes: &[Change]) {
+    for change in changes {
+        let _ = match change {
+            Change::Remove(name) => hostcalls::remove_map_value(map, name),
+            Change::Set(name, value) => hostcalls::set_map_value_bytes(map, name, Some(value)),
+            Change::Add(name, value) => hostcalls::add_map_value_bytes(map, name, value),
+        };
+    }
 }
 
 /// These bytes of the request's body, as far as they are there.

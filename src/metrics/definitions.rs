@@ -132,6 +132,8 @@ const REASONS: &[&str] = &[
     "exhausted",
     "unavailable",
     "pinned_backend_unavailable",
+    "backend_credential_refused",
+    "invalid_backend_answer",
     "retry_budget_spent",
     "gateway_misconfigured",
 ];

@@ -147,16 +147,35 @@ async fn reply(stream: &mut TcpStream, answer: &Answer, whole: bool) -> Option<(
         head.extend(value);
         head.extend(b"\r\n");
     }
+    let chunked = !answer.trailers.0.is_empty();
     let length = answer.body.len() + if whole { 0 } else { 1000 };
-    head.extend(format!("content-length: {length}\r\n\r\n").bytes());
+    if chunked {
+        head.extend(b"transfer-encoding: chunked\r\n");
+    } else if answer.status >= 200 {
+        head.extend(format!("content-length: {length}\r\n").bytes());
+    }
+    head.extend(b"\r\n");
     stream.write_all(&head).await.ok()?;
     for part in answer.parts() {
+        let part = if chunked { chunk(&part) } else { part };
         stream.write_all(&part).await.ok()?;
         if !answer.cuts.is_empty() {
             tokio::time::sleep(BETWEEN_PARTS).await;
         }
     }
+    if chunked {
+        let mut end = b"0\r\n".to_vec();
+        for (name, value) in &answer.trailers.0 {
+            end.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        end.extend(b"\r\n");
+        stream.write_all(&end).await.ok()?;
+    }
     Some(())
+}
+
+fn chunk(part: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat()
 }
 
 async fn until(stream: &mut TcpStream, read: &mut Vec<u8>, end: &[u8]) -> Option<Vec<u8>> {

@@ -96,7 +96,8 @@ impl Stage for OnEnvoy {
         }
         let headers = Headers(answer.headers);
         let (status, body, broken) = (answer.status, answer.body, answer.broken);
-        Answer { status, headers, body, cuts: Vec::new(), broken }
+        let trailers = Headers(answer.trailers);
+        Answer { status, headers, body, cuts: Vec::new(), broken, trailers }
     }
 
     fn received(&self, backend: &str) -> Vec<Received> {

@@ -1,10 +1,7 @@
 //! The pure core in the backend seat, as far as answers go: held, read, or passed on.
 
-use spillway::announced::Announcement;
 use spillway::exchange::{Event, event};
-use spillway::stream::is_event_stream;
 
-use super::effects::status;
 use super::{Awaits, Core};
 use crate::envoy::{Action, Stream};
 
@@ -27,23 +24,31 @@ pub(super) enum Answers {
 
 impl Core {
     pub(super) fn answered(&mut self, context: u32, end: bool, stream: &mut Stream) -> Action {
-        let header = |name| stream.answer.as_ref()?.get(name).map(<[u8]>::to_vec);
-        let announcement = Announcement {
-            retry_after_ms: header("retry-after-ms"),
-            retry_after: header("retry-after"),
-            reset_requests: header("x-ratelimit-reset-requests"),
-            reset_tokens: header("x-ratelimit-reset-tokens"),
-        };
-        let answer = event::Answer {
-            status: status(stream),
-            announcement,
-            streams: header("content-type").is_some_and(|kind| is_event_stream(&kind)),
-            has_body: !end,
-            readable: header("content-encoding").is_none(),
-        };
+        let fields = stream.answer.as_ref().expect("the answer passes").0.clone();
+        let switches = self.contexts[&context].switches;
+        let answer = event::Answer::read(fields, !end, true, switches);
         let state = if end { Answers::Ended } else { Answers::Passes };
         self.set_answer(context, state);
         self.tell(context, Event::Answered(answer), stream)
+    }
+
+    /// A body that trailers follow never says that it has ended.
+    pub(super) fn trailers(&mut self, context: u32, stream: &mut Stream) -> Action {
+        let fields = stream.answer_trailers.as_ref().expect("trailers pass").0.clone();
+        self.tell(context, Event::AnswerTrailers(fields), stream);
+        let bytes = stream.answer_body.clone().unwrap_or_default();
+        let state = self.contexts[&context].answer;
+        self.set_answer(context, Answers::Ended);
+        let event = match state {
+            Answers::Streams { .. } => Event::StreamPart { bytes: &[], end: true },
+            Answers::Opens => Event::Opening { bytes: &bytes, end: true, readable: true },
+            _ if self.await_now(context, Awaits::Nothing) == Awaits::Body => {
+                Event::AnswerBody(&bytes)
+            }
+            _ => return Action::Continue,
+        };
+        self.tell(context, event, stream);
+        Action::Continue
     }
 
     /// More of an answer that is read.

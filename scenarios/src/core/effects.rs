@@ -1,6 +1,7 @@
 //! Carrying out, on the model of Envoy, what an exchange wants done to the stream itself.
 
 use spillway::affinity::set_cookie;
+use spillway::cleaning::Change;
 use spillway::config::SecureCookie;
 use spillway::exchange::Effect;
 use spillway::exchange::effect::RETRY;
@@ -45,6 +46,10 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
         }
         Effect::SetAnswerHeader(name, value) => leaving(stream).set(name, value),
         Effect::RemoveAnswerHeader(name) => leaving(stream).remove(name),
+        Effect::ChangeAnswer(changes) => change(leaving(stream), changes),
+        Effect::ChangeTrailers(changes) => {
+            change(stream.answer_trailers.as_mut().expect("trailers pass"), changes);
+        }
         Effect::IssueCookie { affinity, value } => {
             let cookie = set_cookie(&affinity, &value, affinity.secure == SecureCookie::Always);
             leaving(stream).add("set-cookie", cookie);
@@ -53,6 +58,16 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             stream.filter_state.insert(note.property().into(), text.into());
         }
         other => panic!("nothing carries out {other:?}"),
+    }
+}
+
+fn change(fields: &mut Headers, changes: Vec<Change>) {
+    for change in changes {
+        match change {
+            Change::Remove(name) => fields.remove(&name),
+            Change::Set(name, value) => fields.set(&name, value),
+            Change::Add(name, value) => fields.add(&name, value),
+        }
     }
 }
 

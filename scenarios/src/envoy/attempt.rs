@@ -139,7 +139,9 @@ impl<S: Seats> Envoy<S> {
         let ends = after == After::End;
         stream.answer = Some(with_status(answer));
         stream.answer_resumed = false;
-        let callback = Callback::AnswerHeaders { end: parts.is_empty() && ends };
+        let trailers = Some(&answer.trailers).filter(|trailers| ends && !trailers.0.is_empty());
+        let ends_with_body = ends && trailers.is_none();
+        let callback = Callback::AnswerHeaders { end: parts.is_empty() && ends_with_body };
         let mut held = seats.on(context, callback, stream) == Action::Pause;
         let was_held = held;
         let (mut passed, mut there) = (Vec::new(), Vec::new());
@@ -148,7 +150,7 @@ impl<S: Seats> Envoy<S> {
                 break;
             }
             there.extend_from_slice(part);
-            let end = number + 1 == parts.len() && ends;
+            let end = number + 1 == parts.len() && ends_with_body;
             let callback = Callback::AnswerBody { size: there.len(), end };
             stream.answer_body = Some(std::mem::take(&mut there));
             held = seats.on(context, callback, stream) == Action::Pause;
@@ -157,6 +159,15 @@ impl<S: Seats> Envoy<S> {
                 passed.append(&mut there);
             }
         }
+        if let Some(trailers) = trailers
+            && (held || !(is_retriable(stream) || is_followed(failover, stream)))
+        {
+            stream.answer_body = Some(std::mem::take(&mut there));
+            stream.answer_trailers = Some(trailers.clone());
+            held = seats.on(context, Callback::AnswerTrailers, stream) == Action::Pause;
+            passed.extend(stream.answer_body.take().unwrap_or_default());
+        }
+        let trailers = stream.answer_trailers.take().unwrap_or_default();
         if held && after == After::Silence {
             // What no timer of the filter's lets go is held until the router gives it up. The timer
             // also fires for what has nothing to do with this stream.
@@ -185,7 +196,8 @@ impl<S: Seats> Envoy<S> {
         let retriable = is_retriable(stream);
         let headers = stream.answer.take().unwrap_or_default();
         let cuts = answer.cuts.clone();
-        let heard = Answer { status: answer.status, headers, body: passed, cuts, broken: !ends };
+        let (status, body, broken) = (answer.status, passed, !ends);
+        let heard = Answer { status, headers, body, cuts, broken, trailers };
         match after {
             _ if retriable => End::Retriable(heard),
             After::End => End::Answer(heard),

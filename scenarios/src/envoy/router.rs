@@ -156,10 +156,11 @@ impl<S: Seats> Envoy<S> {
     ) -> Answer {
         let seats = &mut self.workers[self.worker];
         stream.request = None;
-        let Answer { mut headers, body, cuts, broken, .. } = answer;
+        let Answer { mut headers, body, cuts, broken, trailers, .. } = answer;
         headers.remove(RETRY);
         stream.answer = Some(headers);
-        let end = body.is_empty() && !broken;
+        let ends_with_body = !broken && trailers.0.is_empty();
+        let end = body.is_empty() && ends_with_body;
         let action = seats.on(gateway, Callback::AnswerHeaders { end }, stream);
         if let Some(reply) = stream.reply.take() {
             // It goes to the client as it is, past every filter.
@@ -174,13 +175,18 @@ impl<S: Seats> Envoy<S> {
         for (number, part) in parts.iter().enumerate() {
             let callback = Callback::AnswerBody {
                 size: part.len(),
-                end: number + 1 == parts.len() && !broken,
+                end: number + 1 == parts.len() && ends_with_body,
             };
             stream.answer_body = Some(part.clone());
             assert_eq!(seats.on(gateway, callback, stream), Action::Continue);
             assert_eq!(seats.on(writer, callback, stream), Action::Continue);
             passed.extend(stream.answer_body.take().unwrap_or_default());
         }
+        if !trailers.0.is_empty() {
+            stream.answer_trailers = Some(trailers);
+            seats.on(gateway, Callback::AnswerTrailers, stream);
+        }
+        let trailers = stream.answer_trailers.take().unwrap_or_default();
         if let Some(context) = lost {
             seats.close(context, stream);
             if std::mem::take(&mut stream.answer_resumed) && paired {
@@ -191,7 +197,7 @@ impl<S: Seats> Envoy<S> {
         }
         let status = headers.text(":status").and_then(|text| text.parse().ok()).expect("a status");
         headers.remove(":status");
-        Answer { status, headers, body: passed, cuts: Vec::new(), broken }
+        Answer { status, headers, body: passed, cuts: Vec::new(), broken, trailers }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Stream {
     pub answer: Option<Headers>,
     /// The part of the answer's body that is there.
     pub answer_body: Option<Vec<u8>>,
+    /// The answer's trailers, while they pass.
+    pub answer_trailers: Option<Headers>,
     /// The stream's filter state, without the `wasm.` that Envoy puts before each name.
     pub filter_state: BTreeMap<String, Vec<u8>>,
     /// The names in it that outlive an internal redirect.

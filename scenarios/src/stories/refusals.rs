@@ -39,7 +39,9 @@ pub(super) const STORIES: &[Story] = &[
 retry: { failover_on_refusal: false }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
         play: |stage| {
-            for told in [failure(401), failure(403), Answer::json(404, NOT_FOUND)] {
+            stage.will("eastus", [failure(401)]);
+            stage.chat("gpt-4o").is(401).error("backend_credential_refused");
+            for told in [failure(403), Answer::json(404, NOT_FOUND)] {
                 stage.will("eastus", [told.clone()]);
                 stage.chat("gpt-4o").is(told.status).says(told.body);
             }

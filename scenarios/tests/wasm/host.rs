@@ -104,6 +104,7 @@ fn which(map: u32) -> Result<Which> {
         0 => Ok(|stream| stream.request.as_mut()),
         1 => Ok(|stream| stream.request_trailers.as_mut()),
         2 => Ok(|stream| stream.answer.as_mut()),
+        3 => Ok(|stream| stream.answer_trailers.as_mut()),
         other => Err(fail(format!("the filter uses the header map {other}"))),
     }
 }

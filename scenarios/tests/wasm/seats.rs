@@ -122,6 +122,10 @@ impl Worker {
             Callback::AnswerBody { size, end } => {
                 self.call("proxy_on_response_body", (context, size as u32, u32::from(end)))
             }
+            Callback::AnswerTrailers => {
+                let count = count(&self.store.data().stream.answer_trailers);
+                self.call("proxy_on_response_trailers", (context, count))
+            }
             Callback::Log => {
                 self.call::<_, ()>("proxy_on_log", context);
                 CONTINUE

@@ -118,7 +118,8 @@ pub static RETRY: Object = Object {
             kind: Kind::Flag,
             default: Default::Is("true"),
             doc: "Whether another backend is tried where one refuses Spillway's own key or does \
-                  not have the deployment. `false` passes the refusal on, as API Management does.",
+                  not have the deployment. `false` passes the refusal on, as API Management does, \
+                  but a 401 has the gateway's own words.",
             example: "false",
         },
         Field {

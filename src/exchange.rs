@@ -12,6 +12,7 @@
 //! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`] | `attempt.rs` |
 //! | backend seat, request's body | [`Passing::ToBackend`], [`Event::BodyEnds`] | `upload.rs` |
+//! | backend seat, no answer | [`Passing::Unanswered`] | `repetition.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`], [`Event::AnswerTrailers`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
 //! | backend seat, answer | [`Event::Opening`], [`Event::OpensStream`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
@@ -35,6 +36,7 @@ pub mod head;
 mod notes;
 pub mod patience;
 pub mod redirect;
+mod repetition;
 mod streaming;
 mod trail;
 mod upload;
@@ -138,6 +140,8 @@ struct Sending {
     candidates: Candidates,
     /// What the upstream request's headers hold now: they stay between attempts.
     held: Held,
+    /// The last attempt ended without an answer, and its backend may have got the request.
+    perhaps_done: bool,
     /// Bytes of the body that the current attempt has sent.
     sent: usize,
     /// Bytes at the body's end that the current attempt has not sent yet.
@@ -230,6 +234,7 @@ impl Exchange {
             Passing::Held(length) => self.body_held(length),
             Passing::ToBackend(length) => self.body_to_backend(length),
             Passing::Trailers => self.trailers_from_client(),
+            Passing::Unanswered { connected } => self.unanswered(connected),
             Passing::Late => self.reply(Reply::body_late()),
             Passing::TooMuch => self.reply(Reply::too_much_held()),
         }

@@ -205,6 +205,16 @@ impl Reply {
         Self::error(502, "server_error", "invalid_backend_answer", message)
     }
 
+    /// A backend may have done what must not be done twice, and has not said so. The SDKs, which would
+    /// send the request again, read a header that tells them not to.
+    pub fn outcome_unknown() -> Self {
+        let message = "The backend got the request and did not answer. It may have done what was \
+                       asked: look before you send it again.";
+        let mut reply = Self::error(502, "server_error", "outcome_unknown", message);
+        reply.headers.push(("x-should-retry", "false".to_owned()));
+        reply
+    }
+
     /// The two seats do not share a VM, so that no backend seat can know its request.
     pub fn seats_apart() -> Self {
         let message = "Spillway's two filters do not share a VM: both need the same `vm_id`, code \

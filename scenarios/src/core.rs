@@ -349,6 +349,12 @@ impl Seats for Core {
             return;
         };
         let (seat, exchange, awaits) = (*seat, *exchange, *awaits);
+        if seat == Seat::Backend && *answer == Answers::Awaited {
+            let connected = stream.connected;
+            self.pass(context, Passing::Unanswered { connected }, stream);
+            self.contexts.remove(&context);
+            return;
+        }
         if seat == Seat::Backend && !matches!(answer, Answers::Awaited | Answers::Ended) {
             let held = matches!(answer, Answers::Opens | Answers::Streams { held: true, .. });
             self.tell(context, Event::BrokenOff { held: held || awaits == Awaits::Body }, stream);

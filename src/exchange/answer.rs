@@ -104,7 +104,7 @@ impl Exchange {
         let mut effects = Vec::new();
         let cause = Cause::of(verdict, self.trail.status());
         effects.extend(self.blame(verdict, world));
-        if !verdict.elsewhere {
+        if !verdict.elsewhere || !self.may_repeat(verdict) {
             // Of an answer that was lost before anybody saw it, only Envoy knows what follows.
             if cause != Cause::NoAnswer {
                 effects.extend(self.tell_attempt(cause, false));

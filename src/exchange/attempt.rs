@@ -26,7 +26,8 @@ impl Exchange {
         let Some(member) = route.model.pool.get(chosen) else { return effects };
         let Some(backend) = gateway.backend(member) else { return effects };
         if !first {
-            if let Some(reply) = self.may_not_start(chosen, &route, world) {
+            let refused = self.must_not_repeat();
+            if let Some(reply) = refused.or_else(|| self.may_not_start(chosen, &route, world)) {
                 effects.extend(self.tell_silence(false));
                 effects.extend(self.reply(reply));
                 return effects;

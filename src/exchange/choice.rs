@@ -53,6 +53,7 @@ impl Exchange {
             allowed,
             candidates,
             held,
+            perhaps_done: false,
             sent: 0,
             kept: Vec::new(),
         });

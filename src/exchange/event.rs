@@ -100,6 +100,12 @@ pub enum Passing {
     ToBackend(usize),
     /// Gateway seat: trailers behind the body.
     Trailers,
+    /// Backend seat: no more, for the attempt is over without an answer. `connected`: there was a
+    /// connection, so that the backend may have got the request.
+    Unanswered {
+        /// Whether there was a connection.
+        connected: bool,
+    },
     /// Gateway seat: nothing, although the body should be there by now.
     Late,
     /// Gateway seat: more than may be held, together with what is held of other requests.

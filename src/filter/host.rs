@@ -234,6 +234,12 @@ pub(super) fn client_uses_tls() -> bool {
     version.is_some_and(|version| !version.is_empty())
 }
 
+/// Whether this attempt ever had a connection to its backend.
+pub(super) fn is_connected_upstream() -> bool {
+    let address = hostcalls::get_property(vec!["upstream", "local_address"]).ok().flatten();
+    address.is_some_and(|address| !address.is_empty())
+}
+
 /// What Envoy passed as the plugin's configuration.
 pub(super) fn plugin_configuration() -> Vec<u8> {
     let configuration = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);

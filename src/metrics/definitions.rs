@@ -135,6 +135,7 @@ const REASONS: &[&str] = &[
     "backend_credential_refused",
     "invalid_backend_answer",
     "retry_budget_spent",
+    "outcome_unknown",
     "gateway_misconfigured",
 ];
 

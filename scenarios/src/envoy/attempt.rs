@@ -97,6 +97,7 @@ impl<S: Seats> Envoy<S> {
         stream: &mut Stream,
     ) -> End {
         let backend = &mut self.backends[at];
+        stream.connected = backend.reachable;
         if !backend.reachable {
             return End::Silence(503);
         }

@@ -100,6 +100,46 @@ pub(super) const STORIES: &[Story] = &[
         },
     },
     Story {
+        name: "what must not be done twice goes on only where it is plain that it was not done",
+        behaviours: &[5],
+        needs: &[AFTER_SILENCE],
+        config: "
+default_model: gpt-4o
+circuit_breaker: { failures: 100 }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            let store = || Request::post("/v1/vector_stores", r#"{"name":"store"}"#);
+            stage.will("eastus", [too_many()]);
+            stage.send(&store()).is(200).from("westus");
+            stage.will("eastus", [failure(401)]);
+            stage.send(&store()).is(200).from("westus");
+        },
+    },
+    Story {
+        name: "what may have been done is not done again",
+        behaviours: &[5],
+        needs: &[AFTER_SILENCE],
+        config: "
+default_model: gpt-4o
+circuit_breaker: { failures: 100 }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            let store = || Request::post("/v1/vector_stores", r#"{"name":"store"}"#);
+            stage.will("eastus", [failure(500)]);
+            stage.send(&store()).is(500);
+            stage.will("eastus", [Reaction::HangUp]);
+            let answer = stage.send(&store());
+            answer.is(502).error("outcome_unknown").has("x-should-retry", "false");
+            assert_eq!(stage.count("westus"), 0);
+
+            // A chat may be; and what never reached a backend was not done.
+            stage.will("eastus", [Reaction::HangUp]);
+            stage.send(&chat("gpt-4o")).is(200).from("westus");
+            stage.set_reachable("eastus", false);
+            stage.send(&store()).is(200).from("westus");
+        },
+    },
+    Story {
         name: "no backend is asked twice, and no more than may be",
         behaviours: &[6, 8],
         needs: &[],

@@ -196,7 +196,8 @@ pub static CLIENT: Object = Object {
             kind: Kind::Secret { file: false },
             default: Default::Required,
             doc: "Where the client's key is found: an environment variable of Envoy's that no \
-                  other client uses.",
+                  other client uses. White space around the key is no part of it. Two clients \
+                  with one key are refused, and so is a key with a control character inside.",
             example: "${CHAT_APP_KEY}",
         },
     ],

@@ -9,6 +9,7 @@ mod clean_answers;
 mod counting;
 mod exhausted;
 mod failover;
+mod forgeries;
 mod pools;
 mod recovery;
 mod redirects;
@@ -41,6 +42,7 @@ pub fn all() -> &'static [Story] {
             admission::STORIES,
             affinity::STORIES,
             clean_answers::STORIES,
+            forgeries::STORIES,
             usage::STORIES,
             visibility::STORIES,
             counting::STORIES,

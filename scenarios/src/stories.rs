@@ -10,6 +10,7 @@ mod clean_answers;
 mod counting;
 mod exhausted;
 mod failover;
+mod forgeries;
 mod keys;
 mod one_reading;
 mod pools;
@@ -47,6 +48,7 @@ pub fn all() -> &'static [Story] {
             keys::STORIES,
             affinity::STORIES,
             clean_answers::STORIES,
+            forgeries::STORIES,
             usage::STORIES,
             visibility::STORIES,
             counting::STORIES,

@@ -133,6 +133,17 @@ fn a_client_that_leaves_is_told_as_such() {
 }
 
 #[test]
+fn a_switch_of_protocols_is_an_answer_where_it_was_asked_for() {
+    for (switches, cause, fails_over) in [(true, Cause::Ok, false), (false, Cause::BadStart, true)]
+    {
+        let answer = Answer { status: 101, switches, has_body: true, ..Answer::default() };
+        let request = Request::for_two().arrives(true).at(1, Event::AttemptStarts);
+        let request = request.at(2, Event::Answered(answer));
+        assert_eq!(request.attempts(), [(0, Some(101), cause, fails_over, Millis(0))]);
+    }
+}
+
+#[test]
 fn a_refusal_tells_its_reason_and_no_backend() {
     let config = "models: { gpt-4o: { pool: [eastus] } }\nclients: [{ name: chat, key: \"${K}\" }]";
     let request = Request::of(config).at(0, Event::Arrived(chat()));

@@ -40,9 +40,9 @@ impl Tags {
         tags(value).find_map(|tag| self.0.iter().position(|own| own == tag))
     }
 
-    /// How many tags of a cookie's value are newer than the one that pins here.
-    pub fn age(&self, value: &[u8]) -> Option<usize> {
-        tags(value).position(|tag| self.0.iter().any(|own| own == tag))
+    /// Every member's tag.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// The cookie's new value after this member answered: its tag, then the other pools'.
@@ -86,8 +86,8 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
-/// The tags that a value holds; anything that cannot be one is left out.
-fn tags(value: &[u8]) -> impl Iterator<Item = &str> {
+/// The tags that a value holds, the newest first; anything that cannot be one is left out.
+pub fn tags(value: &[u8]) -> impl Iterator<Item = &str> {
     let text = std::str::from_utf8(value).unwrap_or_default();
     let plausible = |tag: &&str| tag.len() == TAG_CHARS && tag.bytes().all(is_base64_url);
     text.split('.').take(MOST_TAGS).filter(plausible)

@@ -35,10 +35,10 @@ pub enum Change {
 }
 
 /// The changes that clean these headers or trailers, in their order: none for an ordinary answer.
-/// `cookies`: the names of the gateway's own; asked only where a cookie is set.
-pub fn changes<'a>(
+/// `is_own`: whether the gateway itself issues cookies of this name.
+pub fn changes(
     fields: &Fields,
-    cookies: impl FnOnce() -> Vec<&'a str>,
+    is_own: impl Fn(&[u8]) -> bool,
     places: Option<&Places<'_>>,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -62,7 +62,7 @@ pub fn changes<'a>(
         }
     }
     if sets_cookie {
-        changes.extend(without_cookies(fields, &cookies()));
+        changes.extend(without_cookies(fields, is_own));
     }
     changes
 }
@@ -74,11 +74,11 @@ fn is_not_for_clients(name: &str) -> bool {
 
 /// Cookies are lines of their own, which can only be removed together: the others come back in
 /// their order.
-fn without_cookies(fields: &Fields, ours: &[&str]) -> Vec<Change> {
+fn without_cookies(fields: &Fields, is_own: impl Fn(&[u8]) -> bool) -> Vec<Change> {
     let values = || fields.iter().filter(|(name, _)| name == SET_COOKIE).map(|(_, value)| value);
     let is_ours = |value: &&Vec<u8>| {
         let name = value.split(|byte| b"=;".contains(byte)).next().unwrap_or_default();
-        ours.iter().any(|ours| ours.as_bytes() == name.trim_ascii())
+        is_own(name.trim_ascii())
     };
     if !values().any(|value| is_ours(&value)) {
         return Vec::new();
@@ -102,7 +102,8 @@ mod tests {
     fn cleaned(fields: &[(&str, &str)]) -> Vec<Change> {
         let fields =
             fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-        changes(&fields.collect(), || vec!["Spillway-Affinity", "Pin"], None)
+        let is_own = |name: &[u8]| [&b"Spillway-Affinity"[..], b"Pin"].contains(&name);
+        changes(&fields.collect(), is_own, None)
     }
 
     fn remove(name: &str) -> Change {

@@ -10,6 +10,7 @@ pub mod file;
 pub mod findings;
 pub mod health;
 pub mod import;
+pub mod keys;
 pub mod places;
 pub mod render;
 pub mod simulate;

@@ -15,13 +15,27 @@ use crate::config::ClientId;
 #[derive(Debug, Clone)]
 pub struct Keyring {
     clients: HashMap<[u8; 32], ClientId>,
+    /// How long the keys are. What has another length is none, and need not be hashed to know it.
+    lengths: Vec<usize>,
 }
 
 impl Keyring {
     /// A keyring of the clients' keys, in the order of the configuration.
-    pub fn new(keys: impl IntoIterator<Item = String>) -> Self {
-        let digests = keys.into_iter().map(|key| digest(key.as_bytes()));
-        Self { clients: digests.enumerate().map(|(id, digest)| (digest, id)).collect() }
+    pub fn new(keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut lengths = Vec::new();
+        let mut clients = HashMap::new();
+        for (id, key) in keys.into_iter().enumerate() {
+            lengths.push(key.as_ref().len());
+            clients.insert(digest(key.as_ref()), id);
+        }
+        lengths.sort_unstable();
+        lengths.dedup();
+        Self { clients, lengths }
+    }
+
+    /// Whether this is a client's key.
+    pub fn knows(&self, key: &[u8]) -> bool {
+        self.lengths.contains(&key.len()) && self.clients.contains_key(&digest(key))
     }
 
     /// The client that the last of these keys belongs to which is known.
@@ -48,13 +62,14 @@ mod tests {
     use crate::testing::test;
 
     fn keyring() -> Keyring {
-        Keyring::new(["k-chat".into(), "k-batch".into()])
+        Keyring::new(["k-chat", "k-batch"])
     }
 
     #[test]
     fn a_key_tells_its_client() {
         assert_eq!(keyring().client([&b"k-batch"[..]]), Some(1));
         assert_eq!(keyring().client([&b"wrong"[..], b"k-chat"]), Some(0));
+        assert!(keyring().knows(b"k-chat") && !keyring().knows(b"k-chas"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! The same code runs in the command (`spillway check`) and in the filter when Envoy loads it, so
 //! both refuse the same things in the same words.
 
+mod allowed_path;
 pub mod check;
 pub mod duration;
 pub mod json;
@@ -31,11 +32,12 @@ use std::collections::BTreeMap;
 
 use crate::time::Millis;
 
+pub use allowed_path::AllowedPath;
 pub use check::{check, parse_json};
 pub use patience::{FirstEvent, Timeouts};
 pub use problem::{Problem, quoted};
 pub use rule::{BreakerRule, BreakerScope, RetryRule, StatusSet};
-pub use secret::{Secret, missing_secrets};
+pub use secret::{Secret, wrong_secrets};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,10 @@ pub struct Config {
     pub default_model: Option<ModelId>,
     /// Removed from the front of every client's path; empty or `/like-this`.
     pub path_prefix: String,
+    /// Paths that are let through besides those of the known operations.
+    pub allowed_paths: Vec<AllowedPath>,
+    /// Headers of requests that no backend gets, in lower case, besides those that carry credentials.
+    pub drop_headers: Vec<String>,
     /// Who may call. `None`: everyone.
     pub clients: Option<Vec<Client>>,
     /// The key of the affinity cookies' hash. `None`: derived from each backend's name and URL.
@@ -67,6 +73,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// The longest request body that is taken, in bytes; a longer one gets 413.
     pub max_request_body: u64,
+    /// What all request bodies that are held may take together, in bytes; what exceeds it gets 503.
+    pub max_held_bodies: u64,
 }
 
 /// The position of a backend in [`Config::backends`].

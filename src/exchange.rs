@@ -7,11 +7,12 @@
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::BodyAhead`], [`Event::Body`] | `arrival.rs` |
-//! | gateway seat, request's body | [`Event::BodyBegins`], [`Passing::FromClient`], [`Passing::Held`] | `upload.rs` |
+//! | gateway seat, request | [`Event::Arrived`], [`Event::Body`] | `head.rs`, `admission.rs`, `arrival.rs`, `choice.rs` |
+//! | gateway seat, request's body | [`Event::BodyBegins`], [`Passing::FromClient`], [`Passing::Held`], [`Passing::Trailers`], [`Passing::Late`], [`Passing::TooMuch`] | `upload.rs`, `admission.rs` |
 //! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
 //! | backend seat, request | [`Event::AttemptStarts`] | `attempt.rs` |
 //! | backend seat, request's body | [`Passing::ToBackend`], [`Event::BodyEnds`] | `upload.rs` |
+//! | backend seat, no answer | [`Passing::Unanswered`] | `repetition.rs` |
 //! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`], [`Event::AnswerTrailers`] | `answer.rs` |
 //! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
 //! | backend seat, answer | [`Event::Opening`], [`Event::OpensStream`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
@@ -22,16 +23,20 @@
 //! what an operator wants to know of it is told in `account.rs`.
 
 mod account;
+mod admission;
 mod answer;
 mod arrival;
 mod attempt;
 mod blame;
+mod choice;
 mod departure;
 pub mod effect;
 pub mod event;
+pub mod head;
 mod notes;
 pub mod patience;
 pub mod redirect;
+mod repetition;
 mod streaming;
 mod trail;
 mod upload;
@@ -46,8 +51,9 @@ use world::Eagerness;
 pub use world::{Shared, World};
 
 use crate::config::ModelId;
+use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
-use crate::prompt::{Ahead, NamedModel};
+use crate::prompt::{Ahead, MediaType, NamedModel};
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
@@ -95,18 +101,20 @@ struct Arrival {
     api: Option<Api>,
     /// Its body was read, and says nothing of a stream.
     plain: bool,
-    /// The whole `Cookie` header as the client sent it.
-    cookie: Vec<u8>,
-    /// The content type, known where it was asked for.
-    content_type: Option<Vec<u8>>,
+    /// The cookies that the client sent.
+    cookies: Cookies,
+    /// How the body is written.
+    form: MediaType,
+    /// The model that draws a response's images, where a header names it.
+    image: Option<ModelId>,
     /// The length that the client announced.
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.
     named: Option<NamedModel>,
     /// The model that the body has named early, of a body that passes unread.
     ahead: Option<Ahead>,
-    /// The model that the path names, while the body is awaited for other reasons.
-    in_path: Option<ModelId>,
+    /// The model that path or query name, while the body is awaited for other reasons.
+    named_outside: Option<ModelId>,
     /// The body was made to ask for the usage.
     asked: bool,
 }
@@ -132,6 +140,8 @@ struct Sending {
     candidates: Candidates,
     /// What the upstream request's headers hold now: they stay between attempts.
     held: Held,
+    /// The last attempt ended without an answer, and its backend may have got the request.
+    perhaps_done: bool,
     /// Bytes of the body that the current attempt has sent.
     sent: usize,
     /// Bytes at the body's end that the current attempt has not sent yet.
@@ -195,7 +205,6 @@ impl Exchange {
         self.clock(&event, world);
         let effects = match event {
             Event::Arrived(head) => self.arrived(head, world),
-            Event::BodyAhead { content_type } => self.body_ahead(content_type, world),
             Event::BodyBegins { bytes, there } => self.body_begins(bytes, there, world),
             Event::Body(body) => self.body(body, world),
             Event::BodyEnds { place, bytes } => self.body_ends(place, bytes),
@@ -224,6 +233,10 @@ impl Exchange {
             Passing::FromClient(length) => self.body_from_client(length),
             Passing::Held(length) => self.body_held(length),
             Passing::ToBackend(length) => self.body_to_backend(length),
+            Passing::Trailers => self.trailers_from_client(),
+            Passing::Unanswered { connected } => self.unanswered(connected),
+            Passing::Late => self.reply(Reply::body_late()),
+            Passing::TooMuch => self.reply(Reply::too_much_held()),
         }
     }
 

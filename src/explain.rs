@@ -14,7 +14,7 @@ pub mod story;
 use std::rc::Rc;
 
 use crate::config::BackendId;
-use crate::exchange::event::Head;
+use crate::exchange::head::Head;
 use crate::gateway::Gateway;
 use crate::simulate::host::Host;
 use crate::time::{Millis, Timestamp};
@@ -26,8 +26,6 @@ pub use story::Story;
 pub struct Question {
     /// Its head.
     pub head: Head,
-    /// How its body is written.
-    pub content_type: Option<Vec<u8>>,
     /// Its body.
     pub body: Vec<u8>,
     /// What is known of backends when it arrives. Of all others nothing is: they may be chosen.

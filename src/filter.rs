@@ -6,6 +6,7 @@
 
 mod activity;
 mod backend;
+mod bodies;
 mod effects;
 mod exchanges;
 mod gateway;

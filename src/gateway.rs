@@ -5,11 +5,14 @@
 
 use std::collections::HashMap;
 
-use crate::affinity::Tags;
+use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
 use crate::breaker::board::{Change, Record};
 use crate::client_key::Keyring;
-use crate::config::{Backend, Config, Member, Model, ModelId, Problem, Secret, missing_secrets};
+use crate::config::{
+    Backend, Config, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
+};
+use crate::cookie::Cookies;
 use crate::failover::Failover;
 use crate::pool::Local;
 use crate::time::{Micros, Millis};
@@ -25,7 +28,10 @@ pub struct Gateway {
     pub failover: Failover,
     models: HashMap<String, ModelId>,
     readied: Vec<Readied>,
+    /// The names of all affinity cookies.
     cookies: Vec<String>,
+    /// The model whose pool issues a tag.
+    issuers: HashMap<String, ModelId>,
 }
 
 #[derive(Debug)]
@@ -52,27 +58,30 @@ impl Gateway {
     /// Makes a configuration ready. `lookup` reads an environment variable.
     ///
     /// # Errors
-    /// The secrets that the filter itself needs and that are missing.
+    /// The secrets that the filter itself needs and that are missing or cannot be used, and clients
+    /// that have one key ([`wrong_secrets`]).
     pub fn new(
         config: Config,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Problem>> {
-        let problems = missing_secrets(config.filter_secrets(), &lookup);
+        let held = |secret: &Secret| {
+            let value = secret.variable().and_then(&lookup);
+            value.map(String::into_bytes).ok_or_else(|| secret::not_set(secret))
+        };
+        let problems = wrong_secrets(config.filter_secrets(), held);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let value = |secret: &Secret| match secret {
-            Secret::Env(name) => lookup(name).unwrap_or_default(),
-            Secret::File(_) => String::new(),
-        };
+        let value = |secret: &Secret| held(secret).unwrap_or_default().trim_ascii().to_vec();
         let keyring = config
             .clients
             .as_ref()
             .map(|clients| Keyring::new(clients.iter().map(|client| value(&client.key))));
-        let cookie_key = config.cookie_key.as_ref().map(|key| value(key).into_bytes());
+        let cookie_key = config.cookie_key.as_ref().map(value);
         let models = config.models.iter().enumerate().map(|(id, m)| (m.name.clone(), id)).collect();
         let key = cookie_key.as_deref();
-        let readied = config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
+        let readied: Vec<Readied> =
+            config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
         let mut cookies: Vec<String> = config
             .models
             .iter()
@@ -81,7 +90,8 @@ impl Gateway {
         cookies.sort_unstable();
         cookies.dedup();
         let failover = Failover::default();
-        Ok(Self { config, keyring, failover, models, readied, cookies })
+        let issuers = issuers(&config, &readied);
+        Ok(Self { config, keyring, failover, models, readied, cookies, issuers })
     }
 
     /// The same, for routes that fail over in this way.
@@ -111,24 +121,27 @@ impl Gateway {
         })
     }
 
-    /// The model whose pool issued the newest tag in this `Cookie` header, for requests that name
-    /// none.
-    pub fn model_of_cookie(&self, header: &[u8]) -> Option<ModelId> {
-        let age = |id: ModelId| {
-            let route = self.route(id)?;
-            Some((route.tags.age(route.cookie(header)?)?, id))
+    /// The model whose pool issued the newest tag in these cookies, for requests that name none.
+    /// However many models there are, each tag is looked up once.
+    pub fn model_of_cookie(&self, cookies: &Cookies) -> Option<ModelId> {
+        let values = self.cookies.iter().filter_map(|name| Some((name, cookies.value(name)?)));
+        let of = |name: &String, tag: &str| {
+            let id = *self.issuers.get(tag)?;
+            let affinity = self.config.models.get(id)?.affinity.as_ref()?;
+            (affinity.cookie == *name).then_some(id)
         };
-        (0..self.config.models.len()).filter_map(age).min().map(|(_, id)| id)
+        let found = values.flat_map(|(name, value)| {
+            affinity::tags(value)
+                .enumerate()
+                .filter_map(move |(age, tag)| Some((age, of(name, tag)?)))
+        });
+        found.min().map(|(_, id)| id)
     }
 
-    /// The names of all affinity cookies: the gateway's own, not for backends.
-    pub fn cookies(&self) -> Vec<&str> {
-        self.cookies.iter().map(String::as_str).collect()
-    }
-
-    /// Whether a request's cookies matter at all.
-    pub fn wants_cookie(&self) -> bool {
-        !self.cookies.is_empty()
+    /// Whether the gateway itself issues cookies of this name: they are not for backends, nor for
+    /// backends to set.
+    pub fn issues_cookie(&self, name: &[u8]) -> bool {
+        self.cookies.iter().any(|own| own.as_bytes() == name)
     }
 
     /// The backend of a pool's member.
@@ -175,9 +188,9 @@ impl Readied {
 }
 
 impl Route<'_> {
-    /// The member that a `Cookie` header pins to.
-    pub fn pinned(&self, header: &[u8]) -> Option<usize> {
-        self.tags.pinned(self.cookie(header)?)
+    /// The member that the client's cookies pin to.
+    pub fn pinned(&self, cookies: &Cookies) -> Option<usize> {
+        self.tags.pinned(self.cookie(cookies)?)
     }
 
     /// A record of something that happened to a member's circuit.
@@ -186,10 +199,19 @@ impl Route<'_> {
         Some(Record { circuit, rule: self.model.breaker.clone(), change, at })
     }
 
-    /// The value of the model's affinity cookie in a `Cookie` header.
-    pub fn cookie<'h>(&self, header: &'h [u8]) -> Option<&'h [u8]> {
-        crate::cookie::value(header, &self.model.affinity.as_ref()?.cookie)
+    /// The value of the model's affinity cookie.
+    pub fn cookie<'c>(&self, cookies: &'c Cookies) -> Option<&'c [u8]> {
+        cookies.value(&self.model.affinity.as_ref()?.cookie)
     }
+}
+
+/// Which model's pool issues which tag.
+fn issuers(config: &Config, readied: &[Readied]) -> HashMap<String, ModelId> {
+    let models = config.models.iter().zip(readied).enumerate();
+    let pinning = models.filter(|(_, (model, _))| model.affinity.is_some());
+    pinning
+        .flat_map(|(id, (_, readied))| readied.tags.all().map(move |tag| (tag.to_owned(), id)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -198,19 +220,47 @@ mod tests {
     use crate::config::check;
     use crate::testing::test;
 
-    #[test]
-    fn a_client_key_that_is_missing_is_refused_although_a_backend_has_the_same_variable() {
+    fn gateway(key: Option<&'static str>, other: &'static str) -> Result<Gateway, Vec<String>> {
         let config = check(&serde_json::json!({
-            "backends": { "eastus": { "url": "http://h", "api_key": "${KEY}" } },
+            "backends": { "eastus": { "url": "http://h", "api_key": "${EASTUS}" } },
             "models": { "gpt-4o": { "pool": ["eastus"] } },
-            "clients": [{ "name": "chat", "key": "${KEY}" }],
+            "clients": [{ "name": "chat", "key": "${CHAT}" }, { "name": "batch", "key": "${B}" }],
+            "cookie_key": "${COOKIE}",
         }))
         .expect("a right file");
-        for value in [None, Some(String::new())] {
-            let problems = Gateway::new(config.clone(), |_| value.clone()).expect_err("no key");
+        let lookup = |name: &str| match name {
+            "CHAT" => key.map(str::to_owned),
+            "B" => Some(other.to_owned()),
+            "COOKIE" => Some("one\ntwo\n".to_owned()),
+            _ => None,
+        };
+        let gateway = Gateway::new(config, lookup);
+        gateway.map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_client_key_that_is_missing_or_cannot_be_used_is_refused() {
+        for key in [None, Some(""), Some(" \n"), Some("a\nb"), Some("caf\u{e9}")] {
+            let problems = gateway(key, "b").expect_err("no key");
             assert_eq!(problems.len(), 1);
-            assert_eq!(problems[0].path, "clients[0].key");
+            assert!(problems[0].starts_with("clients[0].key: the environment variable `CHAT` "));
+            assert!(!problems[0].contains("caf"), "{problems:?}");
         }
-        assert!(Gateway::new(config, |_| Some("k".into())).is_ok());
+    }
+
+    #[test]
+    fn a_client_is_known_by_its_key_without_the_white_space_around_it() {
+        let gateway = gateway(Some(" k-chat\r\n"), "b\n").expect("ready");
+        let keyring = gateway.keyring.expect("clients");
+        assert_eq!(keyring.client([&b"k-chat"[..]]), Some(0));
+        assert_eq!(keyring.client([&b"b"[..]]), Some(1));
+        assert_eq!(keyring.client([&b"b\n"[..]]), None);
+    }
+
+    #[test]
+    fn two_clients_with_one_key_are_refused() {
+        let problems = gateway(Some("same"), "same\n").expect_err("one key");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("clients[1].key: the same key as `clients[0]`"));
     }
 }

@@ -10,6 +10,9 @@ use serde_json::json;
 
 use crate::breaker::Cause;
 use crate::config::{ErrorFormat, WhenExhausted};
+use crate::operation::Methods;
+use crate::prompt::Refusal;
+use crate::target::Refused;
 use crate::time::{Micros, Millis, Timestamp};
 
 /// An answer of the gateway's own.
@@ -26,10 +29,47 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The path does not begin with the configured prefix.
-    pub fn wrong_path(prefix: &str) -> Self {
-        let message = format!("Paths of this gateway begin with `{prefix}/`.");
-        Self::error(404, "invalid_request_error", "unknown_path", &message)
+    /// The request line asks for nothing that the gateway serves, or can be read in several ways.
+    pub fn no_operation(why: Refused, prefix: &str) -> Self {
+        const KIND: &str = "invalid_request_error";
+        match why {
+            Refused::Ambiguous(why) => {
+                let message =
+                    format!("The path can be read in more than one way: it {}.", why.text());
+                Self::error(400, KIND, "path_ambiguous", &message)
+            }
+            Refused::Prefix => {
+                let message = format!("Paths of this gateway begin with `{prefix}/`.");
+                Self::error(404, KIND, "unknown_path", &message)
+            }
+            Refused::Unknown => {
+                let message = "This gateway does not serve this path. It serves the paths of Azure \
+                               OpenAI, OpenAI and Azure AI inference, such as \
+                               `/openai/deployments/NAME/chat/completions`, `/openai/v1/responses` \
+                               and `/v1/embeddings`; its operator can open others with `paths.allow`.";
+                Self::error(404, KIND, "unknown_path", message)
+            }
+            Refused::Method(Methods::NONE) => {
+                let message = "This gateway does not serve this method on any path.";
+                Self::error(405, KIND, "method_not_allowed", message)
+                    .with_allow(Methods::GET.and(Methods::POST).and(Methods::DELETE))
+            }
+            Refused::Method(methods) => {
+                let message = format!("This path does not have this method. It has {methods}.");
+                Self::error(405, KIND, "method_not_allowed", &message).with_allow(methods)
+            }
+        }
+    }
+
+    /// The body is written in a way that the gateway does not take.
+    pub fn refused_body(why: &Refusal) -> Self {
+        match why {
+            Refusal::Invalid(why) => Self::bad_body(why),
+            Refusal::Unsupported(why) => {
+                let message = format!("The request was refused: {why}.");
+                Self::error(415, "invalid_request_error", "unsupported_encoding", &message)
+            }
+        }
     }
 
     /// No client has the key that was shown, or none was shown.
@@ -49,6 +89,21 @@ impl Reply {
     pub fn too_long() -> Self {
         let message = "The request body is longer than this gateway takes.";
         Self::error(413, "invalid_request_error", "request_too_large", message)
+    }
+
+    /// The body did not arrive in time.
+    pub fn body_late() -> Self {
+        let message = "The request body did not arrive in time. Send it faster, or in a smaller \
+                       request.";
+        Self::error(408, "invalid_request_error", "request_body_timeout", message)
+    }
+
+    /// Bodies of other requests take all the memory that there is for bodies.
+    pub fn too_much_held() -> Self {
+        let message = "This gateway is receiving as many request bodies as it can hold. Please \
+                       retry after 1 second.";
+        Self::error(503, "server_error", "too_many_request_bodies", message)
+            .with_retry_after(Millis::from_secs(1))
     }
 
     /// The request names no model, and none is configured for such requests.
@@ -150,11 +205,26 @@ impl Reply {
         Self::error(502, "server_error", "invalid_backend_answer", message)
     }
 
+    /// A backend may have done what must not be done twice, and has not said so. The SDKs, which would
+    /// send the request again, read a header that tells them not to.
+    pub fn outcome_unknown() -> Self {
+        let message = "The backend got the request and did not answer. It may have done what was \
+                       asked: look before you send it again.";
+        let mut reply = Self::error(502, "server_error", "outcome_unknown", message);
+        reply.headers.push(("x-should-retry", "false".to_owned()));
+        reply
+    }
+
     /// The two seats do not share a VM, so that no backend seat can know its request.
     pub fn seats_apart() -> Self {
         let message = "Spillway's two filters do not share a VM: both need the same `vm_id`, code \
                        and VM configuration.";
         Self::error(500, "server_error", "gateway_misconfigured", message)
+    }
+
+    fn with_allow(mut self, methods: Methods) -> Self {
+        self.headers.push(("allow", methods.to_string()));
+        self
     }
 
     fn with_retry_after(mut self, wait: Millis) -> Self {

@@ -17,7 +17,9 @@ mod at;
 mod backends;
 mod compare;
 mod doors;
+mod earlier;
 mod keys;
+mod matching;
 mod plugin;
 mod routes;
 mod seen;
@@ -95,6 +97,7 @@ fn door_against(
     }
     found.extend(doors::look(door, wanted, config));
     found.extend(routes::look(seen, door, wanted));
+    found.extend(earlier::look(door, config));
     found
 }
 

@@ -1,211 +1,201 @@
-//! What a client's path asks for, and what a backend's path must be.
+//! What a client's request line asks for, and what a backend's must be.
 //!
-//! Azure OpenAI names the deployment in the path (`/openai/deployments/{name}/chat/completions`);
-//! everything else (`/openai/responses`, `/openai/v1/…`) names the model in the body. A path is
-//! bytes: it is cut and joined, never decoded and encoded again, so that what reaches a backend is
-//! what the client sent, but for the prefix, the deployment's name and the client's own key.
+//! The path is parsed once: into the operation ([`crate::operation`]), the model that it names, and
+//! the query. Everything is decided on that form, and every backend gets what is written from it
+//! ([`Target::at`]): what is judged is what is sent. A path that servers could read in different ways
+//! is refused ([`Ambiguity`]).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::config::BackendUrl;
+pub mod path;
+pub mod query;
 
-/// A client's path, read.
+pub use path::Ambiguity;
+use query::Query;
+
+use crate::config::{AllowedPath, BackendUrl};
+use crate::credential;
+use crate::operation::{self, ALLOWED, Found, Method, Methods, Operation};
+
+/// A client's request line, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The path and query for a backend, but for its base path and its name of the deployment.
+    /// The operation.
+    pub operation: &'static Operation,
+    /// The canonical path, but for a backend's base path and its name of the model.
     path: Vec<u8>,
-    /// Where in `path` the deployment's name stands, as it was written.
-    deployment: Option<Range<usize>>,
-    /// The client's key, where it came in the query.
-    pub key: Option<Vec<u8>>,
+    /// Where in `path` the model's name stands.
+    in_path: Option<Range<usize>>,
+    /// The model's name, decoded, where path or query say it.
+    model: Option<String>,
+    query: Query,
+    /// Credentials that came in the query, decoded.
+    pub keys: Vec<Vec<u8>>,
+}
+
+/// Why a request line is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It can be read in several ways.
+    Ambiguous(Ambiguity),
+    /// It does not begin with the prefix.
+    Prefix,
+    /// No operation has this path, and the configuration does not open it.
+    Unknown,
+    /// The path is known, and not with this method. It has these.
+    Method(Methods),
 }
 
 impl Target {
-    /// Reads `:path`. `None`: it does not begin with the prefix.
-    pub fn read(path: &[u8], prefix: &str) -> Option<Self> {
-        let rest = path.strip_prefix(prefix.as_bytes())?;
-        if !matches!(rest.first(), None | Some(b'/' | b'?')) {
-            return None;
+    /// Reads `:method` and `:path`. `allowed`: the paths that the configuration opens besides the
+    /// known ones.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn read(
+        method: &[u8],
+        path: &[u8],
+        prefix: &str,
+        allowed: &[AllowedPath],
+    ) -> Result<Self, Refused> {
+        let Some(method) = Method::read(method) else { return Err(Refused::Method(Methods::NONE)) };
+        let (path, query) = split(path);
+        let segments = path::segments(path).map_err(Refused::Ambiguous)?;
+        let mut rest = below(segments, prefix)?;
+        let (operation, model) = match operation::find(&mut rest, method) {
+            Found::Operation { operation, model } => (operation, model),
+            found if allowed.iter().any(|allowed| allowed.covers(&rest)) => {
+                let _ = found;
+                let model = operation::model_in(&rest);
+                (&ALLOWED, model.map_err(|()| Refused::Ambiguous(Ambiguity::Models))?)
+            }
+            Found::OtherMethods(methods) => return Err(Refused::Method(methods)),
+            Found::Unknown => return Err(Refused::Unknown),
+        };
+        let (path, in_path) = write(&rest, model);
+        let named = model.and_then(|at| rest.get(at)).map(|name| name.to_string());
+        let mut query = Query::read(query);
+        let keys = query.take(|parameter| credential::is_parameter(&parameter.folded()));
+        let mut target = Self { operation, path, in_path, model: named, query, keys };
+        target.read_model_of_query().map_err(Refused::Ambiguous)?;
+        Ok(target)
+    }
+
+    /// A model in the query counts where the operation reads it there. Elsewhere it must not reach a
+    /// backend, which may read it all the same.
+    fn read_model_of_query(&mut self) -> Result<(), Ambiguity> {
+        if !self.operation.in_query {
+            self.query.take(query::Parameter::names_model);
+            return Ok(());
         }
-        let (path, key) = without_key(rest);
-        let deployment = deployment(&path);
-        Some(Self { path, deployment, key })
+        for name in self.query.models() {
+            let name = String::from_utf8(name).map_err(|_| Ambiguity::Unescaped)?;
+            if self.model.as_ref().is_some_and(|model| *model != name) {
+                return Err(Ambiguity::QueryModels);
+            }
+            self.model = Some(name);
+        }
+        Ok(())
     }
 
-    /// The deployment that the path names, decoded. Bytes that are no text become `U+FFFD`, and so
-    /// a name that no model has.
-    pub fn deployment(&self) -> Option<String> {
-        let name = self.path.get(self.deployment.clone()?)?;
-        Some(percent_decode(name).decode_utf8_lossy().into_owned())
+    /// The model that the path or the query names, decoded.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
     }
 
-    /// The path and query as the client sent it, without the prefix and without its key.
+    /// Whether the path itself names the model.
+    pub const fn is_in_path(&self) -> bool {
+        self.in_path.is_some()
+    }
+
+    /// Takes parameters out whose decoded value this says so of.
+    pub fn forget_values(&mut self, is_secret: impl Fn(&[u8]) -> bool) {
+        self.query.take(|parameter| is_secret(&parameter.decoded()));
+    }
+
+    /// The canonical path without prefix and query.
     pub fn path(&self) -> &[u8] {
         &self.path
     }
 
+    /// The canonical path and query, without prefix.
+    pub fn path_and_query(&self) -> Vec<u8> {
+        self.written(Vec::new(), None)
+    }
+
     /// The `api-version` in the query, as it was written.
     pub fn api_version(&self) -> Option<&[u8]> {
-        let question = memchr::memchr(b'?', &self.path)?;
-        let mut pairs = self.path.get(question + 1..)?.split(|byte| *byte == b'&');
-        pairs.find_map(|pair| {
-            let (name, value) = pair.split_at_checked(API_VERSION.len())?;
-            name.eq_ignore_ascii_case(API_VERSION).then_some(value)
-        })
+        self.query.value("api-version")
     }
 
-    /// The path and query for this backend. `renamed`: its own name of the deployment, where it
-    /// differs from the client's.
+    /// The path and query for this backend. `renamed`: its own name of the model, where it differs
+    /// from the client's.
     pub fn at(&self, url: &BackendUrl, renamed: Option<&str>) -> Vec<u8> {
-        let mut path = url.base_path.as_bytes().to_vec();
-        match (self.deployment.clone(), renamed) {
+        self.written(url.base_path.as_bytes().to_vec(), renamed)
+    }
+
+    fn written(&self, mut to: Vec<u8>, renamed: Option<&str>) -> Vec<u8> {
+        match (self.in_path.clone(), renamed) {
             (Some(name), Some(renamed)) => {
-                path.extend_from_slice(self.path.get(..name.start).unwrap_or_default());
-                path.extend(utf8_percent_encode(renamed, SEGMENT).flat_map(str::bytes));
-                path.extend_from_slice(self.path.get(name.end..).unwrap_or_default());
+                to.extend_from_slice(self.path.get(..name.start).unwrap_or_default());
+                to.extend(escaped(renamed));
+                to.extend_from_slice(self.path.get(name.end..).unwrap_or_default());
             }
-            _ => path.extend_from_slice(&self.path),
+            _ => to.extend_from_slice(&self.path),
         }
-        if !path.starts_with(b"/") {
-            path.insert(0, b'/');
+        if to.is_empty() {
+            to.push(b'/');
         }
-        path
+        let model: Option<Vec<u8>> = renamed.map(|name| escaped(name).collect());
+        self.query.write(&mut to, model.as_deref());
+        to
     }
 }
 
-/// The path without `api-key` in its query, and that key.
-fn without_key(path: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
-    let Some(question) = memchr::memchr(b'?', path).filter(|at| holds_key(path, *at)) else {
-        return (path.to_vec(), None);
-    };
-    let (path, query) = path.split_at(question);
-    let mut kept = path.to_vec();
-    let mut key = None;
-    let mut separator = b'?';
-    for pair in query.get(1..).unwrap_or_default().split(|b| *b == b'&') {
-        match pair.get(..KEY.len()).filter(|name| name.eq_ignore_ascii_case(KEY)) {
-            Some(_) => {
-                let value = pair.get(KEY.len()..).unwrap_or_default();
-                key = key.or_else(|| Some(percent_decode(value).collect()));
-            }
-            None => {
-                kept.push(separator);
-                kept.extend_from_slice(pair);
-                separator = b'&';
-            }
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'?', path).and_then(|at| path.split_at_checked(at)) {
+        Some((path, query)) => (path, query.get(1..).unwrap_or_default()),
+        None => (path, &[]),
+    }
+}
+
+/// The segments below the prefix, whose own must be there exactly.
+fn below<'a>(mut segments: Vec<Cow<'a, str>>, prefix: &str) -> Result<Vec<Cow<'a, str>>, Refused> {
+    let prefix = prefix.split('/').filter(|part| !part.is_empty());
+    let mut length = 0_usize;
+    for part in prefix {
+        if segments.get(length).is_none_or(|segment| *segment != part) {
+            return Err(Refused::Prefix);
+        }
+        length = length.saturating_add(1);
+    }
+    segments.drain(..length);
+    Ok(segments)
+}
+
+/// The canonical path, and where in it the segment stands that names the model.
+fn write(segments: &[Cow<'_, str>], model: Option<usize>) -> (Vec<u8>, Option<Range<usize>>) {
+    let mut path = Vec::new();
+    let mut in_path = None;
+    for (number, segment) in segments.iter().enumerate() {
+        let start = path.len().saturating_add(1);
+        path::push(&mut path, segment);
+        if Some(number) == model {
+            in_path = Some(start..path.len());
         }
     }
-    (kept, key)
+    (path, in_path)
 }
 
-fn holds_key(path: &[u8], question: usize) -> bool {
-    let query = path.get(question + 1..).unwrap_or_default();
-    query
-        .split(|b| *b == b'&')
-        .any(|pair| pair.get(..KEY.len()).is_some_and(|name| name.eq_ignore_ascii_case(KEY)))
+/// A backend's own name of a model, as it must stand in a path or a query.
+fn escaped(name: &str) -> impl Iterator<Item = u8> {
+    const NAME: &percent_encoding::AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(name, NAME).flat_map(str::bytes)
 }
-
-fn deployment(path: &[u8]) -> Option<Range<usize>> {
-    let end = memchr::memchr(b'?', path).unwrap_or(path.len());
-    let path = path.get(..end)?;
-    if !path.starts_with(DEPLOYMENTS) {
-        return None;
-    }
-    let start = DEPLOYMENTS.len();
-    let name = path.get(start..)?;
-    let length = memchr::memchr(b'/', name).unwrap_or(name.len());
-    Some(start..start + length)
-}
-
-const DEPLOYMENTS: &[u8] = b"/openai/deployments/";
-const KEY: &[u8] = b"api-key=";
-const API_VERSION: &[u8] = b"api-version=";
-
-/// What must be encoded in one segment of a path (RFC 3986 `pchar` without the colon and at).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::test;
-
-    fn url(base_path: &str) -> BackendUrl {
-        BackendUrl { tls: false, host: "h".into(), port: 80, base_path: base_path.into() }
-    }
-
-    fn sent(path: &str, prefix: &str, base: &str, renamed: Option<&str>) -> String {
-        let target = Target::read(path.as_bytes(), prefix).expect("the prefix fits");
-        String::from_utf8(target.at(&url(base), renamed)).expect("text")
-    }
-
-    #[test]
-    fn the_path_names_the_deployment() {
-        let named = |path: &str| Target::read(path.as_bytes(), "").and_then(|t| t.deployment());
-        assert_eq!(
-            named("/openai/deployments/gpt-4o/chat/completions?a=1").as_deref(),
-            Some("gpt-4o")
-        );
-        assert_eq!(named("/openai/deployments/gpt%2D4o").as_deref(), Some("gpt-4o"));
-        assert_eq!(named("/openai/deployments/?x=/y").as_deref(), Some(""));
-        assert_eq!(named("/openai/responses?x=/openai/deployments/a/b"), None);
-        assert_eq!(named("/openai/v1/chat/completions"), None);
-    }
-
-    #[test]
-    fn the_prefix_is_removed_and_only_as_a_whole_segment() {
-        assert_eq!(sent("/inference/openai/x?q=1", "/inference", "", None), "/openai/x?q=1");
-        assert_eq!(sent("/inference", "/inference", "", None), "/");
-        assert_eq!(sent("/inference?q", "/inference", "", None), "/?q");
-        assert!(Target::read(b"/inferences/openai/x", "/inference").is_none());
-        assert!(Target::read(b"/openai/x", "/inference").is_none());
-    }
-
-    #[test]
-    fn base_path_and_deployment_become_the_backends() {
-        let path = "/openai/deployments/gpt-4o/chat/completions?api-version=1";
-        let renamed = "/base/openai/deployments/gpt-4o%20std/chat/completions?api-version=1";
-        assert_eq!(sent(path, "", "/base", Some("gpt-4o std")), renamed);
-        assert_eq!(sent(path, "", "", None), path);
-    }
-
-    #[test]
-    fn the_clients_key_leaves_the_query() {
-        for (path, left) in [
-            ("/a?api-key=k&b=1", "/a?b=1"),
-            ("/a?b=1&API-KEY=k", "/a?b=1"),
-            ("/a?b=1&api-key=k&c=%20", "/a?b=1&c=%20"),
-            ("/a?api-key=k", "/a"),
-        ] {
-            assert_eq!(sent(path, "", "", None), left, "{path}");
-            let target = Target::read(path.as_bytes(), "").expect("no prefix");
-            assert_eq!(target.key.as_deref(), Some(&b"k"[..]), "{path}");
-        }
-        assert_eq!(sent("/a?x-api-key=k", "", "", None), "/a?x-api-key=k");
-        let encoded = Target::read(b"/a?api-key=a%2Bb", "").and_then(|target| target.key);
-        assert_eq!(encoded.as_deref(), Some(&b"a+b"[..]));
-    }
-
-    #[test]
-    fn the_version_of_the_api_stands_in_the_query() {
-        for (path, version) in [
-            ("/openai/x?api-version=2024-10-21", Some("2024-10-21")),
-            ("/a?b=api-version=1&Api-Version=v1&api-version=2", Some("v1")),
-            ("/a?api-version=", Some("")),
-            ("/api-version=1", None),
-            ("/a?xapi-version=1", None),
-        ] {
-            let target = Target::read(path.as_bytes(), "").expect("no prefix");
-            assert_eq!(target.api_version(), version.map(str::as_bytes), "{path}");
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_pass() {
-        let path = b"/openai/deployments/caf\xe9/x?y=\xff";
-        let target = Target::read(path, "").expect("no prefix");
-        assert_eq!(target.at(&url(""), None), path);
-        assert_eq!(target.deployment().as_deref(), Some("caf\u{fffd}"));
-    }
-}
+mod tests;

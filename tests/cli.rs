@@ -84,6 +84,45 @@ fn a_port_that_is_in_use_is_named() {
     }
 }
 
+#[test]
+fn a_file_that_holds_no_key_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let at = file.display();
+    let config = folder.path().join("spillway.yaml");
+    let text = format!(
+        "backends: {{ a: {{ url: \"http://localhost:9\", api_key: {{ file: {at} }} }} }}\n\
+         models: {{ m: {{ pool: [a] }} }}\n"
+    );
+    fs::write(&config, text).unwrap();
+    let check = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spillway"));
+        let output = command.arg("check").args(arguments).arg(&config).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let problem = said.lines().find(|line| line.contains("backends.a.api_key.file: "));
+        problem.map(|line| line.split_once(".file: ").unwrap().1.to_owned())
+    };
+    assert!(check(&[]).unwrap().starts_with(&format!("cannot read `{at}`: No such file")));
+    let broken = "holds a line break or another control character inside the key";
+    for (held, problem) in [
+        (&b""[..], Some(format!("cannot read `{at}`: it is empty"))),
+        (b" \r\n", Some(format!("cannot read `{at}`: it is empty"))),
+        (b"marked\nkey", Some(format!("the file `{at}` {broken}"))),
+        (b"marked\xff", Some(format!("the file `{at}` holds a character that is not ASCII"))),
+        (&[b'k'; 70_000], Some(format!("cannot read `{at}`: it is too long for a key"))),
+        (b" marked \n", None),
+    ] {
+        fs::write(&file, held).unwrap();
+        assert_eq!(check(&[]), problem);
+        assert_eq!(check(&["--no-env"]), None);
+    }
+    let ending = "the key ends with a line break, which Envoy sends along before 1.40";
+    assert_eq!(check(&["--envoy-version", "1.39.3"]).as_deref(), Some(ending));
+    assert_eq!(check(&["--envoy-version", "1.40"]), None);
+    fs::write(&file, "marked").unwrap();
+    assert_eq!(check(&["--envoy-version", "1.36.4"]), None);
+}
+
 /// The command in a folder of its own, with nothing of this repository around it.
 struct Alone {
     folder: tempfile::TempDir,

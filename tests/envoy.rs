@@ -111,7 +111,7 @@ fn both_seats_share_one_vm_and_all_clusters_one_plugin() {
 fn a_backend_without_a_key_has_no_injector() {
     let (_, rendered) = rendered();
     let lengths = [0, 1, 2].map(|cluster| chain(&rendered, cluster).len());
-    assert_eq!(lengths, [3, 3, 2]);
+    assert_eq!(lengths, [4, 4, 2]);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn an_older_envoy_is_told_what_it_knows() {
         let plugin = plugin["value"].as_str().unwrap();
         assert!(plugin.ends_with(&format!(r#""failover":"{way}"}}"#)), "{plugin}");
         assert!(manager["access_log"][0]["filter"].to_string().contains("internal_redirect"));
-        let prefixed_apart = chain(&rendered, 1).len() == 4;
+        let prefixed_apart = chain(&rendered, 1).len() == 5;
         assert_eq!(prefixed_apart, version == "1.36.4");
     }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, prometheus, counts, all;
-# and fuzz and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
+# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, server, nginx, prometheus,
+# counts, all; and fuzz and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
 # targets to the toolchain. A part that is there already is left alone: its stamp file is named after
 # what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -82,21 +82,33 @@ setup_browser() {
     venv browser "what drives a browser" -r integration/python/requirements-browser.txt
 }
 
-# prometheus: Prometheus and promtool, as Debian packages them. Unpacked, not installed: nobody needs
-# to be root for that.
+# server: a web framework that OpenAI-compatible servers are written in, for a backend that is not ours.
+setup_server() {
+    venv server "a server's web framework" -r integration/python/requirements-server.txt
+}
+
+# nginx: Debian's, as a backend that normalises paths. It is told where the library is that not
+# every machine has.
+setup_nginx() {
+    local folder=$tools/nginx hint="nginx is needed as .tools/nginx/nginx"
+    [ -x "$folder/nginx" ] && return
+    unpack nginx "$folder/root" "$hint" nginx libpcre2-8-0
+    local libraries=("$folder"/root/usr/lib/*-linux-gnu)
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q "$@"\n' "${libraries[0]}" "$folder/root/usr/sbin/nginx" \
+        >"$folder/nginx"
+    chmod +x "$folder/nginx"
+    if ! "$folder/nginx" -v 2>/dev/null; then
+        rm "$folder/nginx"
+        fail "$hint, and Debian's does not run here"
+    fi
+}
+
+# prometheus: Prometheus and promtool, as Debian packages them.
 setup_prometheus() {
-    local folder=$tools/prometheus hint="Prometheus is needed in .tools/prometheus/usr/bin"
+    local folder=$tools/prometheus
     [ -x "$folder/usr/bin/promtool" ] && return
-    { command -v apt-get && command -v dpkg; } >/dev/null ||
-        fail "$hint, and there is no apt to fetch it: put prometheus and promtool of 2.40 or newer there"
-    say "prometheus: unpacking Debian's package into .tools/prometheus"
-    rm -rf "$folder" "$tools/prometheus-package"
-    mkdir -p "$tools/prometheus-package"
-    quietly prometheus "$hint, and apt cannot fetch it: run sudo apt-get update" \
-        env -C "$tools/prometheus-package" apt-get download prometheus
-    quietly prometheus "$hint, and its package does not unpack" \
-        dpkg -x "$tools/prometheus-package"/prometheus_*.deb "$folder"
-    rm -rf "$tools/prometheus-package"
+    unpack prometheus "$folder" "Prometheus and promtool of 2.40 or newer are needed in .tools/prometheus/usr/bin" \
+        prometheus
 }
 
 # counts: what counts instructions. Valgrind comes from the machine, or unpacked as Debian packages
@@ -186,21 +198,31 @@ portkey() {
     touch "$stamp"
 }
 
-# Debian's, with its Lua: unpacked, not installed.
+# Debian's, with its Lua.
 nginx() {
     local folder=$tools/peers/nginx packages
     [ -e "$folder/.made" ] && return
-    command -v apt-get >/dev/null || fail "nginx comes from Debian's packages, and apt is not there"
     packages=(nginx libnginx-mod-http-lua libnginx-mod-http-ndk libluajit2-5.1-2 lua-resty-core
         lua-resty-lrucache libpcre3)
-    say "nginx: unpacking Debian's packages into .tools/peers/nginx"
-    rm -rf "$folder"
-    mkdir -p "$folder/debs" "$folder/root"
-    cd "$folder/debs"
-    quietly nginx "Debian's nginx cannot be fetched" apt-get download "${packages[@]}"
-    local package
-    for package in *.deb; do dpkg -x "$package" ../root; done
+    unpack peers-nginx "$folder/root" "nginx with Lua comes from Debian's packages" "${packages[@]}"
     touch "$folder/.made"
+}
+
+# unpack NAME FOLDER HINT PACKAGE…: Debian's packages, unpacked and not installed, so that it takes no
+# root.
+unpack() {
+    local name=$1 folder=$2 hint=$3 packages=$2-packages package
+    shift 3
+    { command -v apt-get && command -v dpkg; } >/dev/null || fail "$hint, and there is no apt to fetch it"
+    say "$name: unpacking Debian's packages into ${folder#"$root"/}"
+    rm -rf "$folder" "$packages"
+    mkdir -p "$folder" "$packages"
+    quietly "$name" "$hint, and apt cannot fetch it: run sudo apt-get update" \
+        env -C "$packages" apt-get download "$@"
+    for package in "$packages"/*.deb; do
+        quietly "$name" "$hint, and ${package##*/} does not unpack" dpkg -x "$package" "$folder"
+    done
+    rm -rf "$packages"
 }
 
 setup_all() {
@@ -210,6 +232,8 @@ setup_all() {
     setup_demo
     setup_clients
     setup_browser
+    setup_server
+    setup_nginx
     setup_prometheus
     setup_node
     setup_counts
@@ -266,10 +290,10 @@ apt_install() {
 }
 
 [ $# -gt 0 ] ||
-    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|prometheus|counts|fuzz|peers|all …"
+    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|server|nginx|prometheus|counts|fuzz|peers|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | prometheus | counts | fuzz | peers | all)
+        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | server | nginx | prometheus | counts | fuzz | peers | all)
             "setup_$part"
             ;;
         *) fail "tools/setup.sh knows no part $part" ;;

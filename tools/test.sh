@@ -121,7 +121,7 @@ needs() {
             needs_filter_and_command
             ;;
         envoy | clients)
-            tools/setup.sh envoy clients prometheus
+            tools/setup.sh envoy clients prometheus server nginx
             # The filter last, so that its artefact is what cargo leaves behind.
             tools/build.sh traps
             needs_filter_and_command
@@ -204,6 +204,8 @@ export SPILLWAY_PYTHON_1=$tools/openai-1/bin/python
 export SPILLWAY_PYTHON_2=$tools/openai-2/bin/python
 export SPILLWAY_PYTHON_NEW=$tools/openai-newest/bin/python
 export SPILLWAY_PYTHON_BROWSER=$tools/browser/bin/python
+export SPILLWAY_PYTHON_SERVER=$tools/server/bin/python
+export SPILLWAY_NGINX=$tools/nginx/nginx
 
 [ $# -gt 0 ] || fail "usage: tools/test.sh STAGE… or all"
 [ "$*" != all ] || set -- "${stages[@]}"

@@ -14,7 +14,7 @@ pub fn run(bytes: &[u8]) {
         Ok(config) => {
             assert!(!config.backends.is_empty() && !config.models.is_empty());
             assert!(config.models.iter().all(|model| !model.pool.is_empty()));
-            assert!(Gateway::new(config, |_| Some("secret".into())).is_ok());
+            assert!(Gateway::new(config, |name| Some(format!("value of {name}"))).is_ok());
         }
     }
 }

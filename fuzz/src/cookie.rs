@@ -1,7 +1,7 @@
 //! `Cookie` headers from bytes of any kind.
 
 use spillway::affinity::Tags;
-use spillway::cookie;
+use spillway::cookie::Cookies;
 use spillway_scenarios::story::read_config;
 
 const NAME: &str = "Spillway-Affinity";
@@ -9,11 +9,17 @@ const NAME: &str = "Spillway-Affinity";
 /// Whatever the header holds: ours is found or it is not, what is left of it has it no more, and
 /// what it pins to is a member. A cookie that is issued pins to the member it was issued for.
 pub fn run(header: &[u8]) {
-    let found = cookie::value(header, NAME);
-    if let Some(rest) = cookie::without(header, &[NAME]) {
-        assert_eq!(cookie::value(&rest, NAME), None, "ours does not reach a backend");
-        let others = pairs(header).filter(|pair| cookie::value(pair, NAME).is_none());
-        assert!(pairs(&rest).eq(others), "all others do, in their order");
+    let cookies = Cookies::read(header.to_vec());
+    let found = cookies.value(NAME);
+    match cookies.without(|name, _| name == NAME.as_bytes()) {
+        Some(rest) => {
+            let left = Cookies::read(rest.clone());
+            assert_eq!(left.value(NAME), None, "ours does not reach a backend");
+            let is_ours = |pair: &&[u8]| Cookies::read(pair.to_vec()).value(NAME).is_some();
+            let others = pairs(header).filter(|pair| !is_ours(pair));
+            assert!(pairs(&rest).eq(others), "all others do, in their order");
+        }
+        None => assert_eq!(found, None),
     }
     let config = read_config(CONFIG, |backend| format!("http://{backend}.test"));
     let config = spillway::config::check(&config).expect("checked");

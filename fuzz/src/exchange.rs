@@ -8,7 +8,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
 use spillway::breaker::window::Window;
-use spillway::exchange::event::{Answer, Head};
+use spillway::exchange::event::Answer;
+use spillway::exchange::head::Head;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
@@ -20,7 +21,6 @@ use spillway_scenarios::story::read_config;
 #[derive(Debug, Arbitrary)]
 enum Step<'a> {
     Arrived { path: u8, has_body: bool, length: Option<&'a [u8]>, cookie: Option<&'a [u8]> },
-    BodyAhead(Option<&'a [u8]>),
     BodyBegins(&'a [u8]),
     Body(&'a [u8]),
     BodyEnds(&'a [u8]),
@@ -124,7 +124,6 @@ fn event<'a>(step: &'a Step<'a>) -> Event<'a> {
             cookie: owned(cookie),
             ..Head::default()
         }),
-        Step::BodyAhead(content_type) => Event::BodyAhead { content_type: owned(content_type) },
         Step::BodyBegins(bytes) => Event::BodyBegins { bytes, there: bytes.len() },
         Step::Body(body) => Event::Body(body),
         Step::BodyEnds(bytes) => Event::BodyEnds { place: 0..bytes.len(), bytes },

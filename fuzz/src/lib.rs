@@ -13,11 +13,11 @@
 )]
 
 pub mod announced;
-pub mod body;
 pub mod config;
 pub mod cookie;
 pub mod exchange;
 pub mod gateway;
+pub mod request;
 pub mod stream;
 pub mod usage;
 
@@ -27,11 +27,11 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: [Target; 8] = [
     ("announced", announced::run),
-    ("body", body::run),
     ("config", config::run),
     ("cookie", cookie::run),
     ("exchange", exchange::run),
     ("gateway", gateway::run),
+    ("request", request::run),
     ("stream", stream::run),
     ("usage", usage::run),
 ];

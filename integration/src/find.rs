@@ -35,6 +35,17 @@ pub(crate) fn python(variable: &str, own: &str) -> PathBuf {
     first(variable, [own], "a Python with what the test needs", "run `make setup` first")
 }
 
+/// The Python that has a server's web framework: `$SPILLWAY_PYTHON_SERVER`, else the project's own.
+pub fn server_python() -> PathBuf {
+    python("SPILLWAY_PYTHON_SERVER", "server")
+}
+
+/// nginx: `$SPILLWAY_NGINX`, else the project's own.
+pub fn nginx() -> PathBuf {
+    let own = workspace().join(".tools/nginx/nginx");
+    first("SPILLWAY_NGINX", [own], "nginx", "run `tools/setup.sh nginx` first")
+}
+
 /// Where pictures of pages are left for people.
 pub fn screenshots() -> PathBuf {
     workspace().join(".tools/screenshots")

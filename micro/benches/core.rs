@@ -22,7 +22,7 @@ use spillway::config::{Config, Problem, parse_json};
 use spillway::gateway::Gateway;
 use spillway::metrics::{Sample, measure};
 use spillway::observation::Observation;
-use spillway::prompt::{Ahead, NamedModel};
+use spillway::prompt::{self, Ahead, MediaType, NamedModel, Places};
 use spillway_micro::given::{self, Choice, NOW};
 use spillway_micro::request::Request;
 
@@ -145,7 +145,8 @@ fn arrive_and_start((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gatew
 #[bench::early_1_mb(given::body(1 << 20, true))]
 #[bench::late_1_mb(given::body(1 << 20, false))]
 fn find_model(body: Vec<u8>) -> (Option<NamedModel>, Vec<u8>) {
-    let named = NamedModel::read(black_box(&body), Some(b"application/json")).expect("JSON");
+    let read = prompt::read(black_box(&body), &MediaType::Json, &Places::MODEL).expect("JSON");
+    let named = read.named;
     assert!(named.is_some());
     (named, body)
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use spillway::announced::Announcement;
 use spillway::breaker::board::{self, Board, Record};
-use spillway::exchange::event::{Answer, Head};
+use spillway::exchange::event::Answer;
+use spillway::exchange::head::Head;
 use spillway::exchange::{Effect, Event, Exchange, Shared, World};
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
@@ -75,7 +76,6 @@ impl Request {
     /// The same, where only its body names the model.
     pub fn asks_by_its_body(&mut self) {
         self.arrives("/openai/v1/chat/completions");
-        self.on(Event::BodyAhead { content_type: Some(b"application/json".to_vec()) });
         self.brings_its_body();
     }
 
@@ -129,14 +129,15 @@ impl Request {
     }
 
     fn arrives(&mut self, path: &str) {
-        self.on(Event::Arrived(Head {
+        let head = Head {
             path: path.as_bytes().to_vec(),
-            api_key: secret("KEY_2").map(String::into_bytes),
             cookie: self.cookie.clone(),
             has_body: true,
+            content_type: Some(b"application/json".to_vec()),
             content_length: Some(self.body.len().to_string().into_bytes()),
             ..Head::default()
-        }));
+        };
+        self.on(Event::Arrived(head.with_key(secret("KEY_2").unwrap_or_default().into_bytes())));
     }
 
     fn on(&mut self, event: Event<'_>) {

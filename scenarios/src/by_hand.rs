@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use spillway::breaker::board::{Board, Record};
 use spillway::config::check;
-use spillway::exchange::event::Head;
+use spillway::exchange::head::Head;
 use spillway::exchange::{Effect, Event, Exchange, Shared, World};
 use spillway::gateway::Gateway;
 use spillway::pool::Local;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use spillway::breaker::board::{self, Board, Changed, Record};
 use spillway::breaker::window::{self, Tally};
 use spillway::config::check;
-use spillway::exchange::event::Head;
+use spillway::exchange::head::Head;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared as Outside, World};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
@@ -130,7 +130,8 @@ impl Core {
         let mut action = Action::Continue;
         for effect in effects {
             match effect {
-                Effect::AskBody => return self.ask_body(context, stream),
+                // The model's clients take no time to send a body.
+                Effect::ReceiveBodyWithin(_) => {}
                 Effect::AwaitEnd => {
                     self.await_now(context, Awaits::End);
                     action = Action::Pause;
@@ -182,11 +183,6 @@ impl Core {
         action
     }
 
-    fn ask_body(&mut self, context: u32, stream: &mut Stream) -> Action {
-        let content_type = request(stream).get("content-type").map(<[u8]>::to_vec);
-        self.tell(context, Event::BodyAhead { content_type }, stream)
-    }
-
     fn await_now(&mut self, context: u32, what: Awaits) -> Awaits {
         let awaits = &mut self.contexts.get_mut(&context).expect("open").awaits;
         std::mem::replace(awaits, what)
@@ -229,17 +225,7 @@ impl Core {
         if ticket(stream).is_some() {
             return self.tell(context, Event::Redirected, stream);
         }
-        let mut header = |name: &str| request(stream).get(name).map(<[u8]>::to_vec);
-        let head = Head {
-            path: header(":path").unwrap_or_default(),
-            api_key: header("api-key"),
-            authorization: header("authorization"),
-            cookie: header("cookie").filter(|_| self.gateway.wants_cookie()),
-            has_body: !end,
-            content_length: header("content-length").filter(|_| !end),
-            scheme: header(":scheme").filter(|_| redirects),
-            authority: header(":authority").filter(|_| redirects),
-        };
+        let head = Head::new(request(stream).0.clone(), !end);
         self.tell(context, Event::Arrived(head), stream)
     }
 
@@ -324,7 +310,10 @@ impl Seats for Core {
                 Action::Continue
             }
             (_, Callback::RequestBody { size, end }) => self.body(context, size, end, stream),
-            (Seat::Gateway, Callback::RequestTrailers) => self.ended(context, stream),
+            (Seat::Gateway, Callback::RequestTrailers) => {
+                self.pass(context, Passing::Trailers, stream);
+                self.ended(context, stream)
+            }
             (Seat::Gateway, Callback::AnswerHeaders { .. }) => self.leaving(context, stream),
             (Seat::Backend, Callback::AnswerHeaders { end }) => self.answered(context, end, stream),
             (Seat::Backend, Callback::AnswerBody { end, .. }) => {
@@ -360,6 +349,12 @@ impl Seats for Core {
             return;
         };
         let (seat, exchange, awaits) = (*seat, *exchange, *awaits);
+        if seat == Seat::Backend && *answer == Answers::Awaited {
+            let connected = stream.connected;
+            self.pass(context, Passing::Unanswered { connected }, stream);
+            self.contexts.remove(&context);
+            return;
+        }
         if seat == Seat::Backend && !matches!(answer, Answers::Awaited | Answers::Ended) {
             let held = matches!(answer, Answers::Opens | Answers::Streams { held: true, .. });
             self.tell(context, Event::BrokenOff { held: held || awaits == Awaits::Body }, stream);

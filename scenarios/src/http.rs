@@ -97,6 +97,13 @@ impl Request {
         self
     }
 
+    /// The same without its body.
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        self.body.clear();
+        self.without("content-type")
+    }
+
     /// The same with its body sent in parts.
     #[must_use]
     pub fn cut_at(mut self, cuts: impl IntoIterator<Item = usize>) -> Self {
@@ -215,6 +222,8 @@ pub struct Received {
     pub headers: Headers,
     /// The whole body.
     pub body: Vec<u8>,
+    /// The trailers behind it.
+    pub trailers: Headers,
 }
 
 /// What every backend answers while nothing else is scripted: which one it is, and which deployment

@@ -4,12 +4,15 @@ mod admission;
 mod affinity;
 mod bad_input;
 mod bodies;
+mod bodies_read_once;
 mod breaker;
 mod clean_answers;
 mod counting;
 mod exhausted;
 mod failover;
 mod forgeries;
+mod keys;
+mod one_reading;
 mod pools;
 mod recovery;
 mod redirects;
@@ -38,8 +41,11 @@ pub fn all() -> &'static [Story] {
             recovery::STORIES,
             exhausted::STORIES,
             routing::STORIES,
+            one_reading::STORIES,
             bodies::STORIES,
+            bodies_read_once::STORIES,
             admission::STORIES,
+            keys::STORIES,
             affinity::STORIES,
             clean_answers::STORIES,
             forgeries::STORIES,

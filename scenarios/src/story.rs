@@ -37,6 +37,8 @@ pub enum Need {
     Reload,
     /// A client that can send what no proper client would, byte for byte.
     OddBytes,
+    /// A listener that hands paths on as they came, as in a mesh.
+    PathsAsTheyAre,
     /// An Envoy that fails over in one of these ways.
     Failover(&'static [Failover]),
 }
@@ -60,6 +62,7 @@ impl Need {
             Self::Workers => "no worker can be chosen",
             Self::Reload => "the configuration stays",
             Self::OddBytes => "no odd bytes can be sent",
+            Self::PathsAsTheyAre => "the listener normalises paths",
             need if *need == AFTER_SILENCE => "no failover without an answer",
             need if *need == AFTER_READING => {
                 "no failover after an answer that was held to be read"
@@ -114,7 +117,7 @@ impl Means<'_> {
 /// What a real Envoy cannot do, and the model can. A story mostly waits there: for its turn to start
 /// an Envoy, for a circuit's time to pass, for the access log.
 pub fn on_a_real_envoy() -> Means<'static> {
-    let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload];
+    let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload, Need::PathsAsTheyAre];
     Means { failover: Failover::Retry, lacks, at_once: 8 }
 }
 

@@ -16,17 +16,18 @@ use proptest::prelude::*;
 use spillway::affinity::Tags;
 use spillway::announced::Announcement;
 use spillway::breaker::board::{Board, Record};
-use spillway::config::Member;
-use spillway::config::check;
-use spillway::cookie;
-use spillway::exchange::event::{self, Head};
+use spillway::config::{AllowedPath, Member, check};
+use spillway::cookie::Cookies;
+use spillway::exchange::event;
+use spillway::exchange::head::Head;
 use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
+use spillway::operation::ALLOWED;
 use spillway::outcome::Verdict;
 use spillway::pool::headroom::Remaining;
 use spillway::pool::rotation::Rotation;
-use spillway::prompt::NamedModel;
+use spillway::prompt::{self, MediaType, Reading};
 use spillway::target::Target;
 use spillway::time::{Millis, Timestamp};
 use spillway_scenarios::http::{Answer, Reaction, Request};
@@ -109,12 +110,16 @@ proptest! {
         answer in vec(any::<u8>(), 0..80),
     ) {
         let url = spillway::config::url::parse("http://eastus.test/base").expect("a URL");
-        if let Some(target) = Target::read(&path, "") {
-            target.deployment();
-            prop_assert!(target.at(&url, Some("other")).starts_with(b"/base"));
+        let all = [AllowedPath::read("/*").expect("all paths")];
+        if let Ok(target) = Target::read(b"POST", &path, "", &all) {
+            let sent = target.at(&url, None);
+            prop_assert!(sent.starts_with(b"/base/"));
+            let again = Target::read(b"POST", &sent["/base".len()..], "", &all).expect("canonical");
+            prop_assert_eq!(again.at(&url, None), sent);
         }
-        if let Some(rest) = cookie::without(&cookie, &["a"]) {
-            prop_assert_eq!(cookie::value(&rest, "a"), None);
+        if let Some(rest) = Cookies::read(cookie).without(|name, _| name == b"a") {
+            let rest = Cookies::read(rest);
+            prop_assert_eq!(rest.value("a"), None);
         }
         Verdict::on_not_found(&answer);
     }
@@ -123,7 +128,8 @@ proptest! {
     fn any_bytes_are_a_body(body in vec(any::<u8>(), 0..200), boundary in "[a-z]{0,3}") {
         for kind in [None, Some(format!("multipart/form-data; boundary={boundary}"))] {
             let kind = kind.as_ref().map(String::as_bytes);
-            if let Ok(Some(named)) = NamedModel::read(&body, kind) {
+            let Ok(kind) = MediaType::of(kind, None) else { continue };
+            if let Ok(Reading { named: Some(named), .. }) = prompt::read(&body, &kind, ALLOWED.places) {
                 prop_assert!(named.place.end <= body.len());
             }
         }
@@ -164,7 +170,7 @@ proptest! {
             let request = if by_body {
                 Request::post("/openai/responses", r#"{"model": "gpt-4o", "n": 1}"#)
             } else {
-                Request::post("/openai/deployments/gpt-4o/x", "any body")
+                Request::post("/openai/deployments/gpt-4o/embeddings", "any body")
             };
             let answer = stage.send(&request.cut_at([5, 13, 14]));
             prop_assert!((200..600).contains(&answer.status));
@@ -207,11 +213,11 @@ proptest! {
                 draw: &|| u64::from(number),
             };
             let mut world = World::new(&mut pools, &shared);
-            let paths = ["/openai/deployments/gpt-4o/x", "/openai/responses", "/?"];
+            let paths = ["/openai/deployments/gpt-4o/embeddings", "/openai/responses", "/?"];
             let path = paths[length % 3].into();
             let effects = match kind {
                 0 => exchange.on(Event::Arrived(Head { path, has_body: number % 2 == 0, content_length: Some(bytes), ..Head::default() }), &mut world),
-                1 => exchange.on(Event::BodyAhead { content_type: None }, &mut world),
+                1 => exchange.pass(Passing::Trailers),
                 2 => exchange.on(Event::Body(br#"{"model": "gpt-4o"}"#), &mut world),
                 3 => exchange.pass(Passing::Held(length)),
                 4 => exchange.on(Event::AttemptStarts, &mut world),

@@ -8,7 +8,8 @@
 )]
 
 use spillway::announced::Announcement;
-use spillway::exchange::event::{Answer, Head};
+use spillway::exchange::event::Answer;
+use spillway::exchange::head::Head;
 use spillway::exchange::{Effect, Event, Exchange};
 use spillway::observation::{Cause, Observation, Outcome};
 use spillway::pool::headroom::Remaining;
@@ -164,7 +165,7 @@ fn a_client_is_told_by_its_place_and_headroom_as_it_was_announced() {
     let config = "
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: true } }
 clients: [{ name: chat, key: \"${K}\" }]";
-    let head = Head { api_key: Some(b"key".into()), ..chat() };
+    let head = chat().with_key(b"key".into());
     let header = |text: &str| Some(text.as_bytes().to_vec());
     let remaining =
         Remaining { tokens: header("250"), token_limit: header("1000"), ..Remaining::default() };

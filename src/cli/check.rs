@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::file::{self, Failure, Loaded, Text, count};
 use super::findings::{Findings, Format};
 use super::places::Places;
-use super::{Exit, Output};
+use super::{Exit, Output, keys};
 use crate::config::lint::{Finding, Severity, lint};
 use crate::config::path::key;
-use crate::config::{Config, Problem, Secret, missing_secrets};
+use crate::config::{Config, Problem, wrong_secrets};
 use crate::envoy::{Abilities, version::Version};
 use crate::surroundings::{self, Surroundings};
 
@@ -97,11 +97,14 @@ impl Args {
 
     /// What was found in a file whose configuration is right.
     fn look(&self, loaded: &Loaded) -> Vec<Finding> {
+        let abilities = self.envoy_version.map(Version::abilities).unwrap_or_default();
         let mut missing = if self.no_env { Vec::new() } else { missing(&loaded.config) };
-        if let Some(last) = missing.last_mut() {
+        if let Some(last) = missing.iter_mut().rfind(|problem| problem.hint.is_empty()) {
             last.hint = "`--no-env` checks the file alone, where Envoy runs elsewhere".to_owned();
         }
-        let abilities = self.envoy_version.map(Version::abilities).unwrap_or_default();
+        if !self.no_env {
+            missing.extend(keys::unstripped(&loaded.config, abilities));
+        }
         let mut found: Vec<Finding> = missing.into_iter().map(Finding::error).collect();
         found.extend(lint(&loaded.config, &loaded.value, abilities.failover));
         found.extend(notes(abilities));
@@ -132,16 +135,9 @@ fn tally(errors: usize, warnings: usize) -> String {
     }
 }
 
-/// What the configuration refers to and what is not there.
+/// What the configuration refers to and what is not there, or cannot be used.
 pub(super) fn missing(config: &Config) -> Vec<Problem> {
-    let mut problems = missing_secrets(config.secrets(), |name| {
-        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-    });
-    for (place, secret) in config.secrets() {
-        if let Secret::File(file) = secret {
-            problems.extend(unreadable(&key(&place, "file"), file));
-        }
-    }
+    let mut problems = wrong_secrets(config.secrets(), keys::held);
     for backend in &config.backends {
         if let Some(file) = &backend.ca_file {
             problems.extend(unreadable(&key(&key("backends", &backend.name), "ca_file"), file));

@@ -4,6 +4,7 @@ mod access_log;
 mod commands;
 mod config;
 mod metrics;
+mod operations;
 mod rendered;
 mod schema;
 
@@ -53,6 +54,7 @@ pub fn references() -> Vec<(&'static str, String)> {
         ("cli.md", commands::reference()),
         ("rendered/envoy.md", rendered::reference()),
         ("metrics.md", metrics::reference()),
+        ("operations.md", operations::reference()),
         ("access-log.md", access_log::reference()),
         ("spillway.schema.json", schema::reference()),
     ]

@@ -9,9 +9,10 @@ use serde_saphyr::{RenderOptions, SnippetMode, UserMessageFormatter};
 
 use super::findings::{Findings, Format};
 use super::places::{Place, Places};
-use super::{Exit, Output, check};
+use super::{Exit, Output, check, keys};
 use crate::config::json::{self, Unique};
 use crate::config::{self, Config, Problem};
+use crate::envoy::Abilities;
 use crate::surroundings;
 
 /// A file that was read and found right.
@@ -107,6 +108,12 @@ impl Loaded {
     pub(super) fn with_secrets(self) -> Result<Self, Failure> {
         let missing = check::missing(&self.config);
         if missing.is_empty() { Ok(self) } else { Err(Failure::Wrong(missing, self.places)) }
+    }
+
+    /// The same, where this Envoy can use its keys.
+    pub(super) fn for_envoy(self, envoy: Abilities) -> Result<Self, Failure> {
+        let wrong = keys::unstripped(&self.config, envoy);
+        if wrong.is_empty() { Ok(self) } else { Err(Failure::Wrong(wrong, self.places)) }
     }
 }
 

@@ -6,6 +6,7 @@
 mod change;
 mod events;
 mod follow;
+mod key_files;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -20,8 +21,10 @@ use serde_json::Value;
 
 use self::events::{Event, Events};
 use self::follow::Follower;
+use self::key_files::KeyFiles;
 use self::watch::Watch;
 use super::file;
+use super::keys;
 use super::status::{self, Wish};
 use super::{Exit, Output};
 use crate::config::{Problem, name};
@@ -29,6 +32,10 @@ use crate::envoy::process::{self, End, Envoy, Launch, Started};
 use crate::envoy::{
     AccessLog, Options, find, following, metrics_listener, start_up, transport, version,
 };
+
+/// What `up` says about `--log-level debug` and `trace`.
+const HEADERS_IN_LOG: &str = "at this log level, Envoy writes the headers of requests into its log, \
+                              and clients' keys with them";
 
 /// Run the gateway
 #[derive(Debug, clap::Args)]
@@ -65,7 +72,8 @@ pub struct Args {
     /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
     #[arg(long, value_name = "ADDRESS")]
     otlp: Option<SocketAddr>,
-    /// The least level of Envoy's own log that is shown
+    /// The least level of Envoy's own log that is shown; at debug and trace, Envoy writes the headers
+    /// of requests into it, and clients' keys with them
     #[arg(long, value_name = "LEVEL", default_value = "warning",
           value_parser = ["trace", "debug", "info", "warning", "error", "critical", "off"])]
     log_level: String,
@@ -114,6 +122,9 @@ impl Args {
     ) -> Result<End, Problem> {
         let envoy = find::envoy(self.envoy.as_deref())?;
         let version = version::ask(&envoy)?;
+        if let Some(problem) = keys::unstripped(&loaded.config, version.abilities()).pop() {
+            return Err(problem);
+        }
         let filter = find::filter(self.filter.as_deref())?;
         free(self.listen)?;
         let free_admin = free(self.admin)?;
@@ -145,6 +156,9 @@ impl Args {
         }
         if let Some(note) = status::note(status) {
             drop(writeln!(output.talk, "note: {note}"));
+        }
+        if matches!(self.log_level.as_str(), "debug" | "trace") {
+            drop(writeln!(output.talk, "note: {HEADERS_IN_LOG}"));
         }
         let bootstrap_file = directory.path().join("envoy.json");
         let variables = variables();
@@ -206,6 +220,7 @@ fn attend(
 ) -> Result<End, Problem> {
     // It may have ended since we last looked, and its signal with it.
     let mut event = Some(Event::Child);
+    let mut key_files = KeyFiles::new(follower.envoy(), Instant::now());
     loop {
         let mut content = None;
         match event {
@@ -228,6 +243,9 @@ fn attend(
             events.add(Event::Reread);
         }
         follower.forget(&envoy, &mut || events.asked_to_stop());
+        for line in key_files.look(follower.config(), Instant::now()) {
+            drop(writeln!(output.talk, "{line}"));
+        }
         event = events.next(watch.patience(Instant::now()));
     }
 }

@@ -16,8 +16,9 @@ use serde_json::Value;
 use super::read::{Fields, Node, Reader};
 use super::shape::{FILE, Kind};
 use super::{
-    AnswerHeaders, BackendId, BreakerRule, Config, ErrorFormat, FirstEvent, ModelId, NamePattern,
-    Problem, RetryRule, Timeouts, WhenExhausted, json, name, quoted, secret, size, url,
+    AllowedPath, AnswerHeaders, BackendId, BreakerRule, Config, ErrorFormat, FirstEvent, ModelId,
+    NamePattern, Problem, RetryRule, Timeouts, WhenExhausted, json, name, quoted, secret, size,
+    url,
 };
 
 /// The configuration that the file says, or everything that is wrong with it.
@@ -73,6 +74,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         .filter_map(|(name, node)| model::read(name, node, &context, reader))
         .collect();
 
+    let clients = client::read_all(&fields, &backends, reader);
     Some(Config {
         backends,
         models,
@@ -82,7 +84,9 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             .get("path_prefix")
             .and_then(|node| node.parsed(reader, url::path_prefix))
             .unwrap_or_default(),
-        clients: client::read_all(&fields, reader),
+        allowed_paths: read_allowed_paths(&fields, reader),
+        drop_headers: read_drop_headers(&fields, reader),
+        clients,
         cookie_key: fields.get("cookie_key").and_then(|node| secret::read(&node, reader)),
         when_exhausted: match read_word(&fields, "when_exhausted", reader) {
             Some("service_unavailable") => WhenExhausted::ServiceUnavailable,
@@ -98,6 +102,10 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
             .get("max_request_body")
             .and_then(|node| read_size_above_zero(&node, reader))
             .unwrap_or(32 << 20),
+        max_held_bodies: fields
+            .get("max_held_bodies")
+            .and_then(|node| read_size_above_zero(&node, reader))
+            .unwrap_or(256 << 20),
     })
 }
 
@@ -173,6 +181,18 @@ fn read_default_model(
     let node = fields.get("default_model")?;
     let name = node.text(reader)?;
     resolve(name, models, "models", &node.path, reader)
+}
+
+fn read_allowed_paths(fields: &Fields<'_>, reader: &mut Reader) -> Vec<AllowedPath> {
+    let paths = fields.get("paths").and_then(|node| node.fields(reader));
+    let items = paths.and_then(|paths| paths.get("allow")).and_then(|node| node.items(reader));
+    let items = items.unwrap_or_default();
+    items.iter().filter_map(|item| item.parsed(reader, AllowedPath::read)).collect()
+}
+
+fn read_drop_headers(fields: &Fields<'_>, reader: &mut Reader) -> Vec<String> {
+    let items = fields.get("drop_headers").and_then(|node| node.items(reader)).unwrap_or_default();
+    items.iter().filter_map(|item| item.parsed(reader, name::header)).collect()
 }
 
 /// The position of the name, which must be one of `section`.

@@ -79,6 +79,24 @@ pub fn client(text: &str) -> Result<(), Problem> {
     ))
 }
 
+/// A header's name, in lower case; not one that HTTP itself needs.
+pub fn header(text: &str) -> Result<String, Problem> {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let name = text.to_ascii_lowercase();
+    let message = if text.is_empty() || text.len() > 100 || !text.bytes().all(inner) {
+        format!("{} is not a name for a header", quoted(text))
+    } else if NEEDED.contains(&name.as_str()) {
+        format!("a request cannot do without the header {}", quoted(text))
+    } else {
+        return Ok(name);
+    };
+    Err(Problem::new("", message, "name headers such as `cookie` or `x-internal-user`"))
+}
+
+/// Headers that say how a request is sent and read.
+const NEEDED: [&str; 6] =
+    ["host", "content-length", "content-type", "content-encoding", "transfer-encoding", "te"];
+
 /// A cookie's name: a token of RFC 6265.
 pub fn cookie(text: &str) -> Result<String, Problem> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);

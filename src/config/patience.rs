@@ -13,6 +13,8 @@ pub struct Timeouts {
     pub per_try: Option<Millis>,
     /// How long nothing may come of an attempt.
     pub stream_idle: Millis,
+    /// How long a client may take to send a request's body.
+    pub request_body: Millis,
     /// How long all attempts may take together. `None`: as long as they like.
     pub request: Option<Millis>,
 }
@@ -25,6 +27,7 @@ impl Default for Timeouts {
             first_byte: Millis::from_secs(600),
             per_try: None,
             stream_idle: Millis::from_secs(600),
+            request_body: Millis::from_secs(300),
             request: None,
         }
     }

@@ -4,11 +4,14 @@
 //! can hold one. Backends' keys are resolved by Envoy, clients' keys by the filter at start. A
 //! problem with a secret never repeats what was written in its place.
 
-use std::collections::BTreeSet;
+mod value;
 
 use super::read::{Node, Reader};
 use super::shape::Kind;
 use super::{Config, CredentialHeader, Problem, name, path};
+
+pub(crate) use value::not_set;
+pub use value::{key, wrong_secrets};
 
 /// A reference to a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,24 +59,6 @@ impl Config {
         let cookie_key = self.cookie_key.iter().map(|key| ("cookie_key".to_owned(), key));
         clients.chain(cookie_key).collect()
     }
-}
-
-/// The environment variables that these secrets refer to and that `lookup` does not find or finds
-/// empty: one problem for each, at the first place that names it.
-pub fn missing_secrets(
-    secrets: Vec<(String, &Secret)>,
-    lookup: impl Fn(&str) -> Option<String>,
-) -> Vec<Problem> {
-    let mut seen = BTreeSet::new();
-    let mut problems = Vec::new();
-    for (place, secret) in secrets {
-        let Secret::Env(name) = secret else { continue };
-        if seen.insert(name) && lookup(name).is_none_or(|value| value.is_empty()) {
-            let message = format!("the environment variable `{name}` is not set or empty");
-            problems.push(Problem::new(place, message, ""));
-        }
-    }
-    problems
 }
 
 /// The reference that stands here.

@@ -12,14 +12,14 @@ mod rule;
 mod usage;
 
 pub use backend::{BACKEND, SECRET_FILE};
-pub use file::{CLIENT, FILE};
+pub use file::{CLIENT, FILE, PATHS};
 pub use model::{AFFINITY, MEMBER, MODEL};
 pub use patience::{FIRST_EVENT, MODEL_TIMEOUTS, TIMEOUTS};
 pub use rule::{CIRCUIT_BREAKER, RETRY};
 pub use usage::USAGE;
 
 /// Every object of the file, in the order in which the reference describes them.
-pub static OBJECTS: [&Object; 13] = [
+pub static OBJECTS: [&Object; 14] = [
     &FILE,
     &BACKEND,
     &SECRET_FILE,
@@ -32,6 +32,7 @@ pub static OBJECTS: [&Object; 13] = [
     &MODEL_TIMEOUTS,
     &FIRST_EVENT,
     &USAGE,
+    &PATHS,
     &CLIENT,
 ];
 

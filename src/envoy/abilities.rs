@@ -15,6 +15,8 @@ pub struct Abilities {
     pub counts_bodies_once: bool,
     /// It writes `Bearer` before a key that it injects.
     pub prefixes_keys: bool,
+    /// It takes a line break off the end of a key that it injects.
+    pub strips_keys: bool,
     /// A span's tag may be made of what the filter has noted.
     pub formats_tags: bool,
     /// What the filter counts is counted in no cluster's scope, whatever loaded it first.
@@ -28,6 +30,7 @@ impl Default for Abilities {
             limits_bodies_by_route: true,
             counts_bodies_once: true,
             prefixes_keys: true,
+            strips_keys: true,
             formats_tags: true,
             counts_without_scope: true,
         }
@@ -72,6 +75,7 @@ impl Version {
             limits_bodies_by_route: since(37),
             counts_bodies_once: since(38),
             prefixes_keys: since(37),
+            strips_keys: since(40),
             formats_tags: since(37),
             counts_without_scope: since(39),
         }

@@ -106,11 +106,11 @@ fn connection_manager(way: Way, options: &Options, buffer: u64) -> Value {
         // What a developer sees in an exception is what an operator finds in the log. It replaces
         // the backend's own id, as API Management does; the log keeps Azure's `apim-request-id`.
         "always_set_request_id_in_response": true,
-        // The path reaches the filter and the backend byte for byte: a deployment may be written
-        // with escapes, and no decision is made on a prefix that an odd spelling could evade.
-        "normalize_path": false,
-        "merge_slashes": false,
-        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        // One reading of the path before routes are matched. The filter refuses what has two also
+        // without these, as in a mesh whose listeners are not ours.
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
         // The backend's `server` header, and none on our own answers.
         "server_header_transformation": "PASS_THROUGH",
         // Over HTTP/2 the request's `:scheme` must be the backend's, not that of the client.

@@ -36,7 +36,7 @@ const SERVER: &str = "server_error";
 const INVALID: &str = "invalid_request_error";
 
 /// The first that fits is taken: the time-outs before the failures that Envoy takes them for.
-const REPLIES: [Reply; 17] = [
+const REPLIES: [Reply; 18] = [
     Reply {
         when: When::Details("connection_timeout"),
         kind: SERVER,
@@ -90,6 +90,12 @@ const REPLIES: [Reply; 17] = [
         kind: SERVER,
         code: "no_backend",
         message: "No backend can take this request now. Try again later.",
+    },
+    Reply {
+        when: When::Details("path_normalization_failed"),
+        kind: INVALID,
+        code: "path_ambiguous",
+        message: "The path can be read in more than one way. Write it as in `/openai/deployments/NAME/chat/completions`: without `#`, control characters, escaped slashes and backslashes (`%2F`, `%5C`), and `.` and `..` segments.",
     },
     Reply {
         when: When::Status(400),
@@ -157,7 +163,8 @@ fn mapper(reply: &Reply) -> Value {
         "filter": filter(&reply.when),
         "body_format_override": {
             // Text, not `json_format`: that sorts the keys and turns `null` into a string.
-            "text_format_source": { "inline_string": body.to_string() },
+            // In a format, `%` begins a command.
+            "text_format_source": { "inline_string": body.to_string().replace('%', "%%") },
             "content_type": "application/json",
         },
     })

@@ -38,13 +38,15 @@ pub enum Part {
     Protocol,
     /// The filter that adds the backend's key.
     Injector,
+    /// The filter that takes away a key that no header can carry.
+    GoodKey,
     /// A backend's key.
     Secret,
 }
 
 impl Part {
     /// All of them, from the outside to the inside.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Bootstrap,
         Self::Listener,
         Self::Manager,
@@ -57,6 +59,7 @@ impl Part {
         Self::Tls,
         Self::Protocol,
         Self::Injector,
+        Self::GoodKey,
         Self::Secret,
     ];
 
@@ -75,6 +78,7 @@ impl Part {
             Self::Tls => "TLS towards a backend",
             Self::Protocol => "HTTP towards a backend",
             Self::Injector => "The filter that adds a backend's key",
+            Self::GoodKey => "The filter that takes a bad key away",
             Self::Secret => "A backend's key",
         }
     }
@@ -98,6 +102,7 @@ impl Part {
                 "typed_extension_protocol_options, envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
             }
             Self::Injector => "typed_config of the filter envoy.filters.http.credential_injector",
+            Self::GoodKey => "typed_config of the filter spillway.good_key",
             Self::Secret => "static_resources.secrets[]",
         }
     }
@@ -117,6 +122,7 @@ impl Part {
             Self::Tls => backend::TLS,
             Self::Protocol => backend::PROTOCOL,
             Self::Injector => backend::INJECTOR,
+            Self::GoodKey => backend::GOOD_KEY,
             Self::Secret => backend::SECRET,
         }
     }

@@ -3,6 +3,16 @@
 //! The key itself stands nowhere in what we render: Envoy reads it from its own environment or
 //! from a file, adds it to each attempt in the backend's own filter chain, and redacts it in
 //! `/config_dump`. It never enters the VM.
+//!
+//! A file may be replaced by one that holds no key: an empty one, or one with a line break inside.
+//! By itself, Envoy then answers the client: 401 where there is nothing to inject, 503 where its
+//! codec refuses the header. An answer that is made in a backend's own filter chain ends the request,
+//! so no other backend is asked, and nothing counts against this one. So an attempt whose key
+//! is bad goes without a key. A backend that checks keys answers 401, which is judged as ever: it
+//! counts as this backend's refusal, another backend is asked, and log and metrics say so. A backend
+//! that checks no keys serves the request, for which no key was needed. That is two settings: the
+//! injector lets a request pass for which it has nothing, and a filter behind it ([`good_key`])
+//! takes away what no header carries.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +92,8 @@ pub(super) fn files(config: &Config, keys: Keys, options: &Options) -> Vec<Secre
 /// The filters that add the backend's key to every attempt, after the backend seat has removed
 /// whatever credential the client or an earlier attempt left there.
 ///
-/// Where Envoy cannot write `Bearer` before the key that it injects, another filter does.
+/// Where Envoy cannot write `Bearer` before the key that it injects, another filter does. The last
+/// one takes a key away that no header can carry.
 pub(super) fn injector(backend: &Backend, keys: Keys, options: &Options) -> Vec<Value> {
     let Some(credential) = &backend.credential else { return Vec::new() };
     let (header, prefix) = match credential.header {
@@ -110,6 +121,7 @@ pub(super) fn injector(backend: &Backend, keys: Keys, options: &Options) -> Vec<
         "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
         json!({
             "overwrite": true,
+            "allow_request_without_credential": true,
             "credential": extension(
                 "envoy.http.injected_credentials.generic",
                 "envoy.extensions.http.injected_credentials.generic.v3.Generic",
@@ -117,17 +129,55 @@ pub(super) fn injector(backend: &Backend, keys: Keys, options: &Options) -> Vec<
             ),
         }),
     );
-    [injector].into_iter().chain(apart.then(|| prefixed(header, prefix))).collect()
+    let mut filters = vec![injector];
+    filters.extend(apart.then(|| prefixed(header, prefix)));
+    // Before no key at all, the filter apart writes `Bearer -`.
+    let short = if apart { "[!-,.-~]" } else { "[!-~]" };
+    let key = format!("({short}|[!-~][ -~]*[!-~])");
+    filters.push(good_key(header, &format!("{prefix}[[:blank:]]*{key}[[:blank:]]*")));
+    filters
 }
 
 fn prefixed(header: &str, prefix: &str) -> Value {
+    mutation(&json!({ "append": {
+        "header": { "key": header, "value": format!("{prefix}%REQ({header})%") },
+        "append_action": "OVERWRITE_IF_EXISTS",
+    }}))
+}
+
+/// Takes the key away again, unless it is one that a header can carry: [`crate::config::secret::key`]
+/// in Envoy's own words, as a regular expression for the header's whole value.
+fn good_key(header: &str, regex: &str) -> Value {
+    let input = extension(
+        "envoy.matching.inputs.request_headers",
+        "envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
+        json!({ "header_name": header }),
+    );
+    extension(
+        "spillway.good_key",
+        "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+        json!({
+            "extension_config": mutation(&json!({ "remove": header })),
+            "xds_matcher": { "matcher_list": { "matchers": [{
+                "predicate": { "single_predicate": {
+                    "input": input,
+                    "value_match": { "safe_regex": { "google_re2": {}, "regex": regex } },
+                }},
+                "on_match": { "action": extension(
+                    "skip",
+                    "envoy.extensions.filters.common.matcher.action.v3.SkipFilter",
+                    json!({}),
+                )},
+            }]}},
+        }),
+    )
+}
+
+fn mutation(one: &Value) -> Value {
     extension(
         "envoy.filters.http.header_mutation",
         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-        json!({ "mutations": { "request_mutations": [{ "append": {
-            "header": { "key": header, "value": format!("{prefix}%REQ({header})%") },
-            "append_action": "OVERWRITE_IF_EXISTS",
-        }}]}}),
+        json!({ "mutations": { "request_mutations": [one] } }),
     )
 }
 

@@ -125,8 +125,7 @@ impl Exchange {
                 self.account.arrived = world.now();
                 own.start(world.moment());
             }
-            Event::BodyAhead { .. }
-            | Event::Body(_)
+            Event::Body(_)
             | Event::Redirected
             | Event::Answered(_)
             | Event::AnswerBody(_)

@@ -65,7 +65,7 @@ impl Exchange {
                 model: &route.model.name,
             })
         });
-        cleaning::changes(fields, || self.gateway.cookies(), places.as_ref())
+        cleaning::changes(fields, |name| self.gateway.issues_cookie(name), places.as_ref())
     }
 
     fn judged(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
@@ -104,7 +104,7 @@ impl Exchange {
         let mut effects = Vec::new();
         let cause = Cause::of(verdict, self.trail.status());
         effects.extend(self.blame(verdict, world));
-        if !verdict.elsewhere {
+        if !verdict.elsewhere || !self.may_repeat(verdict) {
             // Of an answer that was lost before anybody saw it, only Envoy knows what follows.
             if cause != Cause::NoAnswer {
                 effects.extend(self.tell_attempt(cause, false));

@@ -1,15 +1,13 @@
-//! Gateway seat, request: who asks, for which model, and which backend gets it first. How its body
-//! passes is in `upload.rs`.
+//! Gateway seat, request: who asks, and for which model. How its body passes is in `upload.rs`, what
+//! is taken out of it in `admission.rs`, and which backend gets it first is decided in `choice.rs`.
 
 use super::effect::Note;
-use super::event::Head;
-use super::{Arrival, Candidates, Eagerness, Effect, Exchange, Held, Sending, World, redirect};
-use crate::breaker::Cause;
-use crate::client_key::bearer;
-use crate::config::{ClientId, ModelId};
-use crate::cookie;
-use crate::gateway::Route;
-use crate::prompt::{Form, Members, NamedModel};
+use super::head::{Head, IMAGE_DEPLOYMENT};
+use super::{Arrival, Effect, Exchange, World, redirect};
+use crate::config::ModelId;
+use crate::cookie::Cookies;
+use crate::operation::Body;
+use crate::prompt::{self, MediaType, Members, Reading};
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
@@ -17,79 +15,116 @@ use crate::usage::{self, Ask};
 
 impl Exchange {
     pub(super) fn arrived(&mut self, head: Head, world: &mut World<'_>) -> Vec<Effect> {
-        let prefix = &self.gateway.config.path_prefix;
-        let Some(target) = Target::read(&head.path, prefix) else {
-            let reply = Reply::wrong_path(prefix);
-            return self.reply(reply);
-        };
-        let content_length = head.content_length.as_deref().and_then(length);
-        if content_length.is_some_and(|length| length > self.most()) {
-            return self.reply(Reply::too_long());
-        }
-        let mut effects = Vec::new();
-        match self.client(&head, &target) {
-            Ok(Some(client)) => {
-                self.account.client = Some(client);
-                let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
-                let name = clients.get(client).map(|client| client.name.clone());
-                effects.extend(name.map(|name| Effect::Note(Note::Client, name)));
+        match self.admitted(head) {
+            Ok(mut effects) => {
+                effects.extend(self.first_step(world));
+                effects
             }
-            Ok(None) => {}
-            Err(reply) => return self.reply(reply),
+            Err(reply) => self.reply(reply),
         }
-        effects.extend(self.strip(&head));
-        let deployment = target.deployment();
+    }
+
+    /// Reads the head, recognises the client and takes out what is not for backends.
+    fn admitted(&mut self, head: Head) -> Result<Vec<Effect>, Reply> {
+        let config = &self.gateway.config;
+        let prefix = &config.path_prefix;
+        let mut target = Target::read(&head.method, &head.path, prefix, &config.allowed_paths)
+            .map_err(|why| Reply::no_operation(why, prefix))?;
+        let length = head.length();
+        if length.is_some_and(|length| length > config.max_request_body) {
+            return Err(Reply::too_long());
+        }
+        let client = self.client(&head, &target)?;
+        let image = self.image_model(&head)?;
+        let form = if head.has_body { self.form(&head, &target)? } else { MediaType::Json };
+        let cookies = head.cookie.clone().map(Cookies::read).unwrap_or_default();
+        let mut effects = self.strip(&head, &cookies);
+        target.forget_values(|value| self.is_client_key(value));
+
+        self.account.client = client;
+        let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
+        let name = client.and_then(|client| Some(clients.get(client)?.name.clone()));
+        effects.extend(name.map(|name| Effect::Note(Note::Client, name)));
         let redirects = self.gateway.failover.redirects();
         let url = if redirects { redirect::url(&head, &target, prefix) } else { Vec::new() };
         self.arrival = Some(Arrival {
-            target,
             url,
-            api: Api::of(&head.path),
+            api: Api::of(target.path()),
+            target,
             plain: false,
             path: head.path,
-            cookie: head.cookie.unwrap_or_default(),
-            content_type: None,
+            cookies,
+            form,
+            image,
             has_body: head.has_body,
             passed: 0,
-            content_length,
+            // A length that the VM cannot count was refused: the longest body is a gigabyte.
+            content_length: length.and_then(|length| usize::try_from(length).ok()),
             named: None,
             ahead: None,
-            in_path: None,
+            named_outside: None,
             asked: false,
         });
-        effects.extend(match deployment {
+        Ok(effects)
+    }
+
+    /// What follows from the head: a backend is chosen, or the body is awaited.
+    fn first_step(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+        let Some(arrival) = &self.arrival else { return Vec::new() };
+        let (has_body, named) = (arrival.has_body, arrival.target.model().map(str::to_owned));
+        let mut effects = match named {
             Some(name) => match self.named(&name) {
-                Ok(model) if self.may_ask(model) => {
+                Ok(model) if self.reads_body(model) => {
                     if let Some(arrival) = &mut self.arrival {
-                        arrival.in_path = Some(model);
+                        arrival.named_outside = Some(model);
                     }
                     vec![Effect::AwaitBody]
                 }
                 Ok(model) => self.choose(model, world),
                 Err(reply) => self.reply(reply),
             },
-            None if head.has_body => vec![Effect::AskBody],
+            None if has_body => vec![self.await_name()],
             None => self.unnamed(world),
-        });
-        effects.extend(self.await_end().filter(|_| head.has_body));
+        };
+        effects.extend(self.await_end().filter(|_| has_body));
+        if has_body && self.refused.is_none() {
+            let within = self.gateway.config.timeouts.request_body;
+            effects.push(Effect::ReceiveBodyWithin(within));
+        }
         effects
     }
 
-    pub(super) fn body_ahead(
-        &mut self,
-        content_type: Option<Vec<u8>>,
-        world: &mut World<'_>,
-    ) -> Vec<Effect> {
-        if Form::of(content_type.as_deref()) == Form::Other {
-            let mut effects = self.unnamed(world);
-            effects.extend(self.await_end());
-            return effects;
+    /// Whether the body is read of a request whose path or query names the model: because it may have
+    /// to be changed; because it must not name a denied model, for a server that prefers the body; or
+    /// because the query alone is not where this operation names its model.
+    fn reads_body(&self, model: ModelId) -> bool {
+        let Some(arrival) = &self.arrival else { return false };
+        let denies = !self.gateway.config.denied_models.is_empty();
+        arrival.has_body && (denies || !arrival.target.is_in_path() || self.may_ask(model))
+    }
+
+    /// How the body is written, where the operation takes it so.
+    fn form(&self, head: &Head, target: &Target) -> Result<MediaType, Reply> {
+        let (kind, encoding) = (head.content_type.as_deref(), head.content_encoding.as_deref());
+        let form = match MediaType::of(kind, encoding) {
+            Ok(form) => form,
+            // What is not read passes as it is: the path has named the model.
+            Err(_) if target.is_in_path() && self.gateway.config.denied_models.is_empty() => {
+                return Ok(MediaType::Json);
+            }
+            Err(why) => return Err(Reply::refused_body(&why)),
+        };
+        if matches!(form, MediaType::FormData(_)) && target.operation.body == Body::Json {
+            let why = "the request body must be a JSON object, and its content type says a form";
+            return Err(Reply::bad_body(why));
         }
-        let json = Form::of(content_type.as_deref()) == Form::Json;
-        if let Some(arrival) = &mut self.arrival {
-            arrival.content_type = content_type;
-        }
-        vec![if json { self.await_name() } else { Effect::AwaitBody }]
+        Ok(form)
+    }
+
+    /// The model that draws a response's images, where a header names one.
+    fn image_model(&self, head: &Head) -> Result<Option<ModelId>, Reply> {
+        let Some(name) = head.other(IMAGE_DEPLOYMENT) else { return Ok(None) };
+        self.named(&String::from_utf8_lossy(name)).map(Some)
     }
 
     pub(super) fn body(&mut self, body: &[u8], world: &mut World<'_>) -> Vec<Effect> {
@@ -118,15 +153,56 @@ impl Exchange {
     /// read for that.
     fn model_of<'a>(&mut self, body: &'a [u8]) -> Result<(ModelId, Option<Members<'a>>), Reply> {
         let Some(arrival) = &mut self.arrival else { return Ok((self.unnamed_model()?, None)) };
-        if let Some(model) = arrival.in_path {
+        let outside = arrival.named_outside;
+        let denies = !self.gateway.config.denied_models.is_empty();
+        if let Some(model) = outside
+            && arrival.target.is_in_path()
+            && !denies
+        {
             return Ok((model, None));
         }
-        let (named, members) = NamedModel::find(body, arrival.content_type.as_deref())
-            .map_err(|why| Reply::bad_body(&why))?;
-        let name = named.as_ref().map(|named| named.name.clone());
-        arrival.named = named;
-        let model = name.map_or_else(|| self.unnamed_model(), |name| self.named(&name))?;
-        Ok((model, members))
+        let operation = arrival.target.operation;
+        if operation.body == Body::Any
+            && !matches!(arrival.form, MediaType::FormData(_))
+            && !prompt::may_be_json(body)
+        {
+            return Ok((outside.map_or_else(|| self.unnamed_model(), Ok)?, None));
+        }
+        let Reading { named, others, members } =
+            prompt::read(body, &arrival.form, operation.places)
+                .map_err(|why| Reply::refused_body(&why))?;
+        for name in &others {
+            self.named(name)?;
+        }
+        let Some(outside) = outside else {
+            let name = named.as_ref().map(|named| named.name.clone());
+            if let Some(arrival) = &mut self.arrival {
+                arrival.named = named;
+            }
+            return Ok((
+                name.map_or_else(|| self.unnamed_model(), |name| self.named(&name))?,
+                members,
+            ));
+        };
+        if let Some(named) = named {
+            self.agrees(&named.name, outside)?;
+        }
+        Ok((outside, members))
+    }
+
+    /// Whether the body may name this model although path or query have named one. A deployment in
+    /// the path is what every server goes by; SDKs write any name beside it, and only a denied one is
+    /// refused. A query is not.
+    fn agrees(&self, name: &str, outside: ModelId) -> Result<(), Reply> {
+        let in_path = self.arrival.as_ref().is_some_and(|arrival| arrival.target.is_in_path());
+        if in_path {
+            let denied = self.gateway.model(name).is_none() && self.gateway.denies(name);
+            return if denied { self.named(name).map(|_| ()) } else { Ok(()) };
+        }
+        if self.named(name)? == outside {
+            return Ok(());
+        }
+        Err(Reply::bad_body("the query and the request body name different models"))
     }
 
     /// Whether a request for this model may be made to ask for its usage, should it want a stream.
@@ -163,36 +239,6 @@ impl Exchange {
         [replace].into_iter().chain(length).collect()
     }
 
-    /// The client that asks; nothing where everyone may.
-    fn client(&self, head: &Head, target: &Target) -> Result<Option<ClientId>, Reply> {
-        let Some(keyring) = &self.gateway.keyring else { return Ok(None) };
-        let token = head.authorization.as_deref().and_then(bearer);
-        let keys = [head.api_key.as_deref(), token, target.key.as_deref()];
-        let client = keyring.client(keys.into_iter().flatten());
-        client.map(Some).ok_or_else(Reply::unknown_client)
-    }
-
-    /// Takes out what is for the gateway and not for a backend. A key in the query has left the
-    /// path already.
-    fn strip(&self, head: &Head) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        if head.api_key.is_some() {
-            effects.push(Effect::RemoveRequestHeader("api-key"));
-        }
-        if head.authorization.is_some() {
-            effects.push(Effect::RemoveRequestHeader("authorization"));
-        }
-        let Some(header) = &head.cookie else { return effects };
-        let ours = self.gateway.cookies();
-        if ours.iter().any(|name| cookie::value(header, name).is_some()) {
-            effects.push(match cookie::without(header, &ours) {
-                Some(rest) => Effect::SetRequestHeader("cookie", rest),
-                None => Effect::RemoveRequestHeader("cookie"),
-            });
-        }
-        effects
-    }
-
     pub(super) fn named(&self, name: &str) -> Result<ModelId, Reply> {
         let format = self.gateway.config.error_format;
         self.gateway.model(name).ok_or_else(|| {
@@ -214,92 +260,10 @@ impl Exchange {
     }
 
     fn unnamed_model(&self) -> Result<ModelId, Reply> {
-        let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
-        let model = self.gateway.model_of_cookie(cookie).or(self.gateway.config.default_model);
+        let cookies = self.arrival.as_ref().map(|arrival| &arrival.cookies);
+        let led = cookies.and_then(|cookies| self.gateway.model_of_cookie(cookies));
+        let model = led.or(self.gateway.config.default_model);
         model.ok_or_else(|| Reply::no_model(self.gateway.config.error_format))
-    }
-
-    pub(super) fn choose(&mut self, id: ModelId, world: &mut World<'_>) -> Vec<Effect> {
-        self.wanted = Some(id);
-        let gateway = self.gateway.clone();
-        let Some(route) = gateway.route(id) else { return Vec::new() };
-        let mut effects = vec![Effect::Note(Note::Model, route.model.name.clone())];
-        let cookie = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
-        let pin = route.pinned(cookie);
-        let required = route.model.affinity.as_ref().is_some_and(|affinity| affinity.required);
-        let may = |member| !required || pin.is_none_or(|pin| pin == member);
-        let pinned = pin.and_then(|pin| world.claim_of(&route, |world| world.may_be(&route, pin)));
-        let chosen = pinned.or_else(|| world.choose(id, &route, may));
-        let Some((first, probe)) = chosen else {
-            effects.extend(self.refuse(&route, pin.filter(|_| required), world));
-            return effects;
-        };
-        world.take(id, &route, first, |_| true);
-        if let Some(local) = world.pools.get_mut(id) {
-            local.budget.begin();
-        }
-        let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);
-        let bound = required && pin.is_some();
-        let candidates = if bound {
-            Candidates::Only(first)
-        } else {
-            // Its probe may be out now, and so it may not be chosen any more.
-            Candidates::AllBut(world.shut(&route).filter(|member| *member != first).collect())
-        };
-        let allowed = candidates.count(route.model.pool.len()).min(most).max(1);
-        let second = || world.peek(id, &route, Eagerness::AsLastResort, |member| member != first);
-        let second = (allowed > 1).then(second).flatten();
-        let arrived = self.arrival.as_ref();
-        let held = Held {
-            path: arrived.map(|arrival| arrival.path.clone()),
-            content_length: arrived.and_then(|arrival| arrival.content_length),
-            credential: None,
-        };
-        self.sending = Some(Sending {
-            model: id,
-            pin: pin.filter(|pin| *pin == first),
-            next: Some(first),
-            second,
-            probes: probe.then_some(first).into_iter().collect(),
-            failed: false,
-            allowed,
-            candidates,
-            held,
-            sent: 0,
-            kept: Vec::new(),
-        });
-        effects.extend(self.limit_times(&route));
-        effects.extend(self.in_clear());
-        let backend = route.model.pool.get(first).and_then(|member| gateway.backend(member));
-        effects.extend(backend.map(|backend| Effect::SendTo {
-            backend: backend.name.clone(),
-            retries: self.retries(allowed),
-        }));
-        effects
-    }
-
-    /// What is compressed cannot be read while it passes, so an answer that reports tokens is asked
-    /// for as it is.
-    fn in_clear(&self) -> Option<Effect> {
-        let reports = self.arrival.as_ref().is_some_and(Arrival::reports);
-        reports.then(|| Effect::SetRequestHeader("accept-encoding", b"identity".to_vec()))
-    }
-
-    /// Nobody may be chosen: not the backend that holds the client's state, or none at all.
-    fn refuse(
-        &mut self,
-        route: &Route<'_>,
-        bound_to: Option<usize>,
-        world: &mut World<'_>,
-    ) -> Vec<Effect> {
-        let (name, now) = (&route.model.name, world.moment());
-        let members = bound_to.map_or(0..route.model.pool.len(), |member| member..member + 1);
-        let soonest = world.soonest(route, members);
-        let (until, cause) = soonest.unwrap_or((world.now(), Cause::Failed));
-        self.reply(match bound_to {
-            Some(_) => Reply::pinned_backend_down(name, until, now),
-            None => Reply::exhausted(name, until, cause, now, self.gateway.config.when_exhausted),
-        })
     }
 }
 
@@ -307,14 +271,7 @@ impl Arrival {
     /// Whether the answer to it reports its tokens: it makes a model work, and is not about an
     /// answer that was given before.
     pub(super) fn reports(&self) -> bool {
-        let embeds = || {
-            let path = self.path.split(|byte| *byte == b'?').next().unwrap_or_default();
-            path.strip_suffix(b"/").unwrap_or(path).ends_with(b"/embeddings")
-        };
+        let embeds = || self.target.path().ends_with(b"/embeddings");
         self.has_body && (self.api.is_some() || embeds())
     }
-}
-
-fn length(header: &[u8]) -> Option<usize> {
-    std::str::from_utf8(header).ok()?.trim().parse().ok()
 }

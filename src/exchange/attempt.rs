@@ -4,9 +4,11 @@
 //! derived from what the client sent, and what the last attempt left is corrected. The body comes
 //! from the original again each time.
 
+use super::head::IMAGE_DEPLOYMENT;
 use super::{Eagerness, Effect, Exchange, World};
 use crate::breaker::{Cause, Standing};
 use crate::config::{Backend, CredentialHeader, Member};
+use crate::credential;
 use crate::gateway::Route;
 use crate::reply::Reply;
 use crate::usage::Usage;
@@ -24,7 +26,8 @@ impl Exchange {
         let Some(member) = route.model.pool.get(chosen) else { return effects };
         let Some(backend) = gateway.backend(member) else { return effects };
         if !first {
-            if let Some(reply) = self.may_not_start(chosen, &route, world) {
+            let refused = self.must_not_repeat();
+            if let Some(reply) = refused.or_else(|| self.may_not_start(chosen, &route, world)) {
                 effects.extend(self.tell_silence(false));
                 effects.extend(self.reply(reply));
                 return effects;
@@ -130,18 +133,28 @@ impl Exchange {
             effects.push(Effect::SetRequestHeader("content-length", value));
             sending.held.content_length = Some(length);
         }
+        effects.extend(self.image_deployment(member));
         effects
     }
 
+    /// What this backend calls the model that draws a response's images, where a header names it.
+    fn image_deployment(&self, member: &Member) -> Option<Effect> {
+        let model = self.gateway.route(self.arrival.as_ref()?.image?)?.model;
+        let here = model.pool.iter().find(|other| other.backend == member.backend);
+        let name = here.map_or(&model.name, |here| &here.deployment);
+        Some(Effect::SetRequestHeader(IMAGE_DEPLOYMENT, name.clone().into_bytes()))
+    }
+
     /// Envoy's credential injector adds this backend's key after the filter. What it added for the
-    /// last backend must not reach this one; a header that is replaced anyway need not be removed.
+    /// last backend must not reach this one. It is removed also where this backend's key would
+    /// replace it: a key that has gone bad is not added.
     fn credential(&mut self, backend: &Backend) -> Option<Effect> {
         let held = &mut self.sending.as_mut()?.held;
         let own = backend.credential.as_ref().map(|credential| match credential.header {
-            CredentialHeader::ApiKey => "api-key",
-            CredentialHeader::Bearer => "authorization",
+            CredentialHeader::ApiKey => credential::API_KEY,
+            CredentialHeader::Bearer => credential::AUTHORIZATION,
         });
         let last = std::mem::replace(&mut held.credential, own);
-        last.filter(|_| last != own).map(Effect::RemoveRequestHeader)
+        last.map(|header| Effect::RemoveRequestHeader(header.into()))
     }
 }

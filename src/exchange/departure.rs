@@ -90,8 +90,8 @@ impl Exchange {
         if status >= 500 || status == 429 || self.sending.as_ref()?.pin == Some(served) {
             return None;
         }
-        let header = self.arrival.as_ref().map_or(&[][..], |arrival| &arrival.cookie);
-        let before = route.cookie(header).unwrap_or_default();
+        let cookies = self.arrival.as_ref().map(|arrival| &arrival.cookies);
+        let before = cookies.and_then(|cookies| route.cookie(cookies)).unwrap_or_default();
         let value = route.tags.issue(served, before)?;
         Some(Effect::IssueCookie { affinity: affinity.clone(), value })
     }

@@ -1,5 +1,6 @@
 //! What is to be done for a request.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::breaker::board::Record;
@@ -15,13 +16,13 @@ use crate::time::Millis;
 pub enum Effect {
     /// Answer the client; no backend is contacted.
     Reply(Reply),
-    /// Say how the body is written ([`super::Event::BodyAhead`]).
-    AskBody,
     /// Hold the request until its whole body is there ([`super::Event::Body`]).
     AwaitBody,
     /// Hold the request until so many bytes of its body are there ([`super::Event::BodyBegins`]), or
     /// all of a shorter one.
     AwaitBeginning(usize),
+    /// Say so if the body is not there within this time ([`super::Passing::Late`]).
+    ReceiveBodyWithin(Millis),
     /// Hold the request until all of it is there; nobody reads it.
     AwaitEnd,
     /// Send the request to this backend, and again at most so many times.
@@ -36,7 +37,9 @@ pub enum Effect {
     /// Set a header of the request that goes on.
     SetRequestHeader(&'static str, Vec<u8>),
     /// Remove a header of the request that goes on.
-    RemoveRequestHeader(&'static str),
+    RemoveRequestHeader(Cow<'static, str>),
+    /// Remove all trailers of the request.
+    DropRequestTrailers,
     /// Say what these of the passing bytes are: the body ends with them, or soon after
     /// ([`super::Event::BodyEnds`]).
     AskEnd(Range<usize>),

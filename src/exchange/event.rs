@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::head::Head;
 use crate::announced::Announcement;
 use crate::cleaning::Fields;
 use crate::pool::headroom::Remaining;
@@ -11,11 +12,6 @@ use crate::pool::headroom::Remaining;
 pub enum Event<'a> {
     /// Gateway seat: the head of a request has arrived.
     Arrived(Head),
-    /// Gateway seat: how the body is written, after [`super::Effect::AskBody`].
-    BodyAhead {
-        /// `content-type`.
-        content_type: Option<Vec<u8>>,
-    },
     /// Gateway seat: the beginning of the body is there, after [`super::Effect::AwaitBeginning`].
     BodyBegins {
         /// Its first bytes.
@@ -102,27 +98,18 @@ pub enum Passing {
     Held(usize),
     /// Backend seat: so many bytes, of the current attempt.
     ToBackend(usize),
-}
-
-/// The head of a request: what routing and admission need of it.
-#[derive(Debug, Default, Clone)]
-pub struct Head {
-    /// `:path`.
-    pub path: Vec<u8>,
-    /// `:scheme`, read only where requests are redirected.
-    pub scheme: Option<Vec<u8>>,
-    /// `:authority`, read only where requests are redirected.
-    pub authority: Option<Vec<u8>>,
-    /// `api-key`.
-    pub api_key: Option<Vec<u8>>,
-    /// `authorization`.
-    pub authorization: Option<Vec<u8>>,
-    /// `cookie`.
-    pub cookie: Option<Vec<u8>>,
-    /// Whether a body follows.
-    pub has_body: bool,
-    /// `content-length`, read only where a body follows.
-    pub content_length: Option<Vec<u8>>,
+    /// Gateway seat: trailers behind the body.
+    Trailers,
+    /// Backend seat: no more, for the attempt is over without an answer. `connected`: there was a
+    /// connection, so that the backend may have got the request.
+    Unanswered {
+        /// Whether there was a connection.
+        connected: bool,
+    },
+    /// Gateway seat: nothing, although the body should be there by now.
+    Late,
+    /// Gateway seat: more than may be held, together with what is held of other requests.
+    TooMuch,
 }
 
 /// The head of a backend's answer: what judging and cleaning need of it.

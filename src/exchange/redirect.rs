@@ -15,7 +15,7 @@
 //! The router redirects only what it has received whole. A request that may be sent again is
 //! therefore held until its last byte is there ([`Effect::AwaitEnd`]).
 
-use super::event::Head;
+use super::head::Head;
 use super::{Effect, Exchange};
 use crate::target::Target;
 
@@ -108,7 +108,7 @@ pub(super) fn url(head: &Head, target: &Target, prefix: &str) -> Vec<u8> {
     let mut url = if is_https { b"https://".to_vec() } else { b"http://".to_vec() };
     url.extend_from_slice(host);
     let mut path = prefix.as_bytes().to_vec();
-    path.extend_from_slice(target.path());
+    path.extend(target.path_and_query());
     if !path.starts_with(b"/") {
         url.push(b'/');
     }
@@ -162,22 +162,23 @@ mod tests {
             authority: Some(authority.to_vec()),
             ..Head::default()
         };
-        let target = Target::read(path, "/below").expect("below the prefix");
+        let target = Target::read(b"POST", path, "/below", &[]).expect("below the prefix");
         String::from_utf8(url(&head, &target, "/below")).expect("text")
     }
 
     #[test]
     fn a_requests_address_is_its_own_without_the_clients_key() {
-        let url = url_of("https", b"ai.contoso.com:8443", b"/below/openai?a=%20&api-key=k&b=c");
-        assert_eq!(url, "https://ai.contoso.com:8443/below/openai?a=%20&b=c");
-        assert_eq!(url_of("http", b"[::1]:80", b"/below"), "http://[::1]:80/below");
-        assert_eq!(url_of("ftp", b"[::1]", b"/below?x"), "http://[::1]/below?x");
+        let url =
+            url_of("https", b"ai.contoso.com:8443", b"/below/v1/embeddings?a=%20&api-key=k&b=c");
+        assert_eq!(url, "https://ai.contoso.com:8443/below/v1/embeddings?a=%20&b=c");
+        let other = url_of("ftp", b"[::1]:80", b"//below/V1/embeddings?x");
+        assert_eq!(other, "http://[::1]:80/below/v1/embeddings?x");
     }
 
     #[test]
     fn what_envoy_could_not_parse_is_written_otherwise() {
-        let url = url_of("http", b"a b", b"/below/caf\xe9#\"x y");
-        assert_eq!(url, "http://spillway/below/caf%E9%23%22x%20y");
+        let url = url_of("http", b"a b", b"/below/v1/embeddings?caf\xe9=\"{x}");
+        assert_eq!(url, "http://spillway/below/v1/embeddings?caf%E9=%22%7Bx%7D");
         for odd in [&b""[..], b":80", b"a:", b"a:b", b"a:99999", b"[::1", b"u@h", b"a/b", b"\xe9"] {
             assert!(!is_host(odd), "{}", String::from_utf8_lossy(odd));
         }

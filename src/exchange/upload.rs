@@ -16,20 +16,27 @@
 use std::ops::Range;
 
 use super::{Arrival, Effect, Exchange, World};
-use crate::prompt::Ahead;
+use crate::operation::Body;
+use crate::prompt::{Ahead, MediaType, Places};
 use crate::reply::Reply;
 
 impl Exchange {
-    /// What must be there of a JSON body before its model is known.
+    /// What must be there of a body before its model is known.
     ///
-    /// All of it, where its length is not known: then nobody knows which bytes are the last before
-    /// they have passed. And where models are denied: that the last name counts holds for those that
-    /// read all of the body, but there are readers of JSON that stop after its first object.
+    /// All of a form, and all of a body whose length is not known: which bytes are the last is then
+    /// seen only when they have passed. All where models are denied: that the last name counts holds
+    /// for servers that read all of the body, but there are readers of JSON that stop after its first
+    /// object. And all where the operation names further models in places of its own.
     pub(super) fn await_name(&self) -> Effect {
-        let length = self.arrival.as_ref().and_then(|arrival| arrival.content_length);
-        let long = length.is_some_and(|length| length >= Ahead::BEGINNING);
+        let early = |arrival: &Arrival| {
+            let long = arrival.content_length.is_some_and(|length| length >= Ahead::BEGINNING);
+            let operation = arrival.target.operation;
+            let plain = arrival.form == MediaType::Json && operation.body == Body::Json;
+            long && plain && *operation.places == Places::MODEL
+        };
         let denies = !self.gateway.config.denied_models.is_empty();
-        if long && !denies && !self.gateway.failover.redirects() {
+        let early = self.arrival.as_ref().is_some_and(early);
+        if early && !denies && !self.gateway.failover.redirects() {
             Effect::AwaitBeginning(Ahead::BEGINNING)
         } else {
             Effect::AwaitBody

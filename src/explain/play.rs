@@ -5,12 +5,13 @@ use std::rc::Rc;
 use super::Question;
 use super::story::{Attempt, DecidedBy, Ending, Story};
 use crate::config::ModelId;
+use crate::cookie::Cookies;
 use crate::exchange::effect::Note;
 use crate::exchange::event::Answer;
 use crate::exchange::{Effect, Event, Exchange};
 use crate::gateway::Gateway;
 use crate::outcome::Verdict;
-use crate::prompt::NamedModel;
+use crate::prompt::{self, MediaType};
 use crate::reply::Reply;
 use crate::simulate::host::Host;
 use crate::target::Target;
@@ -34,14 +35,14 @@ pub(super) fn play(
     play.arrives();
     let id = play.told.model.as_deref().and_then(|name| gateway.model(name));
     let route = id.and_then(|id| gateway.route(id));
-    let cookie = question.head.cookie.as_deref().unwrap_or_default();
+    let cookies = question.head.cookie.clone().map(Cookies::read).unwrap_or_default();
     let standing = |circuit| route.map(|route| board.standing(circuit, &route.model.breaker, now));
     let circuits = route.map(|route| route.circuits).unwrap_or_default();
     let mut story = Story {
         now,
         client: play.told.client.take(),
         model: id.map(|id| (id, decided_by(gateway, question))),
-        pinned: route.and_then(|route| route.pinned(cookie)),
+        pinned: route.and_then(|route| route.pinned(&cookies)),
         standings: circuits.iter().filter_map(|circuit| standing(*circuit)).collect(),
         allowed: play.told.retries.map_or(0, |retries| retries + 1),
         attempts: Vec::new(),
@@ -77,7 +78,6 @@ struct Told {
     retries: Option<usize>,
     /// What the gateway answers by itself, or instead of a backend's answer.
     reply: Option<Reply>,
-    asks_body: bool,
     awaits_body: bool,
     holds_answer: bool,
     holds_opening: bool,
@@ -88,9 +88,6 @@ struct Told {
 impl Play<'_> {
     fn arrives(&mut self) {
         self.on(Event::Arrived(self.question.head.clone()));
-        if std::mem::take(&mut self.told.asks_body) {
-            self.on(Event::BodyAhead { content_type: self.question.content_type.clone() });
-        }
         if std::mem::take(&mut self.told.awaits_body) {
             self.on(Event::Body(&self.question.body));
         }
@@ -156,7 +153,6 @@ impl Play<'_> {
                 }
                 Effect::FailOverTo(backend) => told.cluster = Some(backend),
                 Effect::Reply(reply) | Effect::ReplaceAnswer(reply) => told.reply = Some(reply),
-                Effect::AskBody => told.asks_body = true,
                 Effect::AwaitBody => told.awaits_body = true,
                 Effect::HoldAnswer => told.holds_answer = true,
                 Effect::HoldOpening => told.holds_opening = true,
@@ -171,14 +167,22 @@ impl Play<'_> {
 
 /// What decided on the model, asked in the order in which the exchange asks.
 fn decided_by(gateway: &Gateway, question: &Question) -> DecidedBy {
-    let target = Target::read(&question.head.path, &gateway.config.path_prefix);
-    let named = || NamedModel::read(&question.body, question.content_type.as_deref());
-    let cookie = question.head.cookie.as_deref().unwrap_or_default();
-    if target.is_some_and(|target| target.deployment().is_some()) {
+    let (head, config) = (&question.head, &gateway.config);
+    let target =
+        Target::read(&head.method, &head.path, &config.path_prefix, &config.allowed_paths).ok();
+    let form = MediaType::of(head.content_type.as_deref(), head.content_encoding.as_deref());
+    let named = || {
+        let places = target.as_ref()?.operation.places;
+        prompt::read(&question.body, form.as_ref().ok()?, places).ok()?.named
+    };
+    let cookies = head.cookie.clone().map(Cookies::read).unwrap_or_default();
+    if target.as_ref().is_some_and(Target::is_in_path) {
         DecidedBy::Path
-    } else if question.head.has_body && matches!(named(), Ok(Some(_))) {
+    } else if target.as_ref().is_some_and(|target| target.model().is_some()) {
+        DecidedBy::Query
+    } else if head.has_body && named().is_some() {
         DecidedBy::Body
-    } else if gateway.model_of_cookie(cookie).is_some() {
+    } else if gateway.model_of_cookie(&cookies).is_some() {
         DecidedBy::Cookie
     } else {
         DecidedBy::Default

@@ -31,6 +31,8 @@ pub struct Story {
 pub enum DecidedBy {
     /// The deployment in its path.
     Path,
+    /// The model in its query.
+    Query,
     /// `model` in its body.
     Body,
     /// The affinity cookie, as nothing else does.

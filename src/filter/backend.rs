@@ -145,6 +145,10 @@ impl Context for Backend {
             _ => false,
         };
         // Where it is the client that has left, the exchange is closed already.
+        if let (State::Awaited, Some(ticket)) = (&self.answer, self.ticket) {
+            let connected = host::is_connected_upstream();
+            carry_out(ticket, exchanges::pass(ticket, Passing::Unanswered { connected }));
+        }
         if !matches!(self.answer, State::Awaited | State::Ended) {
             self.answer = State::Ended;
             self.on(Event::BrokenOff { held });

@@ -16,8 +16,6 @@ use crate::time::Millis;
 pub(super) enum Next {
     /// Let the request or the answer go on.
     GoOn,
-    /// The exchange wants to know what the head says about the body.
-    AskBody,
     /// Hold the request until its body is there.
     AwaitBody,
     /// Hold the request until so many bytes of its body are there.
@@ -49,7 +47,6 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
     let mut next = Next::GoOn;
     for effect in effects {
         match effect {
-            Effect::AskBody => next = Next::AskBody,
             Effect::AwaitBody => next = Next::AwaitBody,
             Effect::AwaitBeginning(length) => next = Next::AwaitBeginning(length),
             Effect::AwaitEnd => next = Next::AwaitEnd,
@@ -77,7 +74,9 @@ pub(super) fn carry_out(ticket: Ticket, effects: impl IntoIterator<Item = Effect
                 host::put(CLUSTER, exchanges::cluster(ticket, backend).as_bytes());
             }
             Effect::SetRequestHeader(name, value) => host::set_request_header(name, &value),
-            Effect::RemoveRequestHeader(name) => host::remove_request_header(name),
+            Effect::RemoveRequestHeader(name) => host::remove_request_header(&name),
+            Effect::ReceiveBodyWithin(time) => exchanges::await_body(ticket, time),
+            Effect::DropRequestTrailers => host::drop_request_trailers(),
             Effect::AskEnd(place) => {
                 let bytes = host::request_body(place.clone());
                 let effects = exchanges::on(ticket, Event::BodyEnds { place, bytes: &bytes });

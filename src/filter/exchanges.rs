@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use super::effects::LAST_WORDS;
 use super::meters::Meters;
-use super::{activity, host, timer};
+use super::{activity, bodies, host, timer};
 use crate::breaker::CircuitId;
 use crate::breaker::board::Turn;
 use crate::exchange::{Effect, Event, Exchange, Passing, Shared, World};
@@ -22,7 +22,7 @@ use crate::observation::Observation;
 use crate::pool::Local;
 use crate::status::Rows;
 use crate::status::report::Config as About;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// A gateway and what this worker knows of its pools.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Desk {
     pub(super) rows: Rows,
     pub(super) about: About,
     pools: RefCell<Vec<Local>>,
-    meters: Meters,
+    pub(super) meters: Meters,
     /// By backend, where it is not the backend's own name.
     clusters: HashMap<String, String>,
 }
@@ -62,6 +62,8 @@ struct Slot {
     context: u32,
     desk: Rc<Desk>,
     exchange: Exchange,
+    /// Whether more of the client's body is to come.
+    receives: bool,
 }
 
 thread_local! {
@@ -157,6 +159,36 @@ pub(super) fn pass(ticket: Ticket, passing: Passing) -> Vec<Effect> {
     })
 }
 
+/// The body of a request is awaited, and must be there in time.
+pub(super) fn await_body(ticket: Ticket, within: Millis) {
+    EXCHANGES.with_borrow_mut(|all| {
+        if let Some(slot) = all.find(ticket) {
+            slot.receives = true;
+        }
+    });
+    bodies::awaits(ticket, host::now(), within);
+}
+
+/// The body of a request is there, or will not come.
+pub(super) fn received(ticket: Ticket) {
+    EXCHANGES.with_borrow_mut(|all| {
+        if let Some(slot) = all.find(ticket) {
+            slot.receives = false;
+        }
+    });
+}
+
+/// Whether more of a request's body is to come.
+pub(super) fn receives(ticket: Ticket) -> bool {
+    EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_some_and(|slot| slot.receives))
+}
+
+/// Has what follows in this callback be about the stream of this request, at the gateway seat.
+pub(super) fn enter(ticket: Ticket) -> bool {
+    let context = EXCHANGES.with_borrow_mut(|all| Some(all.find(ticket)?.context));
+    context.is_some_and(host::enter)
+}
+
 /// Whether the answer may be a stream of events, as far as the request tells.
 pub(super) fn may_stream(ticket: Ticket) -> bool {
     EXCHANGES.with_borrow_mut(|all| all.find(ticket).is_none_or(|slot| slot.exchange.may_stream()))
@@ -232,7 +264,7 @@ impl Exchanges {
         let vm = *self.vm.get_or_insert_with(|| host::now().0);
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
-        let entry = Some(Slot { serial, context, desk, exchange });
+        let entry = Some(Slot { serial, context, desk, exchange, receives: false });
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {

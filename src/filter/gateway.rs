@@ -7,8 +7,8 @@ use proxy_wasm::types::Action;
 
 use super::effects::{self, Next, carry_out};
 use super::exchanges::{self, Desk, Ticket};
-use super::host;
-use crate::exchange::event::Head;
+use super::{bodies, host};
+use crate::exchange::head::Head;
 use crate::exchange::{Event, Passing};
 
 /// One request in the gateway seat.
@@ -92,11 +92,6 @@ impl Gateway {
                 self.awaits = Awaits::End;
                 Action::Pause
             }
-            Next::AskBody => {
-                let content_type = host::request_header("content-type");
-                let next = self.on(Event::BodyAhead { content_type });
-                self.act(next)
-            }
             // The rest is about answers, and the backend seat's.
             _ => Action::Continue,
         }
@@ -114,6 +109,19 @@ impl Gateway {
         }
     }
 
+    /// So many bytes of the body are held. Whether that is too much, with all others that are.
+    fn holds(&mut self, size: usize) -> bool {
+        let before = std::mem::replace(&mut self.body, size);
+        bodies::held(before, size, &self.desk.meters, &self.desk.gateway)
+    }
+
+    /// None of the body is held any more.
+    fn lets_go(&mut self) {
+        if self.body > 0 {
+            self.holds(0);
+        }
+    }
+
     /// As much of the body is there as was awaited.
     fn begins(&mut self, length: usize) -> Action {
         self.awaits = Awaits::Nothing;
@@ -125,6 +133,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        self.lets_go();
         exchanges::close(self.ticket);
     }
 }
@@ -142,35 +151,24 @@ impl HttpContext for Gateway {
             let next = self.on(Event::Redirected);
             return self.act(next);
         }
-        let head = Head {
-            scheme: redirects.then(|| host::request_header(":scheme")).flatten(),
-            authority: redirects.then(|| host::request_header(":authority")).flatten(),
-            path: host::request_header(":path").unwrap_or_default(),
-            api_key: host::request_header("api-key"),
-            authorization: host::request_header("authorization"),
-            cookie: self
-                .desk
-                .gateway
-                .wants_cookie()
-                .then(|| host::request_header("cookie"))
-                .flatten(),
-            has_body: !end_of_stream,
-            content_length: (!end_of_stream)
-                .then(|| host::request_header("content-length"))
-                .flatten(),
-        };
+        let head = Head::new(host::request_headers(), !end_of_stream);
         let next = self.on(Event::Arrived(head));
         self.act(next)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if end_of_stream {
+            exchanges::received(self.ticket);
+        }
         if self.awaits == Awaits::Nothing {
             let effects = exchanges::pass(self.ticket, Passing::FromClient(size));
             return self.act(carry_out(self.ticket, effects));
         }
-        self.body = size;
-        let effects = exchanges::pass(self.ticket, Passing::Held(size));
+        let too_much = self.holds(size);
+        let passing = if too_much { Passing::TooMuch } else { Passing::Held(size) };
+        let effects = exchanges::pass(self.ticket, passing);
         if !effects.is_empty() {
+            self.lets_go();
             self.awaits = Awaits::Nothing;
             return self.act(carry_out(self.ticket, effects));
         }
@@ -178,12 +176,21 @@ impl HttpContext for Gateway {
             Awaits::Beginning(length) if size >= length => self.begins(length),
             _ => Action::Pause,
         };
-        if end_of_stream && self.awaits != Awaits::Nothing { self.ended() } else { action }
+        let action =
+            if end_of_stream && self.awaits != Awaits::Nothing { self.ended() } else { action };
+        if self.awaits == Awaits::Nothing {
+            self.lets_go();
+        }
+        action
     }
 
     /// A body that trailers follow never says that it has ended.
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.ended()
+        exchanges::received(self.ticket);
+        carry_out(self.ticket, exchanges::pass(self.ticket, Passing::Trailers));
+        let action = self.ended();
+        self.lets_go();
+        action
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {

@@ -32,6 +32,16 @@ pub(super) fn moment() -> Micros {
     Micros(since.and_then(|since| u64::try_from(since.as_micros()).ok()).unwrap_or_default())
 }
 
+/// All headers of the request.
+pub(super) fn request_headers() -> Vec<(String, Vec<u8>)> {
+    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+}
+
+/// Removes all trailers of the request.
+pub(super) fn drop_request_trailers() {
+    let _ = hostcalls::set_map_bytes(MapType::HttpRequestTrailers, Vec::new());
+}
+
 /// A header of the request.
 pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
@@ -145,16 +155,21 @@ pub(super) fn resume_answer() {
     let _ = hostcalls::resume_http_response();
 }
 
+/// Has what follows in this callback be about the stream of another context, if it still is there.
+pub(super) fn enter(context: u32) -> bool {
+    hostcalls::set_effective_context(context).is_ok()
+}
+
 /// The same from another context, if it still is there.
 pub(super) fn resume_answer_of(context: u32) {
-    if hostcalls::set_effective_context(context).is_ok() {
+    if enter(context) {
         resume_answer();
     }
 }
 
 /// The same, with this [`put`] into that context's stream before.
 pub(super) fn resume_answer_with(context: u32, name: &str, value: &[u8]) {
-    if hostcalls::set_effective_context(context).is_ok() {
+    if enter(context) {
         put(name, value);
         resume_answer();
     }
@@ -219,6 +234,12 @@ pub(super) fn client_uses_tls() -> bool {
     version.is_some_and(|version| !version.is_empty())
 }
 
+/// Whether this attempt ever had a connection to its backend.
+pub(super) fn is_connected_upstream() -> bool {
+    let address = hostcalls::get_property(vec!["upstream", "local_address"]).ok().flatten();
+    address.is_some_and(|address| !address.is_empty())
+}
+
 /// What Envoy passed as the plugin's configuration.
 pub(super) fn plugin_configuration() -> Vec<u8> {
     let configuration = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
@@ -277,6 +298,16 @@ pub(super) fn define_metric(kind: Kind, name: &str) -> Option<u32> {
 /// Adds to a counter.
 pub(super) fn increment_metric(id: u32, by: u64) {
     let _ = hostcalls::increment_metric(id, i64::try_from(by).unwrap_or(i64::MAX));
+}
+
+/// Moves a gauge, up or down.
+pub(super) fn move_gauge(id: u32, by: i64) {
+    let _ = hostcalls::increment_metric(id, by);
+}
+
+/// Where a gauge is, by all workers.
+pub(super) fn gauge(id: u32) -> Option<u64> {
+    hostcalls::get_metric(id).ok()
 }
 
 /// Sets a gauge, or puts a value into a histogram.

@@ -99,6 +99,13 @@ impl Meters {
         if due > now { Some(due) } else { self.set_gauges(gateway, now) }
     }
 
+    /// Moves the gauge of bodies that are held, which all workers share. Tells where it is then.
+    pub(super) fn move_held(&self, by: i64, gateway: &Gateway) -> Option<u64> {
+        let id = self.id(Series::of(Metric::HeldBodies), gateway)?;
+        host::move_gauge(id, by);
+        host::gauge(id)
+    }
+
     fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway) {
         let Some(id) = self.id(series, gateway) else { return };
         match series.metric.definition().kind {

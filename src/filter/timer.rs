@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use super::{activity, holds, host, status};
+use super::{activity, bodies, holds, host, status};
 use crate::time::{Millis, Timestamp};
 
 thread_local! {
@@ -34,7 +34,8 @@ pub(super) fn fired() {
     NEXT.set(None);
     // Gauges are those of the newest configuration; one that is being replaced has none.
     let gauges = status::newest().and_then(|desk| desk.tick(now));
-    let next = [holds::tick(now), activity::tick(now), gauges].into_iter().flatten().min();
+    let next = [holds::tick(now), bodies::tick(now), activity::tick(now), gauges];
+    let next = next.into_iter().flatten().min();
     match next {
         Some(next) => wanted(next, now),
         None => host::set_timer(Millis(0)),

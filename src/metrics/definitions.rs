@@ -23,6 +23,7 @@ pub enum Metric {
     FirstByte,
     Request,
     OwnTime,
+    HeldBodies,
 }
 
 /// What a metric does.
@@ -117,9 +118,14 @@ const TOKENS: &[&str] = &["prompt", "completion", "cached", "reasoning"];
 /// Why the gateway answers by itself: the words of `reply.rs`.
 const REASONS: &[&str] = &[
     "unknown_path",
+    "path_ambiguous",
+    "method_not_allowed",
     "invalid_api_key",
     "invalid_body",
+    "unsupported_encoding",
     "request_too_large",
+    "request_body_timeout",
+    "too_many_request_bodies",
     "model_missing",
     "model_not_found",
     "model_not_permitted",
@@ -129,6 +135,7 @@ const REASONS: &[&str] = &[
     "backend_credential_refused",
     "invalid_backend_answer",
     "retry_budget_spent",
+    "outcome_unknown",
     "gateway_misconfigured",
 ];
 
@@ -142,7 +149,7 @@ const MICROSECONDS: &[u32] =
     &[10, 25, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000];
 
 /// Every metric, in the order of [`Metric`].
-pub const DEFINITIONS: &[Definition; 16] = &[
+pub const DEFINITIONS: &[Definition; 17] = &[
     Definition {
         metric: Metric::Requests,
         name: "spillway_requests_total",
@@ -315,6 +322,17 @@ pub const DEFINITIONS: &[Definition; 16] = &[
                   codecs before the first callback and after the last, the passing of bodies, and \
                   the back-off after an attempt that nobody answered.",
     },
+    Definition {
+        metric: Metric::HeldBodies,
+        name: "spillway_held_body_bytes",
+        kind: Gauge,
+        labels: &[],
+        unit: "bytes",
+        meaning: "What request bodies take that are held to be read, in all workers. Each worker \
+                  tells what it holds in steps of 256 KiB, so a small amount may be missing. \
+                  Requests that would exceed `max_held_bodies` are counted as \
+                  `too_many_request_bodies` in `spillway_rejections_total`.",
+    },
 ];
 
 #[cfg(test)]
@@ -328,7 +346,7 @@ mod tests {
         for (place, definition) in DEFINITIONS.iter().enumerate() {
             assert_eq!(definition.metric as usize, place, "{}", definition.name);
         }
-        assert_eq!(DEFINITIONS.len(), Metric::OwnTime as usize + 1);
+        assert_eq!(DEFINITIONS.len(), Metric::HeldBodies as usize + 1);
     }
 
     #[test]

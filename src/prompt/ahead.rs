@@ -3,13 +3,23 @@
 //! To copy a prompt of a megabyte into the filter and look through it costs more than all else that
 //! is done with the request. The name is known from the beginning; what the rest could still do is
 //! to name the model again. So the name is taken from where it stands and written at the body's very
-//! end. Every reader that takes the last of several members of one name, and that is how JSON is read
-//! everywhere but where it is refused for it (RFC 8259, section 4), reads the gateway's. A name that
-//! is spelled with escapes, or in a part that the gateway never saw, changes nothing about that.
+//! end. Every reader that takes the last of several members of one name reads the gateway's (RFC 8259,
+//! section 4, tells of them). That holds for readers that fold case as well: `model` is the last of
+//! all that they take for it. A name that is spelled with escapes, or in a part that the gateway never
+//! saw, changes nothing about that.
+//!
+//! # What it does not hold for
+//!
+//! Use this only where a client gains nothing by a second reading, so never with denied models, and
+//! only where the operation names no models in other places ([`Places::others`]):
+//! - readers that take the first of several members (gjson, cJSON, simdjson's on-demand interface);
+//! - readers that stop after the first object of a body (Go's `json.Decoder`);
+//! - readers that know comments (Newtonsoft's): the last line may be one, and the name in it;
+//! - other places: what moves to the end is the model of the request and nothing else.
 
 use std::ops::Range;
 
-use super::{as_json, early};
+use super::{Places, as_json, early};
 
 /// A model that a body names early.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +40,13 @@ impl Ahead {
 
     /// Reads the model from the beginning of a body. `None`: it is not plain from that alone.
     pub fn read(beginning: &[u8]) -> Option<Self> {
-        let found = early::name(beginning)?;
+        let found = early::name(beginning, &Places::MODEL)?;
         let after = beginning.get(found.value.end..)?;
         let rest = after.trim_ascii_start().strip_prefix(b",")?;
         let member = found.at..beginning.len().checked_sub(rest.len())?;
+        if early::may_name_model(rest) {
+            return None;
+        }
         Some(Self { name: found.name, member })
     }
 
@@ -87,6 +100,28 @@ mod tests {
         assert_eq!(quoted.as_deref(), Some(r#"{"a":1,"model":"it's \"new\""}"#));
     }
 
+    /// The model for a reader that folds case and takes the last, as Go's does.
+    fn last_folded(body: &str) -> Option<String> {
+        use serde::de::{Deserializer as _, MapAccess, Visitor};
+        struct Last;
+        impl<'de> Visitor<'de> for Last {
+            type Value = Option<String>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut last = None;
+                while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
+                    if name.eq_ignore_ascii_case("model") {
+                        last = value.as_str().map(str::to_owned).or(last);
+                    }
+                }
+                Ok(last)
+            }
+        }
+        serde_json::Deserializer::from_str(body).deserialize_map(Last).expect("valid")
+    }
+
     #[test]
     fn whatever_else_the_body_says_the_last_name_is_ours() {
         for other in [
@@ -94,11 +129,14 @@ mod tests {
             r#""mod\u0065l":"o1-pro""#,
             r#""model":null"#,
             r#""a":{"model":"o1-pro"}"#,
+            r#""Model":"o1-pro""#,
+            r#""MOD\u0045L":"o1-pro""#,
         ] {
             let body = format!(r#"{{"model":"gpt-4o","input":"{}",{other}}}"#, "x".repeat(9000));
             let sent = sent(&body, "gpt-4o").expect("early");
             let read: serde_json::Value = serde_json::from_str(&sent).expect("valid");
             assert_eq!(read["model"], "gpt-4o", "{other}");
+            assert_eq!(last_folded(&sent).as_deref(), Some("gpt-4o"), "{other}");
         }
     }
 
@@ -111,6 +149,10 @@ mod tests {
             r#"{"a":{"model":"gpt-4o","b":1}}"#,
             r#"{"model":"gpt-4o" "a":1}"#,
             r#"{"model":"gpt-4o"#,
+            r#"{"model":"gpt-4o","model":"o1-pro","a":1}"#,
+            r#"{"model":"gpt-4o","Model":"o1-pro","a":1}"#,
+            r#"{"mod\u0065l":"o1-pro"}{"model":"gpt-4o","a":1}"#,
+            r#"["a","model":"gpt-4o","b":1}"#,
         ] {
             assert_eq!(Ahead::read(body.as_bytes()), None, "{body}");
         }

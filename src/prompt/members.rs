@@ -7,9 +7,13 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::json::BOM;
+use super::places::Way;
+use super::walk::{Found, Name, Names, Walk};
 
 /// The members that matter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +46,31 @@ impl<'a> Members<'a> {
     /// # Errors
     /// It is no JSON object.
     pub fn read(body: &'a [u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(body)
+        let body = body.strip_prefix(BOM).unwrap_or(body);
+        let mut from = serde_json::Deserializer::from_slice(body);
+        let members = Outermost { ways: &[], found: &mut Found::default() }.deserialize(&mut from);
+        members.and_then(|members| from.end().map(|()| members))
+    }
+
+    /// Reads a whole body, and walks the ways to the places that name models in the same pass.
+    pub(super) fn walk(
+        text: &'a str,
+        ways: &[Way],
+        found: &mut Found<'a>,
+    ) -> serde_json::Result<Self> {
+        let mut from = serde_json::Deserializer::from_str(text);
+        let members = Outermost { ways, found }.deserialize(&mut from)?;
+        from.end().map(|()| members)
+    }
+
+    fn of_name(&mut self, name: &str) -> Option<&mut Member<'a>> {
+        match name {
+            "model" => Some(&mut self.model),
+            "stream" => Some(&mut self.stream),
+            "stream_options" => Some(&mut self.stream_options),
+            "data_sources" | "dataSources" => Some(&mut self.data_sources),
+            _ => None,
+        }
     }
 }
 
@@ -71,47 +99,43 @@ pub fn place(value: &RawValue, body: &[u8]) -> Range<usize> {
     start..start.saturating_add(value.get().len())
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Name {
-    Model,
-    Stream,
-    StreamOptions,
-    #[serde(alias = "dataSources")]
-    DataSources,
-    #[serde(other)]
-    Other,
+/// The outermost object.
+struct Outermost<'w, 'a> {
+    ways: &'w [Way],
+    found: &'w mut Found<'a>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+impl<'de> DeserializeSeed<'de> for Outermost<'_, 'de> {
+    type Value = Members<'de>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members::default();
-                while let Some(name) = map.next_key()? {
-                    let member = match name {
-                        Name::Model => &mut members.model,
-                        Name::Stream => &mut members.stream,
-                        Name::StreamOptions => &mut members.stream_options,
-                        Name::DataSources => &mut members.data_sources,
-                        Name::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    member.is(map.next_value()?);
-                }
-                Ok(members)
+impl<'de> Visitor<'de> for Outermost<'_, 'de> {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut members, mut names) = (Members::default(), Names::new(self.ways));
+        while let Some(Name(name)) = map.next_key()? {
+            let ways = names.next(&name, self.found);
+            let walk = Walk { ways: &ways, found: self.found };
+            if let Some(member) = members.of_name(&name) {
+                let value = map.next_value()?;
+                member.is(value);
+                walk.through(value).map_err(A::Error::custom)?;
+            } else if ways.is_empty() {
+                map.next_value::<IgnoredAny>()?;
+            } else {
+                map.next_value_seed(walk)?;
             }
         }
-        from.deserialize_map(Object)
+        Ok(members)
     }
 }
 

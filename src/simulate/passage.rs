@@ -5,7 +5,8 @@
 //! spent. This here is the router, in as many lines as the simulation needs of it.
 
 use crate::announced::Announcement;
-use crate::exchange::event::{Answer, Head};
+use crate::exchange::event::Answer;
+use crate::exchange::head::Head;
 use crate::exchange::{Effect, Event, Exchange};
 use crate::pool::headroom::Remaining;
 use crate::reply::Reply;
@@ -52,11 +53,15 @@ impl Passage {
     }
 
     /// The request arrives.
-    pub(super) fn arrives(&mut self, head: Head, host: &mut Host, now: Timestamp) -> Next {
+    pub(super) fn arrives(
+        &mut self,
+        (head, body): (Head, &[u8]),
+        host: &mut Host,
+        now: Timestamp,
+    ) -> Next {
         let mut told = self.on(Event::Arrived(head), host, now);
         if told.awaits_body {
-            // What it says does not matter: the model is in the path.
-            told = self.on(Event::Body(b"{}"), host, now);
+            told = self.on(Event::Body(body), host, now);
         }
         match told.reply {
             Some(reply) => self.leaves(Ending::of(&reply), host, now),

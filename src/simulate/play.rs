@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 
 use super::agenda::Agenda;
 use super::client;
@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::record::Record;
 use super::region::{Outcome, Region};
 use crate::exchange::Exchange;
-use crate::exchange::event::Head;
+use crate::exchange::head::Head;
 use crate::time::{Millis, Timestamp};
 
 /// What the gateway's clients show for a key, whatever it is.
@@ -36,6 +36,8 @@ pub fn play(plan: &Plan) -> Record {
 struct Run<'a> {
     plan: &'a Plan,
     head: Head,
+    /// The body, which names the model.
+    body: Vec<u8>,
     agenda: Agenda<Thing>,
     calls: HashMap<u64, Call>,
     hosts: Vec<Host>,
@@ -90,6 +92,7 @@ impl<'a> Run<'a> {
         Self {
             plan,
             head: head(plan),
+            body: body(plan),
             agenda: Agenda::new(),
             calls: HashMap::new(),
             hosts: (0..plan.gateways).map(host).collect(),
@@ -144,7 +147,7 @@ impl<'a> Run<'a> {
         let possible = self.ideal.takes(call.tokens, now, &self.regions);
         self.record.offers(call.tokens, possible, now);
         let mut passage = Passage::new(Exchange::new(self.plan.gateway.clone()), worker);
-        let next = passage.arrives(self.head.clone(), gateway, now);
+        let next = passage.arrives((self.head.clone(), &self.body), gateway, now);
         let (member, started, outcome) = (0, now, Outcome::Silence);
         call.under_way = Some(UnderWay { passage, host, member, started, outcome });
         match next {
@@ -232,14 +235,17 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A call of the model, as an SDK for Azure OpenAI makes it. It carries no cookie.
+/// A call of the model, as an SDK makes it: the model is in the body, where any name can stand. It
+/// carries no cookie.
 fn head(plan: &Plan) -> Head {
-    let config = &plan.gateway.config;
-    let name = config.models.get(plan.model).map_or("", |model| model.name.as_str());
-    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    let path = format!("{}/openai/deployments/{name}/chat/completions", config.path_prefix);
-    let api_key = Some(CLIENT_KEY.into());
-    Head { path: path.into_bytes(), api_key, has_body: true, ..Head::default() }
+    let path = format!("{}/openai/v1/chat/completions", plan.gateway.config.path_prefix);
+    let head = Head { path: path.into_bytes(), has_body: true, ..Head::default() };
+    head.with_key(CLIENT_KEY.into())
+}
+
+fn body(plan: &Plan) -> Vec<u8> {
+    let model = plan.gateway.config.models.get(plan.model);
+    json!({ "model": model.map(|model| &model.name) }).to_string().into_bytes()
 }
 
 /// How long Envoy waits before it tries again, as it is told to.

@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::plugin::Read;
-use super::seen::{Cluster, Door, Seen};
+use super::seen::{Cluster, Door, GOOD_KEY, Seen};
 use super::{Finding, Severity, compare, error, finding, vm, warning};
 use crate::config::path;
 use crate::envoy::reasons::Part;
@@ -74,6 +74,7 @@ fn one(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     let generic =
         |at: &At<'_>| at.below("credential.typed_config").is_some_and(|own| own.is("Generic"));
     found.extend(part(Part::Injector, wanted.injector(), cluster.injector().filter(generic)));
+    found.extend(part(Part::GoodKey, wanted.good_key(), cluster.good_key()));
     found
 }
 
@@ -120,6 +121,22 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
             at(i),
             "stands before the backend seat, which removes every key",
             "it writes `Bearer` before the key that the injector adds, so it comes last but one",
+        )),
+        _ => {}
+    }
+    let keys = ["CredentialInjector", "HeaderMutation"];
+    let last_key = keys.iter().filter_map(|name| Some(cluster.filter(name)?.0)).max();
+    match (cluster.filter(GOOD_KEY), last_key) {
+        (None, Some(_)) if wanted.good_key().is_some() => found.push(warning(
+            &all,
+            "nothing takes a bad key away",
+            "Envoy itself answers the client 503 while the key has a line break inside; with the \
+             filter `spillway.good_key` behind the injector, another backend is asked",
+        )),
+        (Some((i, _)), Some(key)) if i < key => found.push(warning(
+            at(i),
+            "stands before the filter that adds the key",
+            "it looks at the key that was added, so it comes behind that filter",
         )),
         _ => {}
     }

@@ -123,6 +123,7 @@ impl<'a> Seen<'a> {
             parts.extend(cluster.tls().map(|at| (Part::Tls, at)));
             parts.extend(cluster.protocol.clone().map(|at| (Part::Protocol, at)));
             parts.extend(cluster.injector().map(|at| (Part::Injector, at)));
+            parts.extend(cluster.good_key().map(|at| (Part::GoodKey, at)));
         }
         parts.extend(self.secrets.iter().map(|at| (Part::Secret, at.clone())));
         parts.extend(self.plugins().map(|plugin| (plugin.part(), plugin.config.clone())));
@@ -170,6 +171,11 @@ impl<'a> Cluster<'a> {
     /// The configuration of the filter that adds the key.
     pub(super) fn injector(&self) -> Option<At<'a>> {
         self.filter("CredentialInjector").map(|(_, config)| config)
+    }
+
+    /// The configuration of the filter that takes a bad key away.
+    pub(super) fn good_key(&self) -> Option<At<'a>> {
+        self.filter(GOOD_KEY).map(|(_, config)| config)
     }
 }
 
@@ -271,5 +277,8 @@ fn plugin<'a>(filter: &At<'a>) -> Option<Plugin<'a>> {
     let seat = said.get("seat")?.as_str()?.to_owned();
     Some(Plugin { config, path: given.path, seat, said })
 }
+
+/// The message of the filter that takes a bad key away.
+pub(super) const GOOD_KEY: &str = "ExtensionWithMatcher";
 
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";

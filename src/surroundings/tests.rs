@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod complete;
+mod earlier;
 mod rows;
 
 use serde_json::{Map, Value, json};
@@ -173,9 +174,11 @@ fn every_filter_must_be_there_and_in_its_place() {
     let chain = chain(0);
     finds(&without(&format!("{chain}[0]")), Error, &chain, "backend seat is missing");
     finds(&without(&format!("{chain}[1]")), Error, &chain, "nothing adds the key");
-    finds(&without(&format!("{chain}[2]")), Error, &chain, "upstream_codec");
+    finds(&without(&format!("{chain}[2]")), Warning, &chain, "takes a bad key away");
+    finds(&without(&format!("{chain}[3]")), Error, &chain, "upstream_codec");
     finds(&swapped(&chain, 0, 1), Error, &format!("{chain}[0]"), "before the backend seat");
-    finds(&swapped(&chain, 1, 2), Error, &format!("{chain}[1]"), "not the last");
+    finds(&swapped(&chain, 1, 2), Warning, &format!("{chain}[1]"), "before the filter that adds");
+    finds(&swapped(&chain, 2, 3), Error, &format!("{chain}[2]"), "not the last");
 
     let mut old = rendered(&everything(), "1.36.4");
     set(&mut old, &steps(&format!("{}[2]", self::chain(1))), None);

@@ -41,6 +41,23 @@ async fn serving(region: &Region) -> (Started, SocketAddr, SocketAddr) {
 }
 
 #[tokio::test]
+async fn keys_in_envoys_own_log_are_announced() {
+    let eastus = region("eastus").await;
+    for (level, logs) in [("info", false), ("debug", true), ("trace", true)] {
+        let mut up = started(&eastus, &[&USUAL[..], &["--log-level", level]].concat());
+        let (at, _) = up.addresses().await;
+        let call = Call::chat("gpt-4o-mini").header("api-key", "marked-client-key");
+        assert_eq!(Client::at(at).send(&call).await.status, 200);
+        up.signal(Signal::TERM);
+        up.end().await;
+        let log = up.read("stderr");
+        let note = "note: at this log level, Envoy writes the headers of requests into its log";
+        assert_eq!(log.contains(note), logs, "{level}");
+        assert_eq!(log.contains("marked-client-key"), logs, "{level}");
+    }
+}
+
+#[tokio::test]
 async fn sigterm_ends_it_once_running_requests_are_answered() {
     ends_once_running_requests_are_answered(|up| up.signal(Signal::TERM)).await;
 }

@@ -12,6 +12,7 @@
 
 mod admission;
 mod affinity;
+mod bounds;
 mod breaker;
 mod broken_streams;
 mod command;

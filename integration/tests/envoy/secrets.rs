@@ -182,6 +182,107 @@ models:
     assert_eq!(sent.header("api-key"), Some("new"));
 }
 
+/// What a file holds that is no key, and what is said about it.
+const NO_KEYS: [(&str, &str); 4] = [
+    ("", "it is empty"),
+    (" \n\n", "it is empty"),
+    ("marked-key\nof-two-lines", "holds a line break"),
+    ("marked-k\u{e9}y", "holds a character that is not ASCII"),
+];
+
+#[tokio::test]
+async fn while_a_file_holds_no_key_other_backends_answer() {
+    let (eastus, westus) = (region_with_key("eastus", "good").await, region("westus").await);
+    let directory = tempfile::tempdir().expect("a folder");
+    let file = directory.path().join("key");
+    // As Kubernetes and careful people do: a new file takes the old one's place at once.
+    let put = |key: &str| {
+        let next = directory.path().join("next");
+        std::fs::write(&next, key).expect("a key");
+        std::fs::rename(&next, &file).expect("a rename");
+    };
+    put("good\n");
+    for header in ["api_key", "bearer_token"] {
+        let config = format!(
+            "
+circuit_breaker: {{ trip: 1ms, max_trip: 1ms }}
+backends:
+  eastus: {{ url: \"{}\", {header}: {{ file: \"{}\" }} }}
+  westus: {{ url: \"{}\", api_key: \"${{KEY_WESTUS}}\" }}
+models:
+  gpt-4o-mini: {{ pool: [{{ backend: eastus }}, {{ backend: westus, priority: 2 }}] }}
+",
+            eastus.url(),
+            file.display(),
+            westus.url()
+        );
+        let gateway = Gateway::start(&config, [&eastus, &westus]).await;
+        let chat = Call::chat("gpt-4o-mini");
+        // Whatever the file holds, and while it changes, no client sees an error.
+        let answered_by = async |backend: &str| {
+            eventually("the key", async || {
+                let answer = gateway.send(&chat).await.ok();
+                (answer.backend() == backend).then_some(())
+            })
+            .await;
+        };
+        for (no_key, why) in NO_KEYS {
+            answered_by("eastus").await;
+            let told = gateway.told("warning: backends.eastus").len();
+            put(no_key);
+            answered_by("westus").await;
+            eastus.clear();
+            for answer in gateway.send_times(5, &chat).await {
+                assert_eq!(answer.ok().backend(), "westus", "{no_key:?}");
+            }
+            for sent in eastus.requests() {
+                let keys = ["api-key", "authorization"].map(|name| sent.header(name));
+                assert_eq!(keys, [None, None], "{no_key:?} is no key to be sent");
+            }
+            let line = eventually("a line about the file", async || {
+                gateway.told("warning: backends.eastus").into_iter().nth(told)
+            })
+            .await;
+            assert!(line.contains(&format!("backends.eastus.{header}.file")), "{line}");
+            assert!(line.contains(why), "{line}");
+            std::fs::remove_file(&file).expect("the file");
+            put("good\n");
+            answered_by("eastus").await;
+            eventually("a line about the good key", async || {
+                gateway.told(&format!("backends.eastus.{header}.file: the key is good again")).pop()
+            })
+            .await;
+        }
+        assert!(!gateway.log().contains("marked-k"), "no key is shown\n{}", gateway.log());
+        assert!(!gateway.access_log().contains("marked-k"), "no key is logged");
+    }
+}
+
+#[tokio::test]
+async fn white_space_around_a_key_is_no_part_of_it() {
+    let eastus = region_with_key("eastus", "key-of-eastus").await;
+    let config = format!(
+        "
+clients: [{{ name: chat-app, key: \"${{CLIENT}}\" }}]
+cookie_key: \"${{COOKIE}}\"
+backends: {{ eastus: {{ url: \"{}\", api_key: \"${{EASTUS}}\" }} }}
+models: {{ gpt-4o-mini: {{ pool: [eastus] }} }}
+",
+        eastus.url()
+    );
+    let environment =
+        [("CLIENT", " client\r\n"), ("COOKIE", "one\ntwo\n"), ("EASTUS", "key-of-eastus\n")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let gateway = Gateway::of(config, environment.into()).start().await;
+    let chat = |key: &str| Call::chat("gpt-4o-mini").header("api-key", key);
+    assert_eq!(gateway.send(&chat("client")).await.status, 200);
+    assert_eq!(gateway.send(&chat("clien")).await.status, 401);
+    assert_eq!(
+        eastus.requests().pop().expect("a request").header("api-key"),
+        Some("key-of-eastus")
+    );
+}
+
 async fn region_with_key(name: &str, key: &str) -> Region {
     region_with(name, |config| config.api_key = Some(key.into())).await
 }

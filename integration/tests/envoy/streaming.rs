@@ -163,7 +163,7 @@ async fn a_long_body_that_names_its_model_early_is_sent_while_it_arrives() {
     let body = format!("{{\"model\":\"gpt-4o-mini\",\"input\":\"{text}\"}}\r\n");
     let moved = format!("{{\"input\":\"{text}\",\"model\":\"gpt-4o-mini\"}}\r\n");
     let head = format!(
-        "POST /openai/v1/responses HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n\
+        "POST /openai/v1/embeddings HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );

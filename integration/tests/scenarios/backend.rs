@@ -112,7 +112,7 @@ async fn receive(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<Received>
     let method = String::from_utf8_lossy(words.next()?).into_owned();
     let path = words.next()?.to_vec();
     let headers = Headers(fields(&head));
-    let mut body = Vec::new();
+    let (mut body, mut trailers) = (Vec::new(), b"trailers\r\n".to_vec());
     if let Some(length) = headers.text("content-length") {
         body = exactly(stream, read, length.parse().ok()?).await?;
     } else if headers.text("transfer-encoding").is_some() {
@@ -126,9 +126,16 @@ async fn receive(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<Received>
             exactly(stream, read, 2).await?;
         }
         // Trailers, up to an empty line.
-        while until(stream, read, b"\r\n").await?.len() > 2 {}
+        loop {
+            let line = until(stream, read, b"\r\n").await?;
+            if line.len() == 2 {
+                break;
+            }
+            trailers.extend(line);
+        }
     }
-    Some(Received { method, path, headers, body })
+    let trailers = Headers(fields(&trailers));
+    Some(Received { method, path, headers, body, trailers })
 }
 
 /// Answers; not `whole`: as if more were to follow.

@@ -160,7 +160,9 @@ fn wire(request: &Request) -> Vec<Vec<u8>> {
     }
     if request.streamed {
         head.extend(b"transfer-encoding: chunked\r\n");
-    } else if !request.body.is_empty() || request.method == "POST" {
+    } else if request.headers.get("content-length").is_none()
+        && (!request.body.is_empty() || request.method == "POST")
+    {
         head.extend(format!("content-length: {}\r\n", request.body.len()).bytes());
     }
     head.extend(b"\r\n");

@@ -19,7 +19,10 @@ pub(super) fn carry_out(effect: Effect, stream: &mut Stream) {
             stream.filter_state.insert(CLUSTER.into(), backend.into());
         }
         Effect::SetRequestHeader(name, value) => request(stream).set(name, value),
-        Effect::RemoveRequestHeader(name) => request(stream).remove(name),
+        Effect::RemoveRequestHeader(name) => request(stream).remove(&name),
+        Effect::DropRequestTrailers => {
+            stream.request_trailers.as_mut().expect("trailers pass").0.clear();
+        }
         Effect::ReplaceBody { place, with } => {
             stream.request_body.as_mut().expect("a body passes").splice(place, with);
         }

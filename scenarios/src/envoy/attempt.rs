@@ -26,7 +26,7 @@ pub(super) enum End {
 pub(super) struct Kept {
     pub(super) headers: Headers,
     pub(super) parts: Vec<Vec<u8>>,
-    pub(super) has_trailers: bool,
+    pub(super) trailers: Option<Headers>,
     pub(super) patience: Patience,
 }
 
@@ -56,7 +56,7 @@ impl<S: Seats> Envoy<S> {
         let seats = &mut self.workers[self.worker];
         let headers = std::mem::take(&mut kept.headers);
         stream.request = Some(headers);
-        let end = kept.parts.is_empty() && !kept.has_trailers;
+        let end = kept.parts.is_empty() && kept.trailers.is_none();
         let action = seats.on(context, Callback::RequestHeaders { end }, stream);
         if stream.reply.is_some() {
             kept.headers = stream.request.take().unwrap_or_default();
@@ -69,7 +69,7 @@ impl<S: Seats> Envoy<S> {
         let mut body = Vec::new();
         let last = kept.parts.len();
         for (number, part) in kept.parts.iter().enumerate() {
-            let end = number + 1 == last && !kept.has_trailers;
+            let end = number + 1 == last && kept.trailers.is_none();
             stream.request_body = Some(part.clone());
             let callback = Callback::RequestBody { size: part.len(), end };
             let action = seats.on(context, callback, stream);
@@ -79,8 +79,10 @@ impl<S: Seats> Envoy<S> {
             assert_eq!(action, Action::Continue, "the backend seat never holds a body");
             body.extend(stream.request_body.take().unwrap_or_default());
         }
-        if kept.has_trailers {
+        if kept.trailers.is_some() {
+            stream.request_trailers = kept.trailers.take();
             seats.on(context, Callback::RequestTrailers, stream);
+            kept.trailers = stream.request_trailers.take();
         }
         kept.headers = stream.request.take().unwrap_or_default();
         body
@@ -95,10 +97,11 @@ impl<S: Seats> Envoy<S> {
         stream: &mut Stream,
     ) -> End {
         let backend = &mut self.backends[at];
+        stream.connected = backend.reachable;
         if !backend.reachable {
             return End::Silence(503);
         }
-        match backend.receive(&kept.headers, body) {
+        match backend.receive(&kept.headers, body, kept.trailers.as_ref()) {
             Reaction::HangUp => End::Silence(503),
             Reaction::Silence => {
                 self.pass_time(kept.patience.until_first_byte(self.clock.get()));

@@ -50,7 +50,12 @@ impl Backend {
     }
 
     /// Takes a request and reacts.
-    pub(super) fn receive(&mut self, headers: &Headers, body: Vec<u8>) -> Reaction {
+    pub(super) fn receive(
+        &mut self,
+        headers: &Headers,
+        body: Vec<u8>,
+        trailers: Option<&Headers>,
+    ) -> Reaction {
         if let Some(length) = headers.text("content-length") {
             assert_eq!(length, body.len().to_string(), "content-length and body disagree");
         }
@@ -59,6 +64,7 @@ impl Backend {
             path: headers.get(":path").unwrap_or_default().to_vec(),
             headers: headers.clone(),
             body,
+            trailers: trailers.cloned().unwrap_or_default(),
         };
         received.headers.set("host", headers.get(":authority").unwrap_or_default());
         let reaction = self.reactions.pop_front();

@@ -27,7 +27,7 @@ impl<S: Seats> Envoy<S> {
         // The body comes in one piece, and trailers are lost.
         let body = run.parts.concat();
         let parts = if body.is_empty() { vec![] } else { vec![body] };
-        Some(Run { headers, parts, trailers: false })
+        Some(Run { headers, parts, trailers: None })
     }
 }
 

@@ -55,7 +55,7 @@ impl<S: Seats> Envoy<S> {
     fn gateway_seat(&mut self, gateway: u32, run: &mut Run, stream: &mut Stream) {
         let seats = &mut self.workers[self.worker];
         stream.request = Some(run.headers.clone());
-        let end = run.parts.is_empty() && !run.trailers;
+        let end = run.parts.is_empty() && !run.has_trailers();
         let mut held = seats.on(gateway, Callback::RequestHeaders { end }, stream) == Action::Pause;
         let (mut there, mut changed) = (Vec::new(), None);
         for (number, part) in run.parts.iter().enumerate() {
@@ -68,7 +68,7 @@ impl<S: Seats> Envoy<S> {
                 return;
             }
             stream.request_body = Some(there.clone());
-            let end = number + 1 == run.parts.len() && !run.trailers;
+            let end = number + 1 == run.parts.len() && !run.has_trailers();
             let callback = Callback::RequestBody { size: there.len(), end };
             let was_held = held;
             held = seats.on(gateway, callback, stream) == Action::Pause;
@@ -78,10 +78,17 @@ impl<S: Seats> Envoy<S> {
                 changed = Some(left);
             }
         }
-        if run.trailers && stream.reply.is_none() {
-            stream.request_body = Some(there);
+        if run.has_trailers() && stream.reply.is_none() {
+            stream.request_body = Some(there.clone());
+            stream.request_trailers = run.trailers.take();
+            let was_held = held;
             held = seats.on(gateway, Callback::RequestTrailers, stream) == Action::Pause;
-            changed = stream.request_body.take();
+            run.trailers = stream.request_trailers.take();
+            let left = stream.request_body.take().unwrap_or_default();
+            if left != there {
+                assert!(was_held, "only a body that was held is changed");
+                changed = Some(left);
+            }
         }
         // What was held goes on as a whole.
         if let Some(body) = changed {
@@ -109,7 +116,7 @@ impl<S: Seats> Envoy<S> {
         let mut kept = Kept {
             headers,
             parts: run.parts.iter().filter(|part| !part.is_empty()).cloned().collect(),
-            has_trailers: run.trailers,
+            trailers: run.trailers.clone(),
             patience,
         };
         let mut left = retries;
@@ -198,14 +205,18 @@ impl<S: Seats> Envoy<S> {
 pub(super) struct Run {
     pub(super) headers: Headers,
     pub(super) parts: Vec<Vec<u8>>,
-    pub(super) trailers: bool,
+    pub(super) trailers: Option<Headers>,
 }
 
 impl Run {
+    pub(super) const fn has_trailers(&self) -> bool {
+        self.trailers.is_some()
+    }
+
     fn first(request: &Request) -> Self {
-        let trailers = !request.trailers.0.is_empty();
+        let trailers = Some(request.trailers.clone()).filter(|trailers| !trailers.0.is_empty());
         let mut parts = request.parts();
-        if request.streamed && !trailers && !parts.is_empty() {
+        if request.streamed && trailers.is_none() && !parts.is_empty() {
             // The end of a body of unannounced length comes on its own, with nothing in it.
             parts.push(Vec::new());
         }

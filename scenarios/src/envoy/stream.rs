@@ -9,6 +9,8 @@ use crate::http::{Answer, Headers};
 pub struct Stream {
     /// The request's headers, while it passes.
     pub request: Option<Headers>,
+    /// The request's trailers, while they pass.
+    pub request_trailers: Option<Headers>,
     /// The part of the request's body that is there.
     pub request_body: Option<Vec<u8>>,
     /// The answer's headers, while it passes.
@@ -21,6 +23,8 @@ pub struct Stream {
     pub filter_state: BTreeMap<String, Vec<u8>>,
     /// The names in it that outlive an internal redirect.
     pub lasting: BTreeSet<String>,
+    /// The attempt has a connection to its backend.
+    pub connected: bool,
     /// The route cache was cleared, so that the cluster is chosen again.
     pub route_cleared: bool,
     /// The filter has resumed the answer.

@@ -83,10 +83,11 @@ pub(super) const STORIES: &[Story] = &[
         play: |stage| {
             stage.will("eastus", [too_many()]);
             stage.will("westus", [failure(503)]);
-            let path = "/openai/deployments/gpt-4o/chat/completions?api-version=1&x=%20%C3%A9&&y";
+            let path = "/openai/deployments/gpt-4o/chat/completions?api-version=1&x=%20%C3%A9&y";
             let body = "{\"stream\": true,  \"messages\":\t[] }";
 
-            stage.send(&Request::post(path, body).with("x-own", "as it was")).from("uksouth");
+            let sent = path.replace("&y", "&&y");
+            stage.send(&Request::post(sent, body).with("x-own", "as it was")).from("uksouth");
 
             for backend in ["eastus", "westus", "uksouth"] {
                 let received = stage.last(backend);
@@ -96,6 +97,46 @@ pub(super) const STORIES: &[Story] = &[
                 received.has("content-length", &body.len().to_string());
                 assert_eq!(received.method, "POST");
             }
+        },
+    },
+    Story {
+        name: "what must not be done twice goes on only where it is plain that it was not done",
+        behaviours: &[5],
+        needs: &[AFTER_SILENCE],
+        config: "
+default_model: gpt-4o
+circuit_breaker: { failures: 100 }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            let store = || Request::post("/v1/vector_stores", r#"{"name":"store"}"#);
+            stage.will("eastus", [too_many()]);
+            stage.send(&store()).is(200).from("westus");
+            stage.will("eastus", [failure(401)]);
+            stage.send(&store()).is(200).from("westus");
+        },
+    },
+    Story {
+        name: "what may have been done is not done again",
+        behaviours: &[5],
+        needs: &[AFTER_SILENCE],
+        config: "
+default_model: gpt-4o
+circuit_breaker: { failures: 100 }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            let store = || Request::post("/v1/vector_stores", r#"{"name":"store"}"#);
+            stage.will("eastus", [failure(500)]);
+            stage.send(&store()).is(500);
+            stage.will("eastus", [Reaction::HangUp]);
+            let answer = stage.send(&store());
+            answer.is(502).error("outcome_unknown").has("x-should-retry", "false");
+            assert_eq!(stage.count("westus"), 0);
+
+            // A chat may be; and what never reached a backend was not done.
+            stage.will("eastus", [Reaction::HangUp]);
+            stage.send(&chat("gpt-4o")).is(200).from("westus");
+            stage.set_reachable("eastus", false);
+            stage.send(&store()).is(200).from("westus");
         },
     },
     Story {

@@ -40,7 +40,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             stage.will("eastus", [theirs]);
             stage.will("westus", [failure(503)]);
             let path =
-                "/openai/deployments/gpt-4o/x?a=%2F&api-key=key-of-chat&b=[1]&c=\"d\"".as_bytes();
+                "/openai/deployments/gpt-4o/embeddings?a=%2F&api-key=key-of-chat&b=[1]&c=\"d\"".as_bytes();
             let request = Request { path: path.to_vec(), ..chat("gpt-4o") };
 
             let answer = stage.send(&request.with("host", "ai.contoso.com:8443"));
@@ -53,7 +53,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             assert_eq!(trail, "eastus 500, westus 503, uksouth 200");
             for backend in ["eastus", "westus", "uksouth"] {
                 let received = stage.last(backend);
-                received.at("/openai/deployments/gpt-4o/x?a=%2F&b=[1]&c=\"d\"");
+                received.at("/openai/deployments/gpt-4o/embeddings?a=%2F&b=[1]&c=\"d\"");
                 received.has("host", &stage.authority(backend));
                 received.has("api-key", &key_of(backend)).lacks("x-envoy-original-url");
             }

@@ -102,6 +102,7 @@ fn built() -> PathBuf {
 fn which(map: u32) -> Result<Which> {
     match map {
         0 => Ok(|stream| stream.request.as_mut()),
+        1 => Ok(|stream| stream.request_trailers.as_mut()),
         2 => Ok(|stream| stream.answer.as_mut()),
         3 => Ok(|stream| stream.answer_trailers.as_mut()),
         other => Err(fail(format!("the filter uses the header map {other}"))),

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use serde_json::json;
+
 use super::Args;
 use crate::cli::file;
 use crate::config::{BackendId, Config, Problem, Secret, duration, nearest, quoted};
-use crate::exchange::event::Head;
+use crate::exchange::head::Head;
 use crate::explain::{Question, State};
 use crate::gateway::Gateway;
 use crate::target::Target;
@@ -34,13 +36,14 @@ pub(super) fn ask(args: &Args, config: Config) -> Result<(Rc<Gateway>, Question)
         }
     }
     let usual = if answers.is_empty() { 503 } else { 200 };
-    let body = match &args.body {
-        Some(path) => file::read_bytes(path).map_err(|error| {
+    let body = match (&args.body, &args.model) {
+        (Some(path), _) => file::read_bytes(path).map_err(|error| {
             Problem::new("", format!("cannot read `{}`: {error}", file::name(path)), "")
         })?,
-        None => Vec::new(),
+        (None, Some(model)) => json!({ "model": model }).to_string().into_bytes(),
+        (None, None) => Vec::new(),
     };
-    let (mut head, content_type) = head(args, &config)?;
+    let mut head = head(args, &config)?;
     let gateway = Gateway::new(config, |name| Some(secret(name))).map_err(|problems| {
         problems.into_iter().next().unwrap_or_else(|| Problem::new("", "", ""))
     })?;
@@ -48,13 +51,17 @@ pub(super) fn ask(args: &Args, config: Config) -> Result<(Rc<Gateway>, Question)
         head.cookie = Some(pinned(&gateway, name)?);
     }
     let answer = args.answer.unwrap_or(usual);
-    Ok((Rc::new(gateway), Question { head, content_type, body, circuits, answers, answer }))
+    Ok((Rc::new(gateway), Question { head, body, circuits, answers, answer }))
 }
 
-fn head(args: &Args, config: &Config) -> Result<(Head, Option<Vec<u8>>), Problem> {
+fn head(args: &Args, config: &Config) -> Result<Head, Problem> {
     let prefix = &config.path_prefix;
     let path = match (&args.path, &args.model, &args.body) {
         (Some(path), ..) => path.clone(),
+        // A slash in a name can only stand in a body.
+        (_, Some(model), None) if model.contains('/') => {
+            format!("{prefix}/openai/v1/chat/completions")
+        }
         (_, Some(model), _) => {
             let name = percent_encoding::utf8_percent_encode(model, SEGMENT);
             format!("{prefix}/openai/deployments/{name}/chat/completions")
@@ -65,38 +72,47 @@ fn head(args: &Args, config: &Config) -> Result<(Head, Option<Vec<u8>>), Problem
             return Err(Problem::new("", message, "for example `--model gpt-4o`"));
         }
     };
+    let path = path.into_bytes();
     let mut head = Head {
-        path: path.into_bytes(),
+        method: method(config, &path).to_vec(),
+        path,
         has_body: args.body.is_some() || args.model.is_some(),
         cookie: args.cookie.clone().map(String::into_bytes),
         ..Head::default()
     };
-    let mut content_type = Some(b"application/json".to_vec());
+    let mut headers = Vec::new();
     for header in &args.header {
         let Some((name, value)) = header.split_once(':') else {
             let message = format!("{} is not a header", quoted(header));
             return Err(Problem::new("--header", message, "write `name: value`"));
         };
-        let value = Some(value.trim().as_bytes().to_vec());
-        match name.trim().to_ascii_lowercase().as_str() {
-            "api-key" => head.api_key = value,
-            "authorization" => head.authorization = value,
-            "cookie" => head.cookie = value,
-            "content-type" => content_type = value,
-            // Nothing else decides on anything.
-            _ => {}
-        }
+        headers.push((name.trim().to_ascii_lowercase(), value.trim().as_bytes().to_vec()));
     }
-    let in_query = Target::read(&head.path, prefix).and_then(|target| target.key);
-    if head.api_key.is_none()
-        && head.authorization.is_none()
-        && in_query.is_none()
+    let given = Head::new(headers, head.has_body);
+    head = Head {
+        method: head.method,
+        path: head.path,
+        cookie: given.cookie.clone().or(head.cookie),
+        ..given
+    };
+    let target = Target::read(&head.method, &head.path, prefix, &config.allowed_paths);
+    if head.credentials.is_empty()
+        && target.is_ok_and(|target| target.keys.is_empty())
         && let Some(first) = config.clients.iter().flatten().next()
         && let Secret::Env(name) = &first.key
     {
-        head.api_key = Some(secret(name).into_bytes());
+        head = head.with_key(secret(name).into_bytes());
     }
-    Ok((head, content_type))
+    Ok(head)
+}
+
+/// The method of a request for this path: what SDKs use there.
+fn method(config: &Config, path: &[u8]) -> &'static [u8] {
+    let known = |method: &&&'static [u8]| {
+        Target::read(method, path, &config.path_prefix, &config.allowed_paths).is_ok()
+    };
+    let methods: [&'static [u8]; 3] = [b"POST", b"GET", b"DELETE"];
+    methods.iter().find(known).copied().unwrap_or(b"POST")
 }
 
 /// What this variable holds; where it is not set, something that nobody guesses by chance will do.

@@ -90,10 +90,11 @@ fn line(what: &str, said: &str) -> String {
 
 /// The path as the client sends it, but for a key in its query.
 fn path(gateway: &Gateway, question: &Question) -> String {
-    let (path, prefix) = (&question.head.path, &gateway.config.path_prefix);
-    match Target::read(path, prefix) {
-        Some(target) => format!("{prefix}{}", String::from_utf8_lossy(target.path())),
-        None => {
+    let (path, config) = (&question.head.path, &gateway.config);
+    let prefix = &config.path_prefix;
+    match Target::read(&question.head.method, path, prefix, &config.allowed_paths) {
+        Ok(target) => format!("{prefix}{}", String::from_utf8_lossy(&target.path_and_query())),
+        Err(_) => {
             let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
             String::from_utf8_lossy(path).into_owned()
         }
@@ -103,6 +104,7 @@ fn path(gateway: &Gateway, question: &Question) -> String {
 const fn by(decided_by: DecidedBy) -> &'static str {
     match decided_by {
         DecidedBy::Path => "by the deployment in the path",
+        DecidedBy::Query => "by the model in the query",
         DecidedBy::Body => "by `model` in the body",
         DecidedBy::Cookie => "by the affinity cookie, as the request names none",
         DecidedBy::Default => "by `default_model`, as the request names none",
@@ -112,6 +114,7 @@ const fn by(decided_by: DecidedBy) -> &'static str {
 const fn word(decided_by: DecidedBy) -> &'static str {
     match decided_by {
         DecidedBy::Path => "path",
+        DecidedBy::Query => "query",
         DecidedBy::Body => "body",
         DecidedBy::Cookie => "cookie",
         DecidedBy::Default => "default",

@@ -16,7 +16,11 @@ pub(super) fn plans(args: &Args, config: &Config) -> Result<Vec<Plan>, Problem> 
     let model = model(args, config)?;
     let pool = Pool::new(config, model);
     let regions = regions(args, &pool)?;
-    let gateway = Gateway::new(config.clone(), |_| Some(CLIENT_KEY.to_owned()));
+    // The simulated client is the first one; the others have keys of their own.
+    let first_key = config.clients.iter().flatten().next().and_then(|c| c.key.variable());
+    let gateway = Gateway::new(config.clone(), |name| {
+        Some(if Some(name) == first_key { CLIENT_KEY.to_owned() } else { format!("key of {name}") })
+    });
     let gateway = Rc::new(gateway.map_err(|problems| first(&problems))?);
     let plan = |gateways: &u16| Plan {
         gateway: gateway.clone(),

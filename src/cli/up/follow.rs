@@ -15,7 +15,7 @@ use crate::envoy::courier::Failure as Undelivered;
 use crate::envoy::discovery::Service;
 use crate::envoy::live::{Live, Update};
 use crate::envoy::process::Envoy;
-use crate::envoy::{Options, following};
+use crate::envoy::{Abilities, Options, following};
 use crate::time::{Millis, Timestamp};
 
 /// No request is waited for longer than this before a backend that was removed is forgotten.
@@ -60,6 +60,16 @@ impl<'a> Follower<'a> {
         )
     }
 
+    /// The configuration that runs.
+    pub(super) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// What the Envoy that runs it can do.
+    pub(super) fn envoy(&self) -> Abilities {
+        self.options.envoy
+    }
+
     /// Whether the file has to be taken once more.
     pub(super) fn was_interrupted(&mut self) -> bool {
         std::mem::take(&mut self.interrupted)
@@ -88,7 +98,9 @@ impl<'a> Follower<'a> {
     ) -> io::Result<()> {
         let name = name(self.path);
         let loaded = match content {
-            Ok(content) => file::understand(&content).and_then(Loaded::with_secrets),
+            Ok(content) => file::understand(&content)
+                .and_then(Loaded::with_secrets)
+                .and_then(|loaded| loaded.for_envoy(self.options.envoy)),
             Err(error) => {
                 writeln!(output.talk, "error: cannot read `{name}`: {error}")?;
                 return writeln!(output.talk, "kept the running configuration");

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::config::read::{Fields, Node, Reader};
-use crate::config::{Client, Secret, name, path, quoted, secret};
+use crate::config::{Backend, Client, Secret, name, path, quoted, secret};
 
 /// Everyone who may call; nothing where the file does not say.
-pub(super) fn read_all(file: &Fields<'_>, reader: &mut Reader) -> Option<Vec<Client>> {
+pub(super) fn read_all(
+    file: &Fields<'_>,
+    backends: &[Backend],
+    reader: &mut Reader,
+) -> Option<Vec<Client>> {
     let node = file.get("clients")?;
     let items = node.items(reader)?;
     if items.is_empty() {
@@ -35,6 +39,13 @@ pub(super) fn read_all(file: &Fields<'_>, reader: &mut Reader) -> Option<Vec<Cli
             reader.say(&path::key(&item.path, "key"), message, "give each client a key of its own");
         } else {
             keys.insert(client.key.clone(), i);
+        }
+        let has_it = |b: &&Backend| b.credential.as_ref().is_some_and(|c| c.secret == client.key);
+        if let Some(backend) = backends.iter().find(has_it) {
+            let place = path::key("backends", &backend.name);
+            let message = format!("the key is the same variable as that of `{place}`");
+            let hint = "give the client a key of its own: with the backend's, it needs no gateway";
+            reader.say(&path::key(&item.path, "key"), message, hint);
         }
         clients.push(client);
     }

@@ -18,6 +18,8 @@ pub(super) fn read_timeouts(
     timeouts.first_byte = read("first_byte").unwrap_or(timeouts.first_byte);
     timeouts.per_try = read("per_try").or(timeouts.per_try);
     timeouts.stream_idle = read("stream_idle").unwrap_or(timeouts.stream_idle);
+    let body = read("request_body").map(|time| time.min(LONGEST_HOLD));
+    timeouts.request_body = body.unwrap_or(timeouts.request_body);
     timeouts.request = read("request").or(timeouts.request);
     timeouts
 }

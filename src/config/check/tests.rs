@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::check;
 use crate::config::{
     Affinity, BreakerScope, Config, CredentialHeader, FirstEvent, Member, NamePattern, Secret,
-    SecureCookie, StatusSet, WhenExhausted, missing_secrets, parse_json,
+    SecureCookie, StatusSet, WhenExhausted, parse_json, secret, wrong_secrets,
 };
 use crate::time::Millis;
 
@@ -259,6 +259,16 @@ fn a_ca_file_is_for_https() {
 }
 
 #[test]
+fn a_client_has_no_backends_key() {
+    let mut file = base();
+    file["clients"] = json!([{"name": "a", "key": "${EAST}"}]);
+    let problems = check(&file).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].path, "clients[0].key");
+    assert!(problems[0].message.contains("`backends.eastus-ptu`"), "{}", problems[0]);
+}
+
+#[test]
 fn missing_variables_are_named_once() {
     let mut file = base();
     file["clients"] = json!([{"name": "a", "key": "${CLIENT}"}]);
@@ -269,7 +279,10 @@ fn missing_variables_are_named_once() {
         secrets,
         ["backends.eastus-ptu.api_key", "backends.westus.api_key", "clients[0].key"]
     );
-    let missing = missing_secrets(config.secrets(), |name| (name == "CLIENT").then(String::new));
+    let missing = wrong_secrets(config.secrets(), |secret| match secret.variable() {
+        Some("CLIENT") => Ok(Vec::new()),
+        _ => Err(secret::not_set(secret)),
+    });
     let said: Vec<String> = missing.iter().map(ToString::to_string).collect();
     assert_eq!(
         said,
@@ -278,7 +291,8 @@ fn missing_variables_are_named_once() {
             "clients[0].key: the environment variable `CLIENT` is not set or empty",
         ]
     );
-    assert_eq!(missing_secrets(config.secrets(), |_| Some("x".into())), []);
+    let named = |secret: &Secret| Ok(secret.variable().unwrap_or_default().into());
+    assert_eq!(wrong_secrets(config.secrets(), named), []);
 }
 
 #[test]

@@ -21,7 +21,8 @@ pub static BACKEND: Object = Object {
             kind: Kind::Secret { file: true },
             default: Default::Means("no key is sent"),
             doc: "The key that is sent to it in the header `api-key`, as Azure OpenAI wants it. \
-                  Envoy reads the key; the filter never sees it.",
+                  Envoy reads the key; the filter never sees it. White space around it is no part of \
+                  it, and a key with a control character inside is none.",
             example: "${AOAI_EASTUS_KEY}",
         },
         Field {

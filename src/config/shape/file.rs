@@ -50,6 +50,23 @@ pub static FILE: Object = Object {
             example: "/inference",
         },
         Field {
+            name: "paths",
+            kind: Kind::Object(&PATHS),
+            default: Default::Is("{}"),
+            doc: "Which paths are served besides those of the [known operations](operations.md).",
+            example: "{ allow: [/openai/new/*] }",
+        },
+        Field {
+            name: "drop_headers",
+            kind: Kind::List(&Kind::Text),
+            default: Default::Is("[]"),
+            doc: "Headers of requests that no backend gets. Headers that carry credentials are \
+                  always removed (`api-key`, `authorization`, `x-api-key`, \
+                  `ocp-apim-subscription-key` and others), and so is every header or parameter \
+                  whose value is a client's key. Cookies go on, but for the gateway's own.",
+            example: "[cookie, x-internal-user]",
+        },
+        Field {
             name: "circuit_breaker",
             kind: Kind::Object(&CIRCUIT_BREAKER),
             default: Default::Is("{}"),
@@ -117,6 +134,14 @@ pub static FILE: Object = Object {
             example: "20MB",
         },
         Field {
+            name: "max_held_bodies",
+            kind: Kind::Size,
+            default: Default::Is("256MiB"),
+            doc: "What request bodies may take together while they are held to be read. A request \
+                  that exceeds it is answered with 503 and `Retry-After`. At most `1GiB`.",
+            example: "512MiB",
+        },
+        Field {
             name: "clients",
             kind: Kind::List(&Kind::Object(&CLIENT)),
             default: Default::Means("anyone who can reach the listener may call"),
@@ -133,6 +158,24 @@ pub static FILE: Object = Object {
             example: "${SPILLWAY_COOKIE_KEY}",
         },
     ],
+};
+
+/// Which paths are served.
+pub static PATHS: Object = Object {
+    name: "paths",
+    doc: "Every request is for a known operation: what a path means, where the model is named and \
+          what its body may be is then known. A path that is not known is answered with 404.",
+    fields: &[Field {
+        name: "allow",
+        kind: Kind::List(&Kind::Text),
+        default: Default::Is("[]"),
+        doc: "More paths that are served, with every method, as they stand below `path_prefix`. A \
+              `/*` at the end stands for all paths below. The model is looked for behind \
+              `deployments` and `engines` in the path, in the query and in the body; with none, \
+              the request goes where its cookie leads, or to `default_model`. Open a path only if \
+              none of its other parts names a model.",
+        example: "[/openai/new/*, /openai/v1/batches]",
+    }],
 };
 
 /// Someone who may call.
@@ -153,7 +196,8 @@ pub static CLIENT: Object = Object {
             kind: Kind::Secret { file: false },
             default: Default::Required,
             doc: "Where the client's key is found: an environment variable of Envoy's that no \
-                  other client uses.",
+                  other client uses. White space around the key is no part of it. Two clients \
+                  with one key are refused, and so is a key with a control character inside.",
             example: "${CHAT_APP_KEY}",
         },
     ],

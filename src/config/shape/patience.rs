@@ -27,6 +27,14 @@ pub static TIMEOUTS: Object = Object {
                   beginning is silence too: the shorter of this and `first_byte` ends it.",
             example: "15m",
         },
+        Field {
+            name: "request_body",
+            kind: Kind::Duration,
+            default: Default::Is("5m"),
+            doc: "How long a client may take to send the body of its request. A later one is \
+                  answered with 408, and counts against no backend.",
+            example: "1m",
+        },
         REQUEST,
     ],
 };

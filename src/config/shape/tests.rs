@@ -85,6 +85,7 @@ fn base() -> Value {
         "timeouts": {},
         "first_event": {},
         "usage": {},
+        "paths": {},
         "clients": [{ "name": "chat-app", "key": "${A}" }],
     })
 }
@@ -104,6 +105,7 @@ fn places() -> BTreeMap<&'static str, &'static str> {
         ("model timeouts", "/models/gpt-4o/timeouts"),
         ("first_event", "/first_event"),
         ("usage", "/usage"),
+        ("paths", "/paths"),
         ("client", "/clients/0"),
     ])
 }

@@ -171,6 +171,14 @@ pub(super) const INJECTOR: &[Row] = &[
         "whatever credential is on the request, the backend gets its own key",
     )
     .by_default("false"),
+    warning(
+        "allow_request_without_credential",
+        Same,
+        "without it, Envoy itself answers the client 401 while the file with the key is empty, and \
+         no other backend is asked; with it, the attempt goes without a key, and the backend's 401 \
+         is a refusal like any other. A backend that checks no keys then serves without one",
+    )
+    .by_default("false"),
     error("credential.typed_config.header", Same, "the header in which the backend wants its key")
         .by_default("\"authorization\""),
     error("credential.typed_config.header_value_prefix", Same, "what stands before a bearer token")
@@ -178,6 +186,20 @@ pub(super) const INJECTOR: &[Row] = &[
     yours(
         "credential.typed_config.credential",
         "the key's name; Envoy keeps, rotates and redacts it, and it never enters the VM",
+    ),
+];
+
+pub(super) const GOOD_KEY: &[Row] = &[
+    warning(
+        "xds_matcher",
+        Same,
+        "what a good key is: printable ASCII, white space around it aside. Without this filter, Envoy \
+         answers the client 503 while the key has a line break inside, and no other backend is asked",
+    ),
+    warning(
+        "extension_config",
+        Same,
+        "takes every other key away, so that the backend refuses the attempt and another is asked",
     ),
 ];
 

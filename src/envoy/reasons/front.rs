@@ -114,13 +114,25 @@ pub(super) const MANAGER: &[Row] = &[
     warning(
         "normalize_path",
         Same,
-        "the path reaches filter and backend byte for byte: a deployment may be written with \
-         escapes, and no decision is made on a prefix that an odd spelling could evade",
+        "dot segments, backslashes and escapes of letters have one reading before routes are \
+         matched: a path that a backend would read in another way reaches no other route. The \
+         filter refuses such paths also where Envoy leaves them as they are",
     )
     .by_default("false"),
-    warning("merge_slashes", Same, "as for `normalize_path`").by_default("false"),
-    warning("path_with_escaped_slashes_action", Same, "as for `normalize_path`")
-        .by_default("\"KEEP_UNCHANGED\""),
+    warning(
+        "merge_slashes",
+        Same,
+        "repeated slashes are one slash, as most servers read them: `//openai` matches the route \
+         that `/openai` matches",
+    )
+    .by_default("false"),
+    warning(
+        "path_with_escaped_slashes_action",
+        Same,
+        "`%2F` and `%5C` are a slash for some servers and a letter for others: such a path has two \
+         readings, and is refused",
+    )
+    .by_default("\"KEEP_UNCHANGED\""),
     note(
         "server_header_transformation",
         Same,

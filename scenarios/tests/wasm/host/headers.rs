@@ -9,7 +9,8 @@ use super::{BAD_ARGUMENT, Host, NOT_FOUND, OK, Vm, fail, which};
 pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
     linker
         .func_wrap("env", "proxy_get_header_map_value", get)?
-        .func_wrap("env", "proxy_get_header_map_pairs", get_all)?
+        .func_wrap("env", "proxy_get_header_map_pairs", pairs)?
+        .func_wrap("env", "proxy_set_header_map_pairs", set_pairs)?
         .func_wrap("env", "proxy_replace_header_map_value", replace)?
         .func_wrap("env", "proxy_add_header_map_value", add)?
         .func_wrap("env", "proxy_remove_header_map_value", remove)?;
@@ -31,20 +32,31 @@ fn get(
     Ok(OK)
 }
 
-/// All of them, as the ABI has a map: their number, the lengths of each name and value, then names
-/// and values, each with a zero after it.
-fn get_all(mut vm: Vm<'_>, map: u32, place: u32, size: u32) -> Result<u32> {
+/// All of them, as the ABI writes a map: how many, the lengths, and each text with a zero behind it.
+fn pairs(mut vm: Vm<'_>, map: u32, all: u32, length: u32) -> Result<u32> {
     let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
-    let number = |length: usize| u32::try_from(length).map(u32::to_le_bytes);
-    let mut bytes = number(headers.0.len())?.to_vec();
+    let number = |length: usize| u32::try_from(length).expect("not that long").to_le_bytes();
+    let mut bytes = number(headers.0.len()).to_vec();
     for (name, value) in &headers.0 {
-        bytes.extend(number(name.len())?);
-        bytes.extend(number(value.len())?);
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
     }
     for (name, value) in &headers.0 {
-        bytes.extend([name.as_bytes(), b"\0", value, b"\0"].concat());
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value);
+        bytes.push(0);
     }
-    give(&mut vm, &bytes, place, size)?;
+    give(&mut vm, &bytes, all, length)?;
+    Ok(OK)
+}
+
+/// All at once; the filter only ever removes all.
+fn set_pairs(mut vm: Vm<'_>, map: u32, all: u32, length: u32) -> Result<u32> {
+    let bytes = read(&mut vm, all, length)?;
+    assert_eq!(bytes, [0; 4], "a map that is not empty");
+    let Some(headers) = which(map)?(&mut vm.data_mut().stream) else { return Ok(BAD_ARGUMENT) };
+    headers.0.clear();
     Ok(OK)
 }
 

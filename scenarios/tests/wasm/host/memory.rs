@@ -29,6 +29,10 @@ pub(super) fn write_u32(vm: &mut Vm<'_>, at: u32, number: u32) -> Result<()> {
     write(vm, at, &number.to_le_bytes())
 }
 
+pub(super) fn write_u64(vm: &mut Vm<'_>, at: u32, number: u64) -> Result<()> {
+    write(vm, at, &number.to_le_bytes())
+}
+
 /// Gives the filter bytes in memory that it allocates for them; for none, as Envoy, no memory.
 pub(super) fn give(vm: &mut Vm<'_>, bytes: &[u8], at: u32, length: u32) -> Result<()> {
     let size = u32::try_from(bytes.len())?;

@@ -1,0 +1,37 @@
+//! What may be done twice.
+//!
+//! A chat that is sent to a second backend, although the first may have answered it too, costs tokens.
+//! A file, a job or a thread that is made twice is there twice. The table of operations says which is
+//! which ([`crate::operation::Operation::repeats`]). An operation that must not be done twice goes to
+//! another backend only where it is plain that the first has not done it: the connection was never
+//! there, or the answer refuses the request.
+
+use super::{Effect, Exchange};
+use crate::outcome::Verdict;
+use crate::reply::Reply;
+
+impl Exchange {
+    /// Whether another backend may be asked after this verdict.
+    pub(super) fn may_repeat(&self, verdict: Verdict) -> bool {
+        !verdict.failed() || self.repeats()
+    }
+
+    /// The attempt is over without an answer.
+    pub(super) fn unanswered(&mut self, connected: bool) -> Vec<Effect> {
+        if let Some(sending) = &mut self.sending {
+            sending.perhaps_done = connected;
+        }
+        Vec::new()
+    }
+
+    /// Envoy tries again by itself where no answer came. It must not, where the backend may have done
+    /// what must not be done twice.
+    pub(super) fn must_not_repeat(&mut self) -> Option<Reply> {
+        let perhaps_done = std::mem::take(&mut self.sending.as_mut()?.perhaps_done);
+        (perhaps_done && !self.repeats()).then(Reply::outcome_unknown)
+    }
+
+    fn repeats(&self) -> bool {
+        self.arrival.as_ref().is_none_or(|arrival| arrival.target.operation.repeats)
+    }
+}

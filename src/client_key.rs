@@ -25,11 +25,12 @@ impl Keyring {
         let mut lengths = Vec::new();
         let mut clients = HashMap::new();
         for (id, key) in keys.into_iter().enumerate() {
-            lengths.push(key.as_ref().len());
+            let length = key.as_ref().len();
+            if !lengths.contains(&length) {
+                lengths.push(length);
+            }
             clients.insert(digest(key.as_ref()), id);
         }
-        lengths.sort_unstable();
-        lengths.dedup();
         Self { clients, lengths }
     }
 

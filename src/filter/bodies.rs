@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use super::effects::carry_out;
 use super::exchanges::{self, Ticket};
 use super::meters::Meters;
-use super::{host, timer};
+use super::timer;
 use crate::exchange::Passing;
 use crate::gateway::Gateway;
 use crate::held::Held;

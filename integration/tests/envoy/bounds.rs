@@ -21,7 +21,7 @@ models: { gpt-4o-mini: { pool: [eastus, westus] } }
         raw.write(&body[..800_000]).await;
         uploads.push(raw);
         eventually("the body to be held", async || {
-            (held().await > f64::from(number * 700_000)).then_some(())
+            (held().await > f64::from(number * 500_000)).then_some(())
         })
         .await;
     }

@@ -16,6 +16,7 @@ mod bounds;
 mod breaker;
 mod broken_streams;
 mod command;
+mod echo;
 mod failover;
 mod in_place;
 mod metrics;

@@ -2,7 +2,9 @@
 //! And nothing of what clients ask and backends answer in any place that an operator sees.
 
 use serde_json::{Value, json};
-use spillway_integration::{Answer, Call, Gateway, Journal, eventually, region, region_with};
+use spillway_integration::{
+    Answer, Call, Gateway, Journal, Raw, RawAnswer, eventually, region, region_with,
+};
 use spillway_simulator::{Fault, Region, Reset, RetryAfter, Script, SeenRequest};
 
 const CLIENT: &str = "marked-client-key-5d1e";
@@ -57,6 +59,8 @@ models:
             completions.extend(completion(&answer));
             answers.push(format!("{:?} {}", answer.headers, answer.text()));
         }
+        let answer = with_trailers(&gateway).await;
+        answers.push(format!("{} {}", answer.head, String::from_utf8_lossy(&answer.body)));
     }
     assert!(regions.iter().all(|region| region.count() > 5), "all three were asked");
 
@@ -124,7 +128,33 @@ fn completion(answer: &Answer) -> Option<String> {
     Some(text[..long].to_owned())
 }
 
+/// A request with keys behind its body.
+async fn with_trailers(gateway: &Gateway) -> RawAnswer {
+    let mut raw = Raw::connect(gateway.at).await;
+    let head = "POST /openai/v1/chat/completions HTTP/1.1\r\nhost: g\r\n\
+                content-type: application/json\r\ntransfer-encoding: chunked\r\n";
+    let body = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}]}"#;
+    raw.write(format!(
+        "{head}api-key: {CLIENT}\r\ntrailer: api-key\r\n\r\n{:x}\r\n{body}\r\n0\r\n\
+         api-key: {CLIENT}\r\nauthorization: Bearer {CLIENT}\r\nx-odd: {CLIENT}\r\n\r\n",
+        body.len()
+    ))
+    .await;
+    raw.answer().await
+}
+
 fn every_kind_of_call() -> Vec<Call> {
+    let odd = Call::chat("gpt-4o-mini")
+        .header("api-key", CLIENT)
+        .header("x-api-key", CLIENT)
+        .header("ocp-apim-subscription-key", CLIENT)
+        .header("proxy-authorization", format!("Bearer {CLIENT}"))
+        .header("x-odd", CLIENT)
+        .header("cookie", format!("a=1; key={CLIENT}"))
+        .with_query(&format!("api%2Dkey={CLIENT}"))
+        .with_query(&format!("subscription-key={CLIENT}"))
+        .with_query(&format!("Access_Token={CLIENT}"))
+        .with_query(&format!("odd={CLIENT}"));
     let path = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-03-01-preview";
     let query = format!("{path}&api-key={CLIENT}");
     let body = Call::chat("gpt-4o-mini").body().clone();
@@ -136,6 +166,7 @@ fn every_kind_of_call() -> Vec<Call> {
         Call::response("gpt-4o-mini").header("authorization", format!("Bearer {CLIENT}")),
         Call::streamed_chat("gpt-4o-mini").header("api-key", CLIENT),
         Call::post_bytes(&query, "application/json", body),
+        odd,
         Call::chat("made-up-model").header("api-key", CLIENT),
         Call::v1_chat(&format!("made-up-model-{PROMPT}")).header("api-key", CLIENT),
         Call::post(path, &prompt).header("api-key", CLIENT),
@@ -288,9 +319,10 @@ async fn region_with_key(name: &str, key: &str) -> Region {
 }
 
 fn everything(seen: &SeenRequest) -> String {
-    let headers: Vec<_> =
-        seen.headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))).collect();
-    format!("{} {headers:?} {:?}", seen.path, seen.body)
+    let fields = seen.headers.iter().chain(&seen.trailers);
+    let fields: Vec<_> =
+        fields.map(|(name, value)| (name, String::from_utf8_lossy(value))).collect();
+    format!("{} {fields:?} {:?}", seen.path, seen.body)
 }
 
 fn around(text: &str, key: &str) -> String {

@@ -134,10 +134,10 @@ models: {{ gpt-4o-mini: {{ pool: [{{ backend: eastus }}, {{ backend: westus, pri
 async fn neither_listener_leads_to_the_other() {
     let regions = regions().await;
     let gateway = gateway(&regions).await;
-    // For clients, `/status` and `/` are paths like any other that names no model.
+    // For clients, `/status` and `/` are paths like any other that no operation has.
     for path in ["/status", "/", "/page.js"] {
         let answer = gateway.send(&Call::get(path)).await;
-        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        assert_eq!(answer.status, 404, "{path}: {}", answer.text());
     }
     let status = Client::at(gateway.status());
     let chat = status.send(&Call::chat("gpt-4o-mini")).await;

@@ -3,7 +3,7 @@
 //! Names become positions, secrets become digests, and every member gets its circuit and its
 //! affinity tag, so that a request only looks things up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
@@ -29,7 +29,7 @@ pub struct Gateway {
     models: HashMap<String, ModelId>,
     readied: Vec<Readied>,
     /// The names of all affinity cookies.
-    cookies: Vec<String>,
+    cookies: HashSet<Vec<u8>>,
     /// The model whose pool issues a tag.
     issuers: HashMap<String, ModelId>,
 }
@@ -82,13 +82,8 @@ impl Gateway {
         let key = cookie_key.as_deref();
         let readied: Vec<Readied> =
             config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
-        let mut cookies: Vec<String> = config
-            .models
-            .iter()
-            .filter_map(|m| Some(m.affinity.as_ref()?.cookie.clone()))
-            .collect();
-        cookies.sort_unstable();
-        cookies.dedup();
+        let affinities = config.models.iter().filter_map(|model| model.affinity.as_ref());
+        let cookies = affinities.map(|affinity| affinity.cookie.clone().into_bytes()).collect();
         let failover = Failover::default();
         let issuers = issuers(&config, &readied);
         Ok(Self { config, keyring, failover, models, readied, cookies, issuers })
@@ -124,13 +119,16 @@ impl Gateway {
     /// The model whose pool issued the newest tag in these cookies, for requests that name none.
     /// However many models there are, each tag is looked up once.
     pub fn model_of_cookie(&self, cookies: &Cookies) -> Option<ModelId> {
-        let values = self.cookies.iter().filter_map(|name| Some((name, cookies.value(name)?)));
-        let of = |name: &String, tag: &str| {
+        // Of several cookies of one name, the first counts, as everywhere.
+        let mut seen = HashSet::new();
+        let ours =
+            cookies.pairs().filter(|(name, _)| self.issues_cookie(name) && seen.insert(*name));
+        let of = |name: &[u8], tag: &str| {
             let id = *self.issuers.get(tag)?;
             let affinity = self.config.models.get(id)?.affinity.as_ref()?;
-            (affinity.cookie == *name).then_some(id)
+            (affinity.cookie.as_bytes() == name).then_some(id)
         };
-        let found = values.flat_map(|(name, value)| {
+        let found = ours.flat_map(|(name, value)| {
             affinity::tags(value)
                 .enumerate()
                 .filter_map(move |(age, tag)| Some((age, of(name, tag)?)))
@@ -141,7 +139,7 @@ impl Gateway {
     /// Whether the gateway itself issues cookies of this name: they are not for backends, nor for
     /// backends to set.
     pub fn issues_cookie(&self, name: &[u8]) -> bool {
-        self.cookies.iter().any(|own| own.as_bytes() == name)
+        self.cookies.contains(name)
     }
 
     /// The backend of a pool's member.

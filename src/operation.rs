@@ -62,6 +62,10 @@ pub enum Found {
     Unknown,
 }
 
+/// More than one segment of a path names a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeveralModels;
+
 /// Looks up an operation. The segments that the table knows are changed to how it writes them:
 /// servers differ in whether case matters, and one that ignores it must not read another operation.
 pub fn find(segments: &mut [Cow<'_, str>], method: Method) -> Found {
@@ -90,15 +94,18 @@ pub fn find(segments: &mut [Cow<'_, str>], method: Method) -> Found {
 }
 
 /// The segment that names a model in a path that the table does not have: what follows `deployments`
-/// or `engines`, in whatever case. `Err`: more than one does.
-pub fn model_in(segments: &[Cow<'_, str>]) -> Result<Option<usize>, ()> {
+/// or `engines`, in whatever case.
+///
+/// # Errors
+/// More than one segment does.
+pub fn model_in(segments: &[Cow<'_, str>]) -> Result<Option<usize>, SeveralModels> {
     let names = |word: &str| NAMING.iter().any(|known| known.eq_ignore_ascii_case(word));
     let mut found = segments
         .windows(2)
         .enumerate()
         .filter(|(_, pair)| matches!(pair, [before, _] if names(before)));
     match (found.next(), found.next()) {
-        (Some(_), Some(_)) => Err(()),
+        (Some(_), Some(_)) => Err(SeveralModels),
         (first, _) => Ok(first.map(|(at, _)| at.saturating_add(1))),
     }
 }
@@ -190,7 +197,7 @@ mod tests {
         assert_eq!(seen("openai/Deployments/o1/new"), Ok(Some("o1".into())));
         assert_eq!(seen("v1/engines/o1/completions"), Ok(Some("o1".into())));
         assert_eq!(seen("v1/new"), Ok(None));
-        assert_eq!(seen("openai/deployments/a/deployments/b"), Err(()));
+        assert_eq!(seen("openai/deployments/a/deployments/b"), Err(SeveralModels));
     }
 
     #[test]

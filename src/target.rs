@@ -65,18 +65,19 @@ impl Target {
         let (path, query) = split(path);
         let segments = path::segments(path).map_err(Refused::Ambiguous)?;
         let mut rest = below(segments, prefix)?;
-        let (operation, model) = match operation::find(&mut rest, method) {
+        let found = operation::find(&mut rest, method);
+        let is_opened = || allowed.iter().any(|allowed| allowed.covers(&rest));
+        let (operation, model) = match found {
             Found::Operation { operation, model } => (operation, model),
-            found if allowed.iter().any(|allowed| allowed.covers(&rest)) => {
-                let _ = found;
+            Found::OtherMethods(_) | Found::Unknown if is_opened() => {
                 let model = operation::model_in(&rest);
-                (&ALLOWED, model.map_err(|()| Refused::Ambiguous(Ambiguity::Models))?)
+                (&ALLOWED, model.map_err(|_| Refused::Ambiguous(Ambiguity::Models))?)
             }
             Found::OtherMethods(methods) => return Err(Refused::Method(methods)),
             Found::Unknown => return Err(Refused::Unknown),
         };
         let (path, in_path) = write(&rest, model);
-        let named = model.and_then(|at| rest.get(at)).map(|name| name.to_string());
+        let named = model.and_then(|at| rest.get(at)).map(ToString::to_string);
         let mut query = Query::read(query);
         let keys = query.take(|parameter| credential::is_parameter(&parameter.folded()));
         let mut target = Self { operation, path, in_path, model: named, query, keys };

@@ -19,6 +19,7 @@ use spillway::affinity::Tags;
 use spillway::breaker::board::Board;
 use spillway::client_key::Keyring;
 use spillway::config::{Config, Problem, parse_json};
+use spillway::cookie::Cookies;
 use spillway::gateway::Gateway;
 use spillway::metrics::{Sample, measure};
 use spillway::observation::Observation;
@@ -201,9 +202,29 @@ fn tags(gateway: &Gateway) -> &Tags {
 #[library_benchmark]
 #[bench::members_20(cookie())]
 fn read_cookie((gateway, header): (Rc<Gateway>, Vec<u8>)) -> (Option<usize>, Rc<Gateway>, Vec<u8>) {
-    let pinned = gateway.route(0).and_then(|route| route.pinned(black_box(&header)));
+    let pinned =
+        gateway.route(0).and_then(|route| route.pinned(&Cookies::read(black_box(&header).clone())));
     assert_eq!(pinned, Some(10));
     (pinned, gateway, header)
+}
+
+/// A gateway of so many models, and a request with 16 KB of cookies that lead to the first.
+fn cookies(models: usize) -> (Rc<Gateway>, Vec<u8>) {
+    let gateway = given::gateway(&given::file_of_models(models));
+    let tag = tags(&gateway).issue(0, b"").expect("a tag");
+    let others = "theme=dark; ".repeat(1333);
+    (gateway, format!("{others}Spillway-Affinity={tag}").into_bytes())
+}
+
+#[library_benchmark]
+#[bench::models_2(cookies(2))]
+#[bench::models_2000(cookies(2000))]
+fn find_model_of_cookie(
+    (gateway, header): (Rc<Gateway>, Vec<u8>),
+) -> (Option<usize>, Rc<Gateway>, Vec<u8>) {
+    let model = gateway.model_of_cookie(&Cookies::read(black_box(&header).clone()));
+    assert_eq!(model, Some(0));
+    (model, gateway, header)
 }
 
 #[library_benchmark]
@@ -237,6 +258,7 @@ library_benchmark_group!(
         write_board,
         check_key,
         read_cookie,
+        find_model_of_cookie,
         make_cookie,
         measure_it,
     ]

@@ -50,6 +50,18 @@ fn written(backends: usize, top: &str, model: &str) -> Vec<u8> {
     format!("{{\"backends\":{{{all}}},{top}{models}}}").into_bytes()
 }
 
+/// A file with so many models, each of which keeps its clients with their backends by a cookie.
+pub fn file_of_models(models: usize) -> Vec<u8> {
+    let mut all = String::new();
+    for id in 0..models {
+        let comma = if id == 0 { "" } else { "," };
+        let pool = "{\"pool\":[\"eastus\"],\"session_affinity\":true}";
+        let _ = write!(all, "{comma}\"model-{id}\":{pool}");
+    }
+    let backends = "{\"eastus\":{\"url\":\"https://contoso.openai.azure.com\"}}";
+    format!("{{\"backends\":{backends},\"models\":{{{all}}}}}").into_bytes()
+}
+
 /// A gateway with this configuration, and all the secrets that it needs.
 pub fn gateway(file: &[u8]) -> Rc<Gateway> {
     let config = parse_json(file).expect("a right file");

@@ -68,7 +68,7 @@ impl Ambiguity {
 pub fn segments(path: &[u8]) -> Result<Vec<Cow<'_, str>>, Ambiguity> {
     let rest = path.strip_prefix(b"/").ok_or(Ambiguity::NoSlash)?;
     let parts = rest.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
-    let mut segments = Vec::with_capacity(MOST_PATHS);
+    let mut segments = Vec::with_capacity(MOST_SEGMENTS);
     for part in parts {
         segments.push(segment(part)?);
     }
@@ -78,7 +78,7 @@ pub fn segments(path: &[u8]) -> Result<Vec<Cow<'_, str>>, Ambiguity> {
 fn segment(part: &[u8]) -> Result<Cow<'_, str>, Ambiguity> {
     if part.iter().all(|byte| is_plain(*byte)) {
         let text = std::str::from_utf8(part).map_err(|_| Ambiguity::Unescaped)?;
-        return is_dots(text).then_some(Err(Ambiguity::Dots)).unwrap_or(Ok(Cow::Borrowed(text)));
+        return if is_dots(text) { Err(Ambiguity::Dots) } else { Ok(Cow::Borrowed(text)) };
     }
     let mut decoded = Vec::with_capacity(part.len());
     let mut rest = part;
@@ -148,7 +148,7 @@ const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// So many segments most paths have at most.
-const MOST_PATHS: usize = 8;
+const MOST_SEGMENTS: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ pub(super) const READERS: [Reader; 4] = [
 fn literal(path: &[u8]) -> Option<String> {
     let path = String::from_utf8_lossy(path);
     let path = path.split('?').next().unwrap_or_default();
-    deployment(path.split('/').map(str::to_owned).collect(), |name| name.to_owned())
+    deployment(path.split('/').map(str::to_owned).collect(), str::to_owned)
 }
 
 fn browser(path: &[u8]) -> Option<String> {

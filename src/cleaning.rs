@@ -12,7 +12,8 @@
 //!   the host out, `x-envoy-upstream-canary` moves statistics and `x-envoy-decorator-operation` renames
 //!   a span. The time that an Envoy behind the backend took is harmless, and stays;
 //! - cookies that have the name of one of the gateway's own;
-//! - from addresses, what is not for clients ([`crate::location`]).
+//! - from addresses, what is not for clients ([`crate::location`]); and `refresh`, an address in a
+//!   form of its own.
 //!
 //! What this cannot do: the filter does not know backends' keys (Envoy alone has them), so it cannot
 //! look for one in a body or under a name that nobody knows.
@@ -69,7 +70,8 @@ pub fn changes(
 
 fn is_not_for_clients(name: &str) -> bool {
     let is_envoys = name.starts_with("x-envoy-") && name != "x-envoy-upstream-service-time";
-    name.starts_with("x-spillway-") || is_envoys || credential::header(name).is_some()
+    let is_ours = name.starts_with("x-spillway-");
+    is_ours || is_envoys || name == "refresh" || credential::header(name).is_some()
 }
 
 /// Cookies are lines of their own, which can only be removed together: the others come back in
@@ -78,7 +80,8 @@ fn without_cookies(fields: &Fields, is_own: impl Fn(&[u8]) -> bool) -> Vec<Chang
     let values = || fields.iter().filter(|(name, _)| name == SET_COOKIE).map(|(_, value)| value);
     let is_ours = |value: &&Vec<u8>| {
         let name = value.split(|byte| b"=;".contains(byte)).next().unwrap_or_default();
-        is_own(name.trim_ascii())
+        // Browsers take a cookie without a name for one, and send back what follows as it is.
+        name.trim_ascii().is_empty() || is_own(name.trim_ascii())
     };
     if !values().any(|value| is_ours(&value)) {
         return Vec::new();

@@ -48,14 +48,15 @@ impl Keyring {
 /// The token of an `Authorization: Bearer` header (RFC 6750 §2.1; the scheme is case-insensitive).
 pub fn bearer(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = authorization.split_at_checked(BEARER.len())?;
-    scheme.eq_ignore_ascii_case(BEARER).then(|| token.trim_ascii())
+    let apart = token.first().is_some_and(u8::is_ascii_whitespace);
+    (apart && scheme.eq_ignore_ascii_case(BEARER)).then(|| token.trim_ascii())
 }
 
 fn digest(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-const BEARER: &[u8] = b"bearer ";
+const BEARER: &[u8] = b"bearer";
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +86,8 @@ mod tests {
     fn a_bearer_token_is_read_as_clients_write_it() {
         assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
         assert_eq!(bearer(b"bearer  abc "), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"Bearer\tabc"), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"Bearerabc"), None);
         assert_eq!(bearer(b"Basic abc"), None);
         assert_eq!(bearer(b"Bear"), None);
     }

@@ -105,6 +105,15 @@ impl Gateway {
         self.config.denied_models.iter().any(|pattern| pattern.matches(name))
     }
 
+    /// Whether a server that is generous with names may take this for a denied one: without the case,
+    /// the space around it, or what some write before a slash (`azure/o1-pro`).
+    pub fn may_mean_denied(&self, name: &str) -> bool {
+        let bare = name.trim();
+        let last = bare.rsplit('/').next().unwrap_or(bare).trim();
+        let denied = |name: &str| self.model(name).is_none() && self.denies(name);
+        [bare, last].into_iter().any(|name| denied(name) || denied(&name.to_ascii_lowercase()))
+    }
+
     /// All that is known of a model.
     pub fn route(&self, id: ModelId) -> Option<Route<'_>> {
         let (model, readied) = (self.config.models.get(id)?, self.readied.get(id)?);

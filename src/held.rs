@@ -72,6 +72,17 @@ mod tests {
     }
 
     #[test]
+    fn what_others_have_let_go_is_known_when_it_is_asked_for() {
+        let mut held = Held::default();
+        assert_eq!(held.moves(0, STEP), Some(STEP as i64));
+        held.shared_is(10 * STEP);
+        assert_eq!(held.moves(STEP, STEP + 1), None);
+        assert!(held.exceeds(9 * STEP));
+        held.shared_is(STEP);
+        assert!(!held.exceeds(9 * STEP));
+    }
+
+    #[test]
     fn the_limit_is_of_all_workers_together() {
         let (mut one, mut two, mut gauge) = (Held::default(), Held::default(), 0_i64);
         let mut moves = |held: &mut Held, from, to| {

@@ -185,14 +185,14 @@ fn clean(after: &[u8]) -> Vec<u8> {
     [without_credentials(query), without_credentials(fragment)].concat()
 }
 
-/// Parameters are parted by `&`, and for some readers by `;`.
+/// Parameters are parted by `&`, and for some readers by `;` or a second `?`.
 fn without_credentials(part: &[u8]) -> Vec<u8> {
     let Some((begins, parameters)) = part.split_first() else { return Vec::new() };
     let mut kept = Vec::with_capacity(part.len());
     let mut separator = *begins;
     let mut removed = false;
-    for parameter in parameters.split_inclusive(|byte| b"&;".contains(byte)) {
-        let next = parameter.last().copied().filter(|byte| b"&;".contains(byte));
+    for parameter in parameters.split_inclusive(|byte| b"&;?".contains(byte)) {
+        let next = parameter.last().copied().filter(|byte| b"&;?".contains(byte));
         let pair = parameter.get(..parameter.len() - usize::from(next.is_some()));
         let pair = pair.unwrap_or_default();
         if is_credential(pair) {
@@ -211,7 +211,9 @@ fn is_credential(pair: &[u8]) -> bool {
     let spaced: Vec<u8> =
         name.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     let decoded: Vec<u8> = percent_decode(&spaced).collect();
-    credential::is_parameter(decoded.trim_ascii())
+    // Frameworks write brackets behind names, and some readers end a name at a zero.
+    let end = decoded.iter().position(|byte| matches!(byte, b'[' | 0)).unwrap_or(decoded.len());
+    credential::is_parameter(decoded.get(..end).unwrap_or_default().trim_ascii())
 }
 
 /// What is before the first of these bytes, and what begins with it.

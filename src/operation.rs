@@ -93,8 +93,8 @@ pub fn find(segments: &mut [Cow<'_, str>], method: Method) -> Found {
     if others == Methods::NONE { Found::Unknown } else { Found::OtherMethods(others) }
 }
 
-/// The segment that names a model in a path that the table does not have: what follows `deployments`
-/// or `engines`, in whatever case.
+/// The segment that names a model in a path that the table does not have: what follows `deployments`,
+/// `engines` or `models`, in whatever case.
 ///
 /// # Errors
 /// More than one segment does.
@@ -134,7 +134,17 @@ fn position(pattern: &[&str]) -> Option<usize> {
 pub static ALLOWED: Operation = Operation {
     path: &[],
     methods: Methods::ALL,
-    places: &Places::MODEL,
+    places: &Places {
+        model: "model",
+        others: &[
+            "deployment",
+            "deployment_name",
+            "engine",
+            "tools[].model",
+            "session.model",
+            "data_source.model",
+        ],
+    },
     in_query: true,
     repeats: true,
     body: Body::Any,
@@ -144,7 +154,7 @@ const MODEL: &str = "{model}";
 const ID: &str = "{id}";
 
 /// Segments after which a model's name comes.
-const NAMING: [&str; 2] = ["deployments", "engines"];
+const NAMING: [&str; 4] = ["deployments", "engines", "models", "model"];
 
 #[cfg(test)]
 mod tests {

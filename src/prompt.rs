@@ -40,6 +40,7 @@ pub use multipart::Boundary;
 pub use opaque::may_be_json;
 pub use places::Places;
 pub use refusal::Refusal;
+pub use urlencoded::names_model;
 
 /// What a body says.
 #[derive(Debug, Clone, Default)]

@@ -112,9 +112,11 @@ impl Target {
         self.in_path.is_some()
     }
 
-    /// Takes parameters out whose decoded value this says so of.
-    pub fn forget_values(&mut self, is_secret: impl Fn(&[u8]) -> bool) {
-        self.query.take(|parameter| is_secret(&parameter.decoded()));
+    /// Takes parameters out whose name or value, decoded, this says so of.
+    pub fn forget(&mut self, is_secret: impl Fn(&[u8]) -> bool) {
+        self.query.take(|parameter| {
+            is_secret(&parameter.decoded()) || is_secret(&parameter.decoded_name())
+        });
     }
 
     /// The canonical path without prefix and query.

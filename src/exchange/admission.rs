@@ -48,6 +48,7 @@ impl Exchange {
         let rest = cookies.without(|name, value| {
             self.gateway.issues_cookie(name)
                 || credential::is_parameter(name)
+                || self.is_client_key(name)
                 || self.is_client_key(value)
         });
         effects.extend(rest.map(|rest| match rest.is_empty() {
@@ -57,10 +58,16 @@ impl Exchange {
         effects
     }
 
-    /// Whether this is a client's key, with or without the scheme of a bearer token.
+    /// Whether a client's key is this, or one of its words: behind a scheme, in a list, in quotes, or
+    /// behind the name that OpenAI has for the key of a browser's WebSocket.
     pub(super) fn is_client_key(&self, value: &[u8]) -> bool {
         let Some(keyring) = &self.gateway.keyring else { return false };
-        keyring.knows(value) || bearer(value).is_some_and(|token| keyring.knows(token))
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || b",;=\"".contains(byte);
+        let is_key = |word: &[u8]| {
+            keyring.knows(word)
+                || word.strip_prefix(IN_PROTOCOL).is_some_and(|key| keyring.knows(key))
+        };
+        keyring.knows(value.trim_ascii()) || value.split(ends).any(is_key)
     }
 
     /// Trailers of a request mean nothing to any operation, and whoever reads them as headers would
@@ -69,3 +76,6 @@ impl Exchange {
         vec![Effect::DropRequestTrailers]
     }
 }
+
+/// How a key begins in `sec-websocket-protocol`.
+const IN_PROTOCOL: &[u8] = b"openai-insecure-api-key.";

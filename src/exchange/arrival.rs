@@ -39,7 +39,7 @@ impl Exchange {
         let form = if head.has_body { self.form(&head, &target)? } else { MediaType::Json };
         let cookies = head.cookie.clone().map(Cookies::read).unwrap_or_default();
         let mut effects = self.strip(&head, &cookies);
-        target.forget_values(|value| self.is_client_key(value));
+        target.forget(|value| self.is_client_key(value));
 
         self.account.client = client;
         let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
@@ -166,6 +166,9 @@ impl Exchange {
             && !matches!(arrival.form, MediaType::FormData(_))
             && !prompt::may_be_json(body)
         {
+            if prompt::names_model(body, operation.places) {
+                return Err(Reply::bad_body("a form must be sent as multipart/form-data"));
+            }
             return Ok((outside.map_or_else(|| self.unnamed_model(), Ok)?, None));
         }
         let Reading { named, others, members } =
@@ -196,8 +199,9 @@ impl Exchange {
     fn agrees(&self, name: &str, outside: ModelId) -> Result<(), Reply> {
         let in_path = self.arrival.as_ref().is_some_and(|arrival| arrival.target.is_in_path());
         if in_path {
-            let denied = self.gateway.model(name).is_none() && self.gateway.denies(name);
-            return if denied { self.named(name).map(|_| ()) } else { Ok(()) };
+            let format = self.gateway.config.error_format;
+            let denied = || Err(Reply::denied_model(name, format));
+            return if self.gateway.may_mean_denied(name) { denied() } else { Ok(()) };
         }
         if self.named(name)? == outside {
             return Ok(());

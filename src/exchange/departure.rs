@@ -47,7 +47,8 @@ impl Exchange {
     /// What the client gets instead of the last backend's answer.
     fn replacement(&self, status: u16, world: &mut World<'_>) -> Option<Reply> {
         if !self.trail.has_answer() {
-            return None;
+            // Envoy's own words would have the SDKs send it again.
+            return if matches!(status, 502..=504) { self.outcome_unknown() } else { None };
         }
         match status {
             _ if self.statusless && !is_status(status, false) => {

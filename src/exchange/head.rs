@@ -73,6 +73,10 @@ impl Head {
                 },
             }
         }
+        // What follows a request for another protocol is that protocol's, and no body.
+        if head.method == b"GET" && head.other("upgrade").is_some() {
+            head.has_body = false;
+        }
         head
     }
 

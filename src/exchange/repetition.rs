@@ -27,7 +27,14 @@ impl Exchange {
     /// Envoy tries again by itself where no answer came. It must not, where the backend may have done
     /// what must not be done twice.
     pub(super) fn must_not_repeat(&mut self) -> Option<Reply> {
-        let perhaps_done = std::mem::take(&mut self.sending.as_mut()?.perhaps_done);
+        let reply = self.outcome_unknown();
+        self.sending.as_mut()?.perhaps_done = false;
+        reply
+    }
+
+    /// What a client is told whose request may have been done, and must not be done twice.
+    pub(super) fn outcome_unknown(&self) -> Option<Reply> {
+        let perhaps_done = self.sending.as_ref().is_some_and(|sending| sending.perhaps_done);
         (perhaps_done && !self.repeats()).then(Reply::outcome_unknown)
     }
 

@@ -69,6 +69,9 @@ impl Exchange {
     pub(super) fn body_from_client(&mut self, length: usize) -> Vec<Effect> {
         let most = self.most();
         let Some(arrival) = &mut self.arrival else { return Vec::new() };
+        if !arrival.has_body {
+            return Vec::new();
+        }
         let before = arrival.passed;
         arrival.passed = before.saturating_add(length);
         let crosses = before <= most && arrival.passed > most;

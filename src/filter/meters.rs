@@ -106,6 +106,11 @@ impl Meters {
         host::gauge(id)
     }
 
+    /// Where that gauge is.
+    pub(super) fn held(&self, gateway: &Gateway) -> Option<u64> {
+        host::gauge(self.id(Series::of(Metric::HeldBodies), gateway)?)
+    }
+
     fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway) {
         let Some(id) = self.id(series, gateway) else { return };
         match series.metric.definition().kind {

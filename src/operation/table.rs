@@ -56,7 +56,7 @@ static DEPLOYMENT: &[Operation] = &[
     post(&["audio", "transcriptions"]).form(),
     post(&["audio", "translations"]).form(),
     post(&["audio", "speech"]),
-    post(&["extensions", "chat", "completions"]).naming(&CHAT),
+    post(&["extensions", "chat", "completions"]).naming(&EXTENSION),
 ];
 
 static V1: &[Operation] = &[
@@ -150,29 +150,62 @@ static CHAT: Places = Places {
     others: &["data_sources[].parameters.embedding_dependency.deployment_name"],
 };
 
+/// The same in the API that was there first, with names of its own.
+static EXTENSION: Places = Places {
+    model: "model",
+    others: &[
+        "dataSources[].parameters.embeddingDeploymentName",
+        "dataSources[].parameters.embeddingDependency.deploymentName",
+    ],
+};
+
 /// A response may draw images with another model.
-static RESPONSE: Places = Places { model: "model", others: &["tools[].model"] };
+static RESPONSE: Places = Places { model: "model", others: &["tools[].model", "tools.*.model"] };
 
 /// A realtime session, inside of a request for its secret or its call.
 static REALTIME: Places = Places {
     model: "session.model",
-    others: &["session.audio.input.transcription.model", "session.input_audio_transcription.model"],
+    others: &[
+        "model",
+        "session.audio.input.transcription.model",
+        "session.input_audio_transcription.model",
+    ],
 };
 
 /// A realtime session as the whole of a request.
 static SESSION: Places = Places {
     model: "model",
-    others: &["audio.input.transcription.model", "input_audio_transcription.model"],
+    others: &[
+        "audio.input.transcription.model",
+        "input_audio_transcription.model",
+        "session.model",
+        "session.audio.input.transcription.model",
+        "session.input_audio_transcription.model",
+    ],
 };
 
 /// A job whose grader is a model.
 pub(super) static TUNING: Places = Places {
     model: "model",
-    others: &["method.reinforcement.grader.model", "method.reinforcement.grader.graders.*.model"],
+    others: &[
+        "method.reinforcement.grader.model",
+        "method.reinforcement.grader.graders.*.model",
+        "method.reinforcement.grader.graders[].model",
+    ],
 };
 
 /// An evaluation whose criteria ask models.
-pub(super) static EVAL: Places = Places { model: "model", others: &["testing_criteria[].model"] };
+pub(super) static EVAL: Places = Places {
+    model: "model",
+    others: &[
+        "testing_criteria[].model",
+        "testing_criteria[].graders.*.model",
+        "testing_criteria[].graders[].model",
+    ],
+};
 
 /// A run of an evaluation.
-pub(super) static RUN: Places = Places { model: "data_source.model", others: &[] };
+pub(super) static RUN: Places = Places {
+    model: "data_source.model",
+    others: &["model", "data_source.source.model", "data_source.sampling_params.model"],
+};

@@ -28,13 +28,19 @@ pub(super) fn read<'a>(
     places: &Places,
 ) -> Result<Reading<'a>, Refusal> {
     let mut fields = Fields::new(body, places);
-    for part in Parts::of(body, boundary).map_err(malformed)? {
+    for (number, part) in Parts::of(body, boundary).map_err(malformed)?.enumerate() {
+        if number >= MOST_PARTS {
+            return Err(malformed("it has too many parts"));
+        }
         let part = part.map_err(malformed)?;
         let head = head::read(part.head).map_err(malformed)?;
         fields.take(&head, part.value)?;
     }
     Ok(Reading { named: fields.named, others: fields.others, members: None })
 }
+
+/// The largest forms of these APIs have some dozens.
+const MOST_PARTS: usize = 1000;
 
 fn malformed(why: &'static str) -> Refusal {
     Refusal::Invalid(format!("the request body is not plain multipart/form-data: {why}"))

@@ -23,6 +23,9 @@ pub(super) fn parameters(mut rest: &[u8]) -> Option<Vec<Parameter<'_>>> {
         if rest.is_empty() {
             return Some(all);
         }
+        if all.len() >= MOST {
+            return None;
+        }
         let (name, after) = token(trim(rest.strip_prefix(b";")?))?;
         let after = after.strip_prefix(b"=")?;
         let (value, quoted) = match after.strip_prefix(b"\"") {
@@ -38,6 +41,9 @@ pub(super) fn parameters(mut rest: &[u8]) -> Option<Vec<Parameter<'_>>> {
         all.push(Parameter { name, value, quoted });
     }
 }
+
+/// Clients write three at most, and each is compared with all others.
+const MOST: usize = 16;
 
 /// A token, and what follows it.
 pub(super) fn token(text: &[u8]) -> Option<(&str, &[u8])> {

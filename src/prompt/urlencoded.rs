@@ -11,14 +11,17 @@ use super::fold::folds;
 use super::places::{Places, Step};
 
 /// Whether a reader of HTML forms could find a place that names a model.
-pub(super) fn names_model(body: &[u8], places: &Places) -> bool {
+pub fn names_model(body: &[u8], places: &Places) -> bool {
     let ways = places.ways();
     body.split(|byte| matches!(byte, b'&' | b';' | b'\n')).any(|field| {
         // Without a value it names none.
         let Some(end) = memchr::memchr(b'=', field) else { return false };
         let name = field.get(..end).unwrap_or_default();
         let name: Cow<'_, [u8]> = percent_encoding::percent_decode(name).into();
-        let name = String::from_utf8_lossy(&name).replace('+', " ");
+        let mut name = String::from_utf8_lossy(&name);
+        if name.contains('+') {
+            name = Cow::Owned(name.replace('+', " "));
+        }
         let name = first_word(name.trim());
         ways.iter().any(|way| matches!(way.step().0, Step::Name(known) if folds(known, name)))
     })

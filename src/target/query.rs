@@ -90,6 +90,11 @@ impl Parameter {
         written.eq_ignore_ascii_case(name.as_bytes()) || *self.folded() == *name.as_bytes()
     }
 
+    /// Its name, decoded.
+    pub fn decoded_name(&self) -> Vec<u8> {
+        decode(self.text.get(..self.name).unwrap_or_default()).into_owned()
+    }
+
     /// Its name decoded, in lower case, without space around it or brackets behind it.
     pub fn folded(&self) -> Vec<u8> {
         let name = decode(self.text.get(..self.name).unwrap_or_default());
@@ -110,8 +115,13 @@ impl Parameter {
 
     /// Whether it names a model, by any of the names that are in use.
     pub fn names_model(&self) -> bool {
-        let name = self.folded();
-        MODELS.iter().any(|known| known.as_bytes() == name)
+        // `session[model]` is one too, for frameworks that build objects from parameters.
+        let name = self.decoded_name();
+        name.split(|byte| b"[].".contains(byte)).any(|word| {
+            let letters = word.iter().filter(|byte| byte.is_ascii_alphanumeric());
+            let folded = letters.map(u8::to_ascii_lowercase);
+            MODELS.iter().any(|known| known.bytes().eq(folded.clone()))
+        })
     }
 }
 
@@ -130,16 +140,9 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b';' | b'#')
 }
 
-const MODELS: [&str; 8] = [
-    "model",
-    "deployment",
-    "deployment_id",
-    "deployment-id",
-    "deploymentid",
-    "deployment_name",
-    "model_id",
-    "engine",
-];
+/// Letters and digits of the names in use: `deployment_id` is written in several ways.
+const MODELS: [&str; 7] =
+    ["model", "modelid", "modelname", "deployment", "deploymentid", "deploymentname", "engine"];
 
 #[cfg(test)]
 mod tests {
@@ -169,8 +172,17 @@ mod tests {
 
     #[test]
     fn a_parameter_is_known_however_its_name_is_written() {
-        for query in ["model=o1", "Model=o1", "mod%65l=o1", "+model+=o1", "model[]=o1", "engine=o1"]
-        {
+        for query in [
+            "model=o1",
+            "Model=o1",
+            "mod%65l=o1",
+            "+model+=o1",
+            "model[]=o1",
+            "engine=o1",
+            "model-id=o1",
+            "deploymentName=o1",
+            "session[model]=o1",
+        ] {
             let query = Query::read(query.as_bytes());
             assert_eq!(query.models().collect::<Vec<_>>(), [b"o1".to_vec()], "{query:?}");
         }

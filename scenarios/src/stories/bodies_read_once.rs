@@ -100,8 +100,10 @@ pub(super) const STORIES: &[Story] = &[
         config: DENYING,
         play: |stage| {
             let with = |body: &str| Request::post(chat_path("gpt-4o"), body);
-            let answer = stage.send(&with(r#"{"model":"o1-pro","messages":[]}"#));
-            answer.is(403).error("model_not_permitted");
+            for name in ["o1-pro", "O1-PRO", " o1-pro", "azure/o1-pro"] {
+                let body = format!(r#"{{"model":"{name}","messages":[]}}"#);
+                stage.send(&with(&body)).is(403).error("model_not_permitted");
+            }
             for body in [CHAT_BODY, r#"{"model":"whatever","messages":[]}"#] {
                 stage.send(&with(body)).is(200).from("eastus");
                 stage.last("eastus").says(body);

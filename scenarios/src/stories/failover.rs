@@ -132,6 +132,12 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             answer.is(502).error("outcome_unknown").has("x-should-retry", "false");
             assert_eq!(stage.count("westus"), 0);
 
+            // Also where no other backend could be asked.
+            stage.set_reachable("westus", false);
+            stage.will("eastus", [Reaction::HangUp]);
+            stage.send(&store()).is(502).error("outcome_unknown");
+            stage.set_reachable("westus", true);
+
             // A chat may be; and what never reached a backend was not done.
             stage.will("eastus", [Reaction::HangUp]);
             stage.send(&chat("gpt-4o")).is(200).from("westus");

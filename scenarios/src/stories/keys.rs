@@ -21,7 +21,10 @@ pub(super) const STORIES: &[Story] = &[
                 "x-functions-key",
                 "x-made-up",
             ] {
-                for value in [key.clone(), format!("Bearer {key}"), key_of("batch")] {
+                let in_protocol = format!("realtime, openai-insecure-api-key.{key}, v1");
+                let (quoted, tab) = (format!("\"{key}\""), format!("bearer\t{key}"));
+                let bearer = format!("Bearer {key}");
+                for value in [key.clone(), bearer, key_of("batch"), in_protocol, quoted, tab] {
                     stage.send(&known().with(header, value)).is(200);
                     is_clean(&stage.last("eastus"));
                 }
@@ -39,7 +42,12 @@ pub(super) const STORIES: &[Story] = &[
             let escaped = format!("{}&made-up={}", chat_path("gpt-4o"), key.replace('-', "%2d"));
             stage.send(&Request::post(escaped, CHAT_BODY).with("api-key", key.as_str())).is(200);
             stage.last("eastus").at(&chat_path("gpt-4o"));
-            for cookie in [format!("a=1; b={key}"), format!("a=1; api-key={key}")] {
+            let named = format!("{}&{key}=1", chat_path("gpt-4o"));
+            stage.send(&Request::post(named, CHAT_BODY).with("api-key", key.as_str())).is(200);
+            stage.last("eastus").at(&chat_path("gpt-4o"));
+            for cookie in
+                [format!("a=1; b={key}"), format!("a=1; api-key={key}"), format!("a=1; {key}")]
+            {
                 stage.send(&known().with("cookie", cookie)).is(200);
                 stage.last("eastus").has("cookie", "a=1");
             }

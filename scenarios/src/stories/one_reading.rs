@@ -89,12 +89,18 @@ pub(super) const STORIES: &[Story] = &[
             stage.send(&raw.with("content-type", "application/octet-stream")).is(200);
             stage.last("eastus").says("\x00\x01");
 
+            for form in ["model=o1-pro&input=x", "/**/{\"model\":\"o1-pro\"}"] {
+                let form = Request::post("/openai/new", form);
+                let form = form.with("content-type", "application/x-www-form-urlencoded");
+                stage.send(&form).is(400).error("invalid_body");
+            }
             let denied = Request::post("/openai/new", "{\"model\":\"o1-pro\"}");
             for request in [
                 denied.clone().with("content-type", "application/octet-stream"),
                 denied.without("content-type"),
                 Request::get("/openai/new/x?model=o1-pro"),
                 Request::get("/openai/new/deployments/o1-pro/x"),
+                Request::get("/openai/new/models/o1-pro"),
             ] {
                 stage.send(&request).is(403).error("model_not_permitted");
             }
@@ -121,9 +127,15 @@ pub(super) const STORIES: &[Story] = &[
         needs: &[],
         config: DENYING,
         play: |stage| {
-            for parameter in
-                ["model", "deployment", "Deployment_Id", "mod%65l", "engine", "model[]"]
-            {
+            for parameter in [
+                "model",
+                "Deployment_Id",
+                "mod%65l",
+                "engine",
+                "model[]",
+                "modelName",
+                "session[model]",
+            ] {
                 let path = format!("{}&{parameter}=o1-pro&x=1", chat_path("gpt-4o"));
                 stage.send(&Request::post(path, CHAT_BODY)).is(200);
                 let sent = "/base/openai/deployments/own-name/chat/completions\
@@ -142,9 +154,17 @@ pub(super) const STORIES: &[Story] = &[
                 stage.send(&chat("gpt-4o").with(name, "o1-pro")).is(200);
                 stage.last("eastus").lacks(name);
             }
-            let secrets = r#"{"session":{"type":"realtime","model":"o1-pro"}}"#;
-            let answer = stage.send(&Request::post("/v1/realtime/client_secrets", secrets));
-            answer.is(403).error("model_not_permitted");
+            for (path, body) in [
+                ("/v1/realtime/client_secrets", r#"{"session":{"model":"o1-pro"}}"#),
+                ("/v1/realtime/client_secrets", r#"{"model":"o1-pro"}"#),
+                ("/openai/realtimeapi/sessions", r#"{"session":{"model":"o1-pro"}}"#),
+                ("/v1/realtime/sessions", r#"{"model":"gpt-4o","session":{"model":"o1-pro"}}"#),
+                ("/v1/evals/e/runs", r#"{"data_source":{"source":{"model":"o1-pro"}}}"#),
+                ("/v1/responses", r#"{"model":"gpt-4o","tools":{"a":{"model":"o1-pro"}}}"#),
+            ] {
+                let answer = stage.send(&Request::post(path, body));
+                answer.is(403).error("model_not_permitted");
+            }
         },
     },
     Story {

@@ -171,7 +171,8 @@ pub static PATHS: Object = Object {
         default: Default::Is("[]"),
         doc: "More paths that are served, with every method, as they stand below `path_prefix`. A \
               `/*` at the end stands for all paths below. The model is looked for behind \
-              `deployments` and `engines` in the path, in the query and in the body; with none, \
+              `deployments`, `engines` and `models` in the path, in the query and in a body that \
+              is a JSON object or a form; with none, \
               the request goes where its cookie leads, or to `default_model`. Open a path only if \
               none of its other parts names a model.",
         example: "[/openai/new/*, /openai/v1/batches]",

@@ -8,7 +8,7 @@ pub struct Boundary {
     /// `--` and the boundary.
     delimiter: Vec<u8>,
     /// The beginning of it that every reader takes for a part of it. Some end a boundary where a
-    /// token ends, or a word.
+    /// word ends. An underline is of the word: Java's clients write it anywhere.
     shortest: usize,
     /// Whether it is written in quotes. Some readers leave them on.
     quoted: bool,
@@ -36,7 +36,7 @@ impl Boundary {
         if decoy || long || !plain {
             return Err(PLAIN);
         }
-        let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let shortest = one.value.iter().position(|byte| !word(byte)).filter(|end| *end > 0);
         Ok(Self {
             delimiter: [b"--", one.value].concat(),
@@ -94,7 +94,7 @@ mod tests {
             (
                 "; boundary=----formdata-undici-0123_4",
                 "------formdata-undici-0123_4",
-                "------formdata-undici-0123",
+                "------formdata-undici-0123_4",
             ),
         ] {
             let wanted = (delimiter.to_owned(), beginning.to_owned());

@@ -26,6 +26,9 @@ pub(super) fn read(head: &[u8]) -> Result<Head<'_>, &'static str> {
             return Err(NOT_PLAIN);
         }
         let name = name.to_ascii_lowercase();
+        if names.len() >= MOST_HEADERS {
+            return Err("the head of a part has too many headers");
+        }
         if names.contains(&name) {
             return Err("the head of a part has a header twice");
         }
@@ -67,6 +70,9 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Clients write three at most. Many of them, in many parts, would take long to compare.
+const MOST_HEADERS: usize = 16;
+
 /// Whether a content type names no other character set.
 fn is_in_utf_8(value: &[u8]) -> bool {
     let folded = value.to_ascii_lowercase();
@@ -88,6 +94,13 @@ const NOT_PLAIN: &str =
 mod tests {
     use super::*;
     use crate::testing::test;
+
+    #[test]
+    fn a_head_of_many_lines_is_not_compared_line_by_line() {
+        let lines: String = (0..100).map(|number| format!("x-{number}: 1\r\n")).collect();
+        let head = format!("{lines}content-disposition: form-data; name=\"a\"");
+        assert_eq!(read(head.as_bytes()), Err("the head of a part has too many headers"));
+    }
 
     const FIELD: &str = "Content-Disposition: form-data; name=\"a\"";
 

@@ -69,9 +69,11 @@ fn holds(received: &Received, model: &str) {
         }
     }
     for (name, value) in received.headers.0.iter().chain(&received.trailers.0) {
-        let shown = value.windows(SECRET.len()).any(|part| part == SECRET);
+        let shown = name != ":path" && value.windows(SECRET.len()).any(|part| part == SECRET);
         assert!(!shown, "a client's key in {name}");
     }
+    let key = path::parameters(&received.path).find(|text| text.as_bytes() == SECRET);
+    assert!(key.is_none(), "a client's key in the query of {received:?}");
 }
 
 fn request(given: &Given<'_>) -> Request {
@@ -247,3 +249,53 @@ default_model: gpt-4o
 paths: { allow: [/openai/new/*] }
 clients: [{ name: chat-app, key: '${CHAT_KEY}' }]
 models: { gpt-4o: { pool: [eastus] }, other: { pool: [westus] } }";
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn plain_requests_arrive_and_every_reader_is_asked() {
+        let known = |at| vec![Piece::Known(at)];
+        let given = |path, body| Given {
+            method: 0,
+            path,
+            kind: 0,
+            boundary: 0,
+            header: 0,
+            body,
+            streamed: false,
+        };
+        let story = Story { name: "", behaviours: &[], needs: &[], config: CONFIG, play: |_| {} };
+        for given in [given(known(0), Vec::new()), given(known(2), known(23))] {
+            let mut stage = core::stage(&story, Failover::Retry);
+            stage.send(&request(&given));
+            let received = stage.received("eastus").pop().expect("it is let through");
+            holds(&received, "gpt-4o");
+            assert!(catch_unwind(|| holds(&received, "other")).is_err(), "the model is read");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_reads_otherwise_is_noticed() {
+        let form =
+            b"--BB\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\no1-pro\r\n--BB--\r\n";
+        for (path, kind, body) in [
+            ("/openai/deployments/gpt-4o/../o1-pro/x", "", &b""[..]),
+            ("/openai/Deployments/o1-pro/x", "", b""),
+            ("/openai/%252e/deployments/o1-pro;a/x", "", b""),
+            ("/v1/realtime?Model=o1-pro", "", b""),
+            ("/v1/responses", "", b"{\"model\":\"gpt-4o\",\"model\":\"o1-pro\"}"),
+            ("/v1/responses", "", b"{\"Model\":\"o1-pro\"}"),
+            ("/v1/responses", "", b"{\0\"\0m\0o\0d\0e\0l\0\"\0:\0\"\0o\0001\0\"\0}\0"),
+            ("/v1/audio/transcriptions", "multipart/form-data; boundary=BB", form),
+        ] {
+            let mut received =
+                Received { path: path.into(), body: body.to_vec(), ..Received::default() };
+            received.headers.add("content-type", kind);
+            assert!(catch_unwind(|| holds(&received, "gpt-4o")).is_err(), "{path} {body:?}");
+        }
+    }
+}

@@ -51,6 +51,13 @@ fn query(path: &[u8]) -> Option<String> {
     found.map(|(_, value)| value.into_owned())
 }
 
+/// The names and values of the query's parameters.
+pub(super) fn parameters(path: &[u8]) -> impl Iterator<Item = String> {
+    let query: Vec<u8> = path.iter().copied().skip_while(|byte| *byte != b'?').skip(1).collect();
+    let pairs = form_urlencoded::parse(&query).into_owned().collect::<Vec<_>>();
+    pairs.into_iter().flat_map(|(name, value)| [name, value])
+}
+
 /// The segment after `deployments` or `engines`, where servers look for it.
 fn deployment(parts: Vec<String>, name: fn(&str) -> String) -> Option<String> {
     let parts: Vec<&String> = parts.iter().filter(|part| !part.is_empty()).collect();

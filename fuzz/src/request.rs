@@ -289,7 +289,7 @@ mod tests {
             ("/v1/realtime?Model=o1-pro", "", b""),
             ("/v1/responses", "", b"{\"model\":\"gpt-4o\",\"model\":\"o1-pro\"}"),
             ("/v1/responses", "", b"{\"Model\":\"o1-pro\"}"),
-            ("/v1/responses", "", b"{\0\"\0m\0o\0d\0e\0l\0\"\0:\0\"\0o\0001\0\"\0}\0"),
+            ("/v1/responses", "", b"{\0\"\0m\0o\0d\0e\0l\0\"\0:\0\"\0o\x001\0\"\0}\0"),
             ("/v1/audio/transcriptions", "multipart/form-data; boundary=BB", form),
         ] {
             let mut received =

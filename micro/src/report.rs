@@ -15,7 +15,7 @@ use serde_json::Value;
 use spillway::cli::top::grouped;
 
 /// What each benchmark counts, in the order of the table.
-const WHAT: [(&str, &str); 16] = [
+const WHAT: [(&str, &str); 17] = [
     ("answered", "A chat request of 1 KB, from its arrival to its end: the first backend answers"),
     (
         "failed_over",
@@ -38,6 +38,10 @@ const WHAT: [(&str, &str); 16] = [
     ("pass_unread", "It is found in one that passes unread, and moves to its end"),
     ("check_key", "A client's key is checked"),
     ("read_cookie", "An affinity cookie is read"),
+    (
+        "find_model_of_cookie",
+        "A request with 16 KB of cookies that names no model finds the one that its cookie leads to",
+    ),
     ("make_cookie", "An affinity cookie is made"),
     ("read_board", "The board of circuits that are not closed is read from its bytes"),
     ("write_board", "It is written"),

@@ -105,6 +105,11 @@ impl Gateway {
         self.config.denied_models.iter().any(|pattern| pattern.matches(name))
     }
 
+    /// Whether any model is refused by name, so that every body is read for one.
+    pub fn denies_models(&self) -> bool {
+        !self.config.denied_models.is_empty()
+    }
+
     /// Whether a server that is generous with names may take this for a denied one: without the case,
     /// the space around it, or what some write before a slash (`azure/o1-pro`).
     pub fn may_mean_denied(&self, name: &str) -> bool {

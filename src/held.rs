@@ -20,8 +20,8 @@ pub struct Held {
 }
 
 impl Held {
-    /// A body has grown or gone: `from` so many bytes `to` so many. What the shared number is to be
-    /// moved by, where that is due; its new value is told with [`Held::shared_is`].
+    /// A body has grown or gone, `from` one number of bytes `to` another. Returns what the shared number
+    /// is to be moved by, where that is due; its new value is told with [`Held::shared_is`].
     pub fn moves(&mut self, from: u64, to: u64) -> Option<i64> {
         self.own = self.own.saturating_sub(from).saturating_add(to);
         let idle = self.own == 0 && self.told != 0;

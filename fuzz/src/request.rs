@@ -35,7 +35,7 @@ enum Piece<'a> {
     Any(&'a [u8]),
 }
 
-/// Sends one request. A backend that received it reads its own model there, whoever reads.
+/// Sends one request. Every reader finds, in what a backend received, that backend's model or none.
 pub fn run(bytes: &[u8]) {
     let Ok(given) = Given::arbitrary(&mut Unstructured::new(bytes)) else { return };
     let request = request(&given);

@@ -208,7 +208,7 @@ fn read_cookie((gateway, header): (Rc<Gateway>, Vec<u8>)) -> (Option<usize>, Rc<
     (pinned, gateway, header)
 }
 
-/// A gateway of so many models, and a request with 16 KB of cookies that lead to the first.
+/// A gateway with this number of models, and a request with 16 KB of cookies that lead to the first.
 fn cookies(models: usize) -> (Rc<Gateway>, Vec<u8>) {
     let gateway = given::gateway(&given::file_of_models(models));
     let tag = tags(&gateway).issue(0, b"").expect("a tag");

@@ -50,7 +50,7 @@ fn written(backends: usize, top: &str, model: &str) -> Vec<u8> {
     format!("{{\"backends\":{{{all}}},{top}{models}}}").into_bytes()
 }
 
-/// A file with so many models, each of which keeps its clients with their backends by a cookie.
+/// A file with this number of models, each of which keeps its clients with their backends by a cookie.
 pub fn file_of_models(models: usize) -> Vec<u8> {
     let mut all = String::new();
     for id in 0..models {

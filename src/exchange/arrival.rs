@@ -39,7 +39,9 @@ impl Exchange {
         let form = if head.has_body { self.form(&head, &target)? } else { MediaType::Json };
         let cookies = head.cookie.clone().map(Cookies::read).unwrap_or_default();
         let mut effects = self.strip(&head, &cookies);
-        target.forget(|value| self.is_client_key(value));
+        if self.gateway.keyring.is_some() {
+            target.forget(|value| self.is_client_key(value));
+        }
 
         self.account.client = client;
         let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
@@ -99,8 +101,8 @@ impl Exchange {
     /// because the query alone is not where this operation names its model.
     fn reads_body(&self, model: ModelId) -> bool {
         let Some(arrival) = &self.arrival else { return false };
-        let denies = !self.gateway.config.denied_models.is_empty();
-        arrival.has_body && (denies || !arrival.target.is_in_path() || self.may_ask(model))
+        arrival.has_body
+            && (self.gateway.denies_models() || !arrival.target.is_in_path() || self.may_ask(model))
     }
 
     /// How the body is written, where the operation takes it so.
@@ -109,7 +111,7 @@ impl Exchange {
         let form = match MediaType::of(kind, encoding) {
             Ok(form) => form,
             // What is not read passes as it is: the path has named the model.
-            Err(_) if target.is_in_path() && self.gateway.config.denied_models.is_empty() => {
+            Err(_) if target.is_in_path() && !self.gateway.denies_models() => {
                 return Ok(MediaType::Json);
             }
             Err(why) => return Err(Reply::refused_body(&why)),
@@ -154,7 +156,7 @@ impl Exchange {
     fn model_of<'a>(&mut self, body: &'a [u8]) -> Result<(ModelId, Option<Members<'a>>), Reply> {
         let Some(arrival) = &mut self.arrival else { return Ok((self.unnamed_model()?, None)) };
         let outside = arrival.named_outside;
-        let denies = !self.gateway.config.denied_models.is_empty();
+        let denies = self.gateway.denies_models();
         if let Some(model) = outside
             && arrival.target.is_in_path()
             && !denies

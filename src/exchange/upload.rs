@@ -34,9 +34,8 @@ impl Exchange {
             let plain = arrival.form == MediaType::Json && operation.body == Body::Json;
             long && plain && *operation.places == Places::MODEL
         };
-        let denies = !self.gateway.config.denied_models.is_empty();
         let early = self.arrival.as_ref().is_some_and(early);
-        if early && !denies && !self.gateway.failover.redirects() {
+        if early && !self.gateway.denies_models() && !self.gateway.failover.redirects() {
             Effect::AwaitBeginning(Ahead::BEGINNING)
         } else {
             Effect::AwaitBody

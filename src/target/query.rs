@@ -36,12 +36,8 @@ impl Query {
 
     /// Takes out the parameters that this says so of, and gives back their values, decoded.
     pub fn take(&mut self, is_taken: impl Fn(&Parameter) -> bool) -> Vec<Vec<u8>> {
-        let taken: Vec<Vec<u8>> =
-            self.0.iter().filter(|p| is_taken(p)).map(Parameter::decoded).collect();
-        if !taken.is_empty() {
-            self.0.retain(|parameter| !is_taken(parameter));
-        }
-        taken
+        let taken = self.0.extract_if(.., |parameter| is_taken(parameter));
+        taken.map(|parameter| parameter.decoded()).collect()
     }
 
     /// Adds the query to a path; the parameters that name the model have this value instead, if

@@ -12,8 +12,6 @@ mod allowed_path;
 pub mod check;
 pub mod duration;
 pub mod json;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod lint;
 pub mod name;
 pub mod nearest;
 pub mod path;

@@ -33,7 +33,7 @@ for part; do
         traps) build "the filter that traps" traps/wasm32-wasip1/release/spillway.wasm traps.wasm \
             -p spillway --lib --target wasm32-wasip1 --config "$shorter" --features traps \
             --target-dir "$target/traps" ;;
-        command) build "the command" release/spillway spillway -p spillway --bin spillway ;;
+        command) build "the command" release/spillway spillway -p spillway-command --bin spillway ;;
         simulator) build "the simulator" release/azure-openai-simulator azure-openai-simulator \
             -p spillway-simulator --bin azure-openai-simulator ;;
         *) fail "tools/build.sh knows no part $part" ;;

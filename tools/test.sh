@@ -18,7 +18,7 @@ stage_check() {
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
 # what fuzzing has found worth keeping, and how the benchmark reckons and writes its page.
 stage_core() {
-    cargo test -p spillway -p spillway-scenarios -p spillway-fuzz -p spillway-bench
+    cargo test -p spillway -p spillway-command -p spillway-scenarios -p spillway-fuzz -p spillway-bench
 }
 
 stage_simulator() {
@@ -102,7 +102,7 @@ stage_clients() {
 
 needs_filter_and_command() {
     tools/build.sh filter
-    quietly build-command "the command does not build" cargo build -p spillway --bin spillway
+    quietly build-command "the command does not build" cargo build -p spillway-command --bin spillway
 }
 
 # What a stage needs before it runs.

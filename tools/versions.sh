@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 tools/setup.sh rust envoys
 tools/build.sh filter
-quietly build-command "the command does not build" cargo build -p spillway --bin spillway
+quietly build-command "the command does not build" cargo build -p spillway-command --bin spillway
 quietly build-stories "the stories do not build" \
     cargo test -p spillway-integration --test scenarios --test istio --no-run
 

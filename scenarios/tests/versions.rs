@@ -4,7 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
-use spillway::envoy::version::Version;
+use spillway_command::envoy::version::Version;
 use spillway_scenarios::story::{Means, on_a_real_envoy};
 
 const PAGE: &str = include_str!("../../docs/envoy-versions.md");

@@ -10,8 +10,7 @@ use super::read::{Node, Reader};
 use super::shape::Kind;
 use super::{Config, CredentialHeader, Problem, name, path};
 
-pub(crate) use value::not_set;
-pub use value::{key, wrong_secrets};
+pub use value::{key, not_set, wrong_secrets};
 
 /// A reference to a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

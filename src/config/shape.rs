@@ -163,7 +163,3 @@ pub fn one_of(words: &[&str]) -> String {
         }
     }
 }
-
-#[cfg(test)]
-#[cfg(not(target_arch = "wasm32"))]
-mod tests;

@@ -25,7 +25,7 @@ mod stage;
 use std::path::Path;
 
 use serde_json::Value;
-use spillway::envoy::version;
+use spillway_command::envoy::version;
 use spillway_integration::find;
 use spillway_scenarios::{Means, story};
 

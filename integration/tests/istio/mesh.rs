@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use spillway::envoy::version;
+use spillway_command::envoy::version;
 use spillway_integration::{access_log_in, find};
 
 use super::{merge, proxy};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fastrand::Rng;
-use spillway::envoy::version;
+use spillway_command::envoy::version;
 use spillway_integration::{Answer, Call, Client, Gateway, Journal, find, key_of, region};
 use spillway_simulator::{Fault, Region};
 

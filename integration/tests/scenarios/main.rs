@@ -14,7 +14,7 @@
 mod backend;
 mod stage;
 
-use spillway::envoy::version;
+use spillway_command::envoy::version;
 use spillway_integration::find;
 use spillway_scenarios::{Means, story};
 

@@ -79,7 +79,7 @@ fn read<'a>(
 }
 
 /// Why a source that is missing or empty cannot be used.
-pub(crate) fn not_set(secret: &Secret) -> String {
+pub fn not_set(secret: &Secret) -> String {
     match secret {
         Secret::Env(_) => format!("{} is not set or empty", source(secret)),
         Secret::File(file) => format!("cannot read `{file}`: it is empty"),

@@ -1,0 +1,166 @@
+//! The story as a person reads it, and as a program does.
+
+use serde_json::{Map, Value, json};
+
+use super::teller::{Teller, Told};
+use crate::explain::Question;
+use crate::explain::story::{DecidedBy, Story};
+use spillway::gateway::Gateway;
+use spillway::reply::Reply;
+use spillway::target::Target;
+
+/// All of it, for people.
+pub(super) fn text(gateway: &Gateway, question: &Question, story: &Story) -> String {
+    let mut lines = vec![line("path", &path(gateway, question))];
+    if let Some(client) = &story.client {
+        lines.push(line("client", client));
+    }
+    let teller = teller(gateway, story);
+    if let Some((teller, decided_by)) = &teller {
+        lines.push(line("model", &format!("{}, {}", teller.model.name, by(*decided_by))));
+        lines.extend(teller.affinity().map(|said| line("affinity", &said)));
+        lines.push(String::new());
+        lines.extend(table(teller));
+        lines.push(String::new());
+    }
+    lines.push(line("answer", &answer(teller.as_ref().map(|(teller, _)| teller), story)));
+    if let Some(Reply { headers, body, .. }) = &story.ending.reply {
+        lines.extend(headers.iter().map(|(name, value)| line("", &format!("{name}: {value}"))));
+        if !body.is_empty() {
+            lines.push(line("", &String::from_utf8_lossy(body)));
+        }
+    }
+    let affinity = teller.as_ref().and_then(|(teller, _)| teller.model.affinity.as_ref());
+    if let Some(affinity) = affinity.filter(|_| story.ending.cookie) {
+        lines.push(line("", &format!("set-cookie: {}=…", affinity.cookie)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The same, for programs.
+pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> String {
+    let teller = teller(gateway, story);
+    let model = teller.as_ref().map(|(teller, decided_by)| (teller, word(*decided_by)));
+    let members = teller.as_ref().map(|(teller, _)| {
+        let object = |told: Told| {
+            json!({
+                "backend": teller.name(told.member),
+                "deployment": teller.deployment(told.member),
+                "order": told.order,
+                "answer": told.answer,
+                "why": told.why,
+            })
+        };
+        teller.members().into_iter().map(object).collect::<Vec<Value>>()
+    });
+    let reply = story.ending.reply.as_ref();
+    let headers: Map<String, Value> = reply
+        .iter()
+        .flat_map(|reply| &reply.headers)
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    let all = json!({
+        "path": path(gateway, question),
+        "client": story.client,
+        "model": model.map(|(teller, _)| teller.model.name.as_str()),
+        "decided_by": model.map(|(_, word)| word),
+        "pinned": teller.as_ref().and_then(|(teller, _)| Some(teller.name(story.pinned?))),
+        "members": members.unwrap_or_default(),
+        "answer": {
+            "status": story.ending.status,
+            "reason": reply.map(|reply| reply.reason),
+            "headers": headers,
+            "body": reply.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok()),
+            "cookie": story.ending.cookie,
+            "why": answer(teller.as_ref().map(|(teller, _)| teller), story),
+        },
+    });
+    format!("{all:#}\n")
+}
+
+fn teller<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Teller<'a>, DecidedBy)> {
+    let (id, decided_by) = story.model?;
+    let model = gateway.config.models.get(id)?;
+    Some((Teller { gateway, model, story }, decided_by))
+}
+
+fn line(what: &str, said: &str) -> String {
+    format!("{what:<10}{said}")
+}
+
+/// The path as the client sends it, but for a key in its query.
+fn path(gateway: &Gateway, question: &Question) -> String {
+    let (path, config) = (&question.head.path, &gateway.config);
+    let prefix = &config.path_prefix;
+    match Target::read(&question.head.method, path, prefix, &config.allowed_paths) {
+        Ok(target) => format!("{prefix}{}", String::from_utf8_lossy(&target.path_and_query())),
+        Err(_) => {
+            let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+            String::from_utf8_lossy(path).into_owned()
+        }
+    }
+}
+
+const fn by(decided_by: DecidedBy) -> &'static str {
+    match decided_by {
+        DecidedBy::Path => "by the deployment in the path",
+        DecidedBy::Query => "by the model in the query",
+        DecidedBy::Body => "by `model` in the body",
+        DecidedBy::Cookie => "by the affinity cookie, as the request names none",
+        DecidedBy::Default => "by `default_model`, as the request names none",
+    }
+}
+
+const fn word(decided_by: DecidedBy) -> &'static str {
+    match decided_by {
+        DecidedBy::Path => "path",
+        DecidedBy::Query => "query",
+        DecidedBy::Body => "body",
+        DecidedBy::Cookie => "cookie",
+        DecidedBy::Default => "default",
+    }
+}
+
+/// What the client gets, and why nobody else is asked.
+fn answer(teller: Option<&Teller<'_>>, story: &Story) -> String {
+    let status = story.ending.status;
+    let last = teller.zip(story.attempts.last());
+    let last = last.map(|(teller, attempt)| (teller.name(attempt.member), teller.end()));
+    match (&story.ending.reply, last) {
+        (None, Some((name, end))) => format!("{status}, as {name} answered: {end}"),
+        (None, None) => status.to_string(),
+        (Some(reply), None) => format!("{status} {}, and no backend is asked", reply.reason),
+        (Some(reply), Some((_, end))) => format!("{status} {}: {end}", reply.reason),
+    }
+}
+
+/// A row for each member.
+fn table(teller: &Teller<'_>) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let head = ["", "backend", "deployment", "answers", "why"].map(str::to_owned);
+    let row = |told: Told| {
+        [
+            told.order.map_or_else(dash, |order| order.to_string()),
+            teller.name(told.member).to_owned(),
+            teller.deployment(told.member).to_owned(),
+            told.answer.map_or_else(dash, |answer| answer.to_string()),
+            told.why,
+        ]
+    };
+    let rows: Vec<_> = std::iter::once(head).chain(teller.members().into_iter().map(row)).collect();
+    aligned(&rows)
+}
+
+/// The rows with their columns below each other; the last is as wide as it likes.
+fn aligned(rows: &[[String; 5]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..5).map(width).collect();
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}

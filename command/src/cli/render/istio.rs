@@ -1,0 +1,170 @@
+//! `spillway render istio`: the resources that lay Spillway over a mesh's proxies.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::cli::file::{Failure, Loaded};
+use crate::cli::{Exit, Output};
+use crate::envoy::AccessLog;
+use crate::istio::{self, Attach, Minor, Module, Options, Place};
+use spillway::config::Problem;
+
+/// Resources for an Istio ingress gateway or for sidecars, as YAML for `kubectl apply`
+#[derive(Debug, clap::Args)]
+pub(super) struct Istio {
+    /// The configuration, YAML or JSON
+    pub(super) file: PathBuf,
+    /// The Istio of the proxies: 1.28, 1.29, 1.30, 1.31 or master
+    #[arg(long, value_name = "VERSION")]
+    istio_version: Minor,
+    /// Which proxies run it
+    #[arg(long, value_enum, default_value_t)]
+    attach: Proxies,
+    /// The host that clients ask for [default for sidecars: the Service `spillway`]
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The port that clients ask for: the Gateway's, or the Service's
+    #[arg(long, default_value_t = 80)]
+    port: u16,
+    /// The Gateway that the host belongs to, `NAME` or `NAMESPACE/NAME`
+    #[arg(long, value_name = "GATEWAY")]
+    gateway: Option<String>,
+    /// The namespace of the proxies [default: `istio-ingress`, or `default` for sidecars]
+    #[arg(long)]
+    namespace: Option<String>,
+    /// The labels of the proxies' pods [default for a gateway: `istio=ingressgateway`]
+    #[arg(long, value_name = "LABELS", value_parser = super::labels)]
+    selector: Option<Labels>,
+    /// Where the proxies find the filter: a path in their container, `https://…` or `oci://…`
+    #[arg(long, value_name = "MODULE", default_value = "/etc/spillway/spillway.wasm")]
+    wasm: String,
+    /// What the filter's SHA-256 digest must be; `https://…` needs it
+    #[arg(long, value_name = "DIGEST")]
+    wasm_sha256: Option<String>,
+    /// The Kubernetes Secret with the keys, each under the name of its variable
+    #[arg(long, value_name = "NAME", default_value = "spillway-keys")]
+    secret: String,
+    /// Where the line for each request goes: a file, `-` for standard output, or `off`
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    access_log: AccessLog,
+    /// The CA bundle in the proxies' image
+    #[arg(long, value_name = "PATH", default_value = "/etc/ssl/certs/ca-certificates.crt")]
+    ca_bundle: String,
+    /// Print the patch for the proxies' Deployment instead: keys from the Secret, and the filter's
+    /// file
+    #[arg(long)]
+    proxy_patch: bool,
+}
+
+type Labels = Vec<(String, String)>;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Proxies {
+    /// An ingress gateway, for clients from anywhere
+    #[default]
+    Ingress,
+    /// The sidecars of applications, for what these send
+    Sidecar,
+}
+
+impl Istio {
+    pub(super) fn run(&self, loaded: Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
+        let options = match self.options(&loaded.config.path_prefix) {
+            Ok(options) => options,
+            Err(problems) => return super::refuse(&problems, output),
+        };
+        let problems = istio::problems(&loaded.config);
+        if problems.is_empty() {
+            self.print(&loaded, &options, output)
+        } else {
+            Failure::Wrong(problems, loaded.places).report(&self.file, output)
+        }
+    }
+
+    fn options(&self, path_prefix: &str) -> Result<Options, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut wrong = |message: &str, hint: &str| problems.push(Problem::new("", message, hint));
+        let sidecar = self.attach == Proxies::Sidecar;
+        if !sidecar && self.host.is_none() {
+            wrong(
+                "--host: an ingress gateway serves many hosts, and one is Spillway's",
+                "name the host that clients will ask for, such as `--host ai.example.com`",
+            );
+        }
+        if !sidecar && self.gateway.is_none() {
+            wrong(
+                "--gateway: the host has to belong to a Gateway",
+                "`kubectl get gateways.networking.istio.io -A` lists them",
+            );
+        }
+        if sidecar && self.gateway.is_some() {
+            wrong("--gateway: sidecars have none", "leave it out, or attach to `ingress`");
+        }
+        if sidecar && self.selector.is_none() {
+            wrong(
+                "--selector: without labels, every sidecar of the namespace would have the keys",
+                "name the application's, such as `--selector app=chat`",
+            );
+        }
+        let usual_namespace = if sidecar { "default" } else { "istio-ingress" };
+        let namespace = self.namespace.as_deref().unwrap_or(usual_namespace);
+        let usual_host = || format!("spillway.{namespace}.svc.cluster.local");
+        let host = self.host.clone().unwrap_or_else(usual_host);
+        let of_service = host.split_once('.').is_some_and(|(_, rest)| {
+            rest.strip_prefix(namespace).is_some_and(|rest| rest.starts_with(".svc."))
+        });
+        if sidecar && !of_service {
+            wrong(
+                "--host: an application behind a sidecar asks for a Service of its namespace",
+                &format!("write its whole name, such as `{}`", usual_host()),
+            );
+        }
+        let module = Module::named(&self.wasm, self.wasm_sha256.as_deref());
+        let module = module.map_err(|problem| problems.push(problem)).ok();
+        let Some(module) = module.filter(|_| problems.is_empty()) else { return Err(problems) };
+
+        let usual_labels = || vec![("istio".to_owned(), "ingressgateway".to_owned())];
+        Ok(Options {
+            version: self.istio_version,
+            place: Place {
+                namespace: namespace.to_owned(),
+                selector: self.selector.clone().unwrap_or_else(usual_labels),
+                attach: match &self.gateway {
+                    Some(gateway) => Attach::Ingress { gateway: gateway.clone() },
+                    None => Attach::Sidecar,
+                },
+                host,
+                port: self.port,
+                path_prefix: path_prefix.to_owned(),
+            },
+            module,
+            secret: self.secret.clone(),
+            access_log: self.access_log.clone(),
+            ca_bundle: self.ca_bundle.clone(),
+        })
+    }
+
+    fn print(
+        &self,
+        loaded: &Loaded,
+        options: &Options,
+        output: &mut Output<'_>,
+    ) -> io::Result<Exit> {
+        let envoy = options.version.envoy();
+        for note in envoy.abilities().notes() {
+            writeln!(output.talk, "note: {note}")?;
+        }
+        writeln!(
+            output.data,
+            "# Rendered by `spillway render istio`, for Istio {} (Envoy {}.{}).",
+            options.version, envoy.major, envoy.minor
+        )?;
+        let resources = if self.proxy_patch {
+            vec![istio::proxy_patch(&loaded.config, options)]
+        } else {
+            istio::resources(&loaded.config, &loaded.value, options)
+        };
+        super::print(&resources, output)?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,121 @@
+//! `spillway top`: the status page in a terminal.
+//!
+//! It asks the status listener of a running gateway and shows the answer: live where it is shown in
+//! a terminal, once where it goes into a pipe or a file.
+
+mod numbers;
+mod screen;
+mod terminal;
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Exit, Output};
+use crate::envoy::admin::Admin;
+pub use numbers::grouped;
+use screen::{Look, screen};
+use spillway::status::{Report, report};
+use terminal::Terminal;
+
+/// Show what a running gateway does: backends, their states, traffic, failovers
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the gateway's status page listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10001")]
+    status: SocketAddr,
+    /// Show it once and end; so it is anyway where the output is not a terminal
+    #[arg(long)]
+    once: bool,
+    /// Seconds between two looks; given, the output is repeated into a pipe or a file too
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    interval: Option<u64>,
+    /// Show every member of large pools, the quiet ones too
+    #[arg(long)]
+    all: bool,
+}
+
+/// Shows the status once, or until it is told to end.
+pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
+    let live = io::stdout().is_terminal() && !args.once;
+    let interval = Duration::from_secs(args.interval.unwrap_or(1));
+    if !live && (args.once || args.interval.is_none()) {
+        return args.show(output);
+    }
+    let mut terminal = Terminal::take(live)?;
+    let mut last = None;
+    while !terminal.is_left() {
+        let asked = args.ask();
+        // One that has never answered is told of in a line, and not in an empty screen.
+        if last.is_none() && asked.is_err() {
+            drop(terminal);
+            return args.show(output);
+        }
+        let (width, height) = terminal.size();
+        let look = Look { width, all: args.all, bold: live };
+        let mut lines = Vec::new();
+        if let Err(trouble) = &asked {
+            lines.push(format!("{trouble}; this is what it said last."));
+        }
+        last = asked.ok().or(last);
+        if let Some(report) = &last {
+            lines.extend(screen(report, args.status, &look));
+        }
+        terminal.show(&lines, height, output.data)?;
+        terminal.wait(interval);
+    }
+    Ok(Exit::Ok)
+}
+
+impl Args {
+    fn show(&self, output: &mut Output<'_>) -> io::Result<Exit> {
+        match self.ask() {
+            Ok(report) => {
+                let look = Look { width: None, all: self.all, bold: false };
+                for line in screen(&report, self.status, &look) {
+                    writeln!(output.data, "{line}")?;
+                }
+                Ok(Exit::Ok)
+            }
+            Err(trouble) => {
+                writeln!(output.talk, "error: {trouble}")?;
+                writeln!(
+                    output.talk,
+                    "  hint: `spillway up` says where its status page is; name it with `--status`"
+                )?;
+                Ok(Exit::Failed)
+            }
+        }
+    }
+
+    fn ask(&self) -> Result<Report, String> {
+        let at = self.status;
+        let answer = Admin::at(at)
+            .ask("GET", "/status")
+            .map_err(|error| format!("no gateway answers at {at}: {}", said(&error)))?;
+        let value: Value = serde_json::from_str(&answer)
+            .map_err(|_| format!("what answers at {at} is no status page of Spillway's"))?;
+        if let Some(message) = value.pointer("/error/message").and_then(Value::as_str) {
+            return Err(format!("{at} has no status: {message}"));
+        }
+        match value.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(report::VERSION) => {}
+            Some(version) => {
+                return Err(format!("{at} speaks form {version} of the status, this command 1"));
+            }
+            None => return Err(format!("what answers at {at} is no status page of Spillway's")),
+        }
+        serde_json::from_value(value).map_err(|error| format!("{at} cannot be read: {error}"))
+    }
+}
+
+/// In words that are the same on every system.
+fn said(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it took too long".to_owned(),
+        _ => error.to_string(),
+    }
+}

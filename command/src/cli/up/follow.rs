@@ -1,0 +1,268 @@
+//! Brings a running Envoy from one file to the next, or says why it stays where it is.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use super::change;
+use crate::cli::Output;
+use crate::cli::file::{self, Failure, Loaded, count, name};
+use crate::cli::findings::{Findings, Format};
+use crate::envoy::courier::Failure as Undelivered;
+use crate::envoy::discovery::Service;
+use crate::envoy::live::{Live, Update};
+use crate::envoy::process::Envoy;
+use crate::envoy::{Abilities, Options, following};
+use crate::lint::{Severity, lint};
+use spillway::config::{Config, Problem};
+use spillway::time::{Millis, Timestamp};
+
+/// No request is waited for longer than this before a backend that was removed is forgotten.
+const LONGEST: Millis = Millis::from_secs(3600);
+
+/// Workers take up a new configuration one after the other: not even an idle gateway forgets what
+/// was removed before that.
+const SHORTEST: Millis = Millis::from_secs(2);
+
+/// The file that Envoy follows, and how far it is.
+#[derive(Debug)]
+pub(super) struct Follower<'a> {
+    path: &'a Path,
+    directory: &'a Path,
+    options: &'a Options,
+    /// What Envoy's environment holds.
+    variables: &'a BTreeSet<String>,
+    loaded: Loaded,
+    live: Live,
+    began: Instant,
+    /// When Envoy took the last change, as all times here since we began.
+    changed: Timestamp,
+    /// Something had to be seen to before Envoy had taken all.
+    interrupted: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Begins with this file, and says what Envoy must be told first.
+    pub(super) fn new(
+        path: &'a Path,
+        directory: &'a Path,
+        options: &'a Options,
+        variables: &'a BTreeSet<String>,
+        loaded: Loaded,
+    ) -> (Self, Update) {
+        let (began, changed) = (Instant::now(), Timestamp::default());
+        let (live, first) = Live::default().with(&loaded.config, &loaded.value, options, changed);
+        let interrupted = false;
+        (
+            Self { began, path, directory, options, variables, loaded, live, changed, interrupted },
+            first,
+        )
+    }
+
+    /// The configuration that runs.
+    pub(super) fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// What the Envoy that runs it can do.
+    pub(super) fn envoy(&self) -> Abilities {
+        self.options.envoy
+    }
+
+    /// Whether the file has to be taken once more.
+    pub(super) fn was_interrupted(&mut self) -> bool {
+        std::mem::take(&mut self.interrupted)
+    }
+
+    /// The file holds this now. What there is to say is said at once, at the end.
+    pub(super) fn take(
+        &mut self,
+        content: Result<Vec<u8>, String>,
+        envoy: &Envoy,
+        stop: &mut dyn FnMut() -> bool,
+        output: &mut Output<'_>,
+    ) -> io::Result<()> {
+        let mut said = Vec::new();
+        let mut held = Output { data: &mut *output.data, talk: &mut said };
+        self.take_quietly(content, envoy, stop, &mut held)?;
+        output.talk.write_all(&said)
+    }
+
+    fn take_quietly(
+        &mut self,
+        content: Result<Vec<u8>, String>,
+        envoy: &Envoy,
+        stop: &mut dyn FnMut() -> bool,
+        output: &mut Output<'_>,
+    ) -> io::Result<()> {
+        let name = name(self.path);
+        let loaded = match content {
+            Ok(content) => file::understand(&content)
+                .and_then(Loaded::with_secrets)
+                .and_then(|loaded| loaded.for_envoy(self.options.envoy)),
+            Err(error) => {
+                writeln!(output.talk, "error: cannot read `{name}`: {error}")?;
+                return writeln!(output.talk, "kept the running configuration");
+            }
+        };
+        let refused = match loaded {
+            Ok(loaded) => self.tell(loaded, envoy, stop, output)?,
+            Err(failure) => Some(failure),
+        };
+        let Some(Failure::Wrong(mut problems, places)) = refused else { return Ok(()) };
+        problems.iter_mut().for_each(advise);
+        let found = count(problems.len(), "problem");
+        writeln!(output.talk, "kept the running configuration; {name} has {found}:")?;
+        Findings::wrong(self.path, &places, &problems).write(Format::Text, output)
+    }
+
+    /// What may be forgotten by now is forgotten.
+    pub(super) fn forget(&mut self, envoy: &Envoy, stop: &mut dyn FnMut() -> bool) {
+        let now = self.now();
+        let Some(until) = self.live.next_retirement() else { return };
+        if now < self.changed + SHORTEST {
+            return;
+        }
+        let idle = || envoy.running_requests() == Some(0);
+        let by = if until <= now {
+            now
+        } else if idle() {
+            Timestamp(u64::MAX)
+        } else {
+            return;
+        };
+        let next = self.live.without_retired(by, &self.loaded.config, self.options);
+        let Some((live, update)) = next else { return };
+        let told = envoy.tell(self.directory, &update, stop);
+        // Where Envoy does not want to, it keeps a cluster that nobody is sent to.
+        drop(told);
+        self.live = live;
+    }
+
+    /// Tells Envoy. The failure is what it cannot be told.
+    fn tell(
+        &mut self,
+        loaded: Loaded,
+        envoy: &Envoy,
+        stop: &mut dyn FnMut() -> bool,
+        output: &mut Output<'_>,
+    ) -> io::Result<Option<Failure>> {
+        let name = name(self.path);
+        let Some(change) = change::between(&self.loaded.value, &loaded.value) else {
+            self.loaded = loaded;
+            writeln!(output.talk, "read {name} again: nothing has changed")?;
+            return Ok(None);
+        };
+        let until = self.now() + longest(&self.loaded.config);
+        let (live, update) = self.live.with(&loaded.config, &loaded.value, self.options, until);
+        let problems = self.needs_restart(&loaded.config, &live);
+        if !problems.is_empty() {
+            return Ok(Some(Failure::Wrong(problems, loaded.places)));
+        }
+        match envoy.tell(self.directory, &update, stop) {
+            Ok(()) => {
+                (self.loaded, self.live, self.changed) = (loaded, live, self.now());
+                writeln!(output.talk, "reloaded {name}: {change}")?;
+                self.warn(output)?;
+            }
+            // Some of it is taken, or will be.
+            Err((Undelivered::Interrupted, _)) => (self.live, self.interrupted) = (live, true),
+            Err((failure, heard)) => {
+                writeln!(output.talk, "kept the running configuration; {failure}")?;
+                if !heard.is_empty() {
+                    writeln!(output.talk, "  Envoy says: {heard}")?;
+                }
+                self.live = match failure {
+                    Undelivered::Refused(Service::Clusters) | Undelivered::NoRoom(_) => {
+                        self.live.not_taken(&update)
+                    }
+                    _ => live,
+                };
+                self.go_back(until, envoy, stop, output)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells Envoy once more what it was told before, whatever of an update it has taken.
+    fn go_back(
+        &mut self,
+        until: Timestamp,
+        envoy: &Envoy,
+        stop: &mut dyn FnMut() -> bool,
+        output: &mut Output<'_>,
+    ) -> io::Result<()> {
+        let Loaded { config, value, .. } = &self.loaded;
+        let (live, update) = self.live.with(config, value, self.options, until);
+        self.live = live;
+        match envoy.tell(self.directory, &update, stop) {
+            Ok(()) => Ok(()),
+            Err((Undelivered::Interrupted, _)) => {
+                self.interrupted = true;
+                Ok(())
+            }
+            Err((failure, _)) => {
+                let hint = "restart `spillway up`";
+                writeln!(output.talk, "error: Envoy does not go back: {failure}\n  hint: {hint}")
+            }
+        }
+    }
+
+    /// What this Envoy can be told only when it starts.
+    fn needs_restart(&self, config: &Config, next: &Live) -> Vec<Problem> {
+        let running = &self.loaded.config;
+        let mut problems = Vec::new();
+        let mut say = |path: &str, message: &str| {
+            problems.push(Problem::new(path, message, "restart `spillway up` for this change"));
+        };
+        let fixed = |config| following(config, self.variables, self.options);
+        if fixed(config) != fixed(running) {
+            let own = !self.options.envoy.limits_bodies_by_route
+                && config.max_request_body != running.max_request_body;
+            let path = if own { "max_request_body" } else { "" };
+            say(path, "this Envoy cannot change it while it runs");
+        }
+        // A request that is redirected meets the new VM, which knows nothing of it.
+        if self.options.envoy.failover.redirects() && self.live.needs_another_vm(next) {
+            say("", "before Envoy 1.39, no client's key can come from a variable that is new");
+        }
+        problems
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// What `check` would warn of.
+    fn warn(&self, output: &mut Output<'_>) -> io::Result<()> {
+        let Loaded { config, value, places, .. } = &self.loaded;
+        let mut found = lint(config, value, self.options.envoy.failover);
+        found.retain(|finding| finding.severity == Severity::Warning);
+        Findings::new(self.path, places, found).write(Format::Text, output)
+    }
+}
+
+/// A variable that is missing cannot come into the environment of a process that runs.
+fn advise(problem: &mut Problem) {
+    if problem.hint.is_empty() && problem.message.starts_with("the environment variable") {
+        let file = if problem.path.starts_with("backends") {
+            ", or refer to a file: `{ file: /path }`"
+        } else {
+            ""
+        };
+        problem.hint = format!("restart `spillway up` with it in its environment{file}");
+    }
+}
+
+/// How long a request that has begun may still ask for a backend: until the last of its attempts has
+/// begun to answer. What streams by then needs nobody any more.
+fn longest(config: &Config) -> Millis {
+    let of = |model: &spillway::config::Model| {
+        let attempt = model.timeouts.first_byte.0.saturating_add(model.timeouts.connect.0);
+        let attempts = u64::try_from(model.pool.len()).unwrap_or(u64::MAX);
+        let all = Millis(attempt.saturating_mul(attempts));
+        model.timeouts.request.map_or(all, |limit| limit.min(all))
+    };
+    config.models.iter().map(of).max().unwrap_or(LONGEST).min(LONGEST).max(SHORTEST)
+}

@@ -1,0 +1,236 @@
+//! The access log: one line of JSON for each request.
+//!
+//! It says who asked for which model, which backends were tried and how they answered. It never
+//! holds a key, a cookie, a query string or a body.
+
+use serde_json::{Value, json};
+
+use super::{Options, extension, failover, merge};
+use spillway::exchange::effect::Note;
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// To Envoy's standard output.
+    Stdout,
+    /// To a file, which Envoy appends to and opens again on SIGUSR1.
+    File(String),
+}
+
+impl std::str::FromStr for AccessLog {
+    type Err = std::convert::Infallible;
+
+    /// As on the command line: `off`, `-`, or a path.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "off" => Self::Off,
+            "-" => Self::Stdout,
+            path => Self::File(path.to_owned()),
+        })
+    }
+}
+
+/// The list of access loggers; empty where there is none.
+pub(crate) fn access_log(options: &Options) -> Vec<Value> {
+    let format = json!({ "json_format": line() });
+    let mut log = match &options.access_log {
+        AccessLog::Off => return vec![],
+        AccessLog::Stdout => extension(
+            "envoy.access_loggers.stdout",
+            "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            json!({ "log_format": format }),
+        ),
+        AccessLog::File(path) => extension(
+            "envoy.access_loggers.file",
+            "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            json!({ "path": path, "log_format": format }),
+        ),
+    };
+    if options.envoy.failover.redirects() {
+        merge(&mut log, json!({ "filter": failover::last_run_only() }));
+    }
+    vec![log]
+}
+
+/// A field of the line.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name; a dot leads into an object.
+    pub name: &'static str,
+    /// What it means, in a sentence or two.
+    pub doc: &'static str,
+    from: From,
+}
+
+/// Where a field comes from.
+#[derive(Debug)]
+enum From {
+    /// Envoy knows it.
+    Envoy(&'static str),
+    /// Text that the filter has noted.
+    Noted(Note),
+    /// A number that it has noted.
+    Number(Note),
+    /// Whether it has marked the request so.
+    Marked(&'static str),
+}
+
+/// Every field, in the line's order.
+pub static FIELDS: [Field; 29] = [
+    field(
+        "time",
+        From::Envoy("%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"),
+        "When the request arrived, in UTC.",
+    ),
+    field(
+        "request_id",
+        From::Envoy("%REQ(X-REQUEST-ID)%"),
+        "The correlation id: the client's own `x-request-id`, or one that Envoy made. It is on the \
+         answer and at the backend too.",
+    ),
+    field(
+        "client",
+        From::Noted(Note::Client),
+        "The name of the client whose key was sent; `null` where everyone may call, or nobody was known.",
+    ),
+    field("method", From::Envoy("%REQ(:METHOD)%"), "The method."),
+    field(
+        "path",
+        From::Envoy("%PATH(NQ:PATH)%"),
+        "The path without its query: the last attempt's, or the client's where nothing was sent.",
+    ),
+    field("protocol", From::Envoy("%PROTOCOL%"), "What the client spoke, such as `HTTP/1.1`."),
+    field(
+        "model",
+        From::Noted(Note::Model),
+        "The model that the request was for, as `models` names it.",
+    ),
+    field(
+        "deployment",
+        From::Noted(Note::Deployment),
+        "What the backend that was asked last calls the model.",
+    ),
+    field(
+        "api_version",
+        From::Noted(Note::ApiVersion),
+        "The `api-version` that the client asked for; `null` where it is not a short word of letters, \
+         digits, `-`, `_` and `.`.",
+    ),
+    field("backend", From::Envoy("%UPSTREAM_CLUSTER%"), "The backend of the last attempt."),
+    field(
+        "attempts",
+        From::Noted(Note::Attempts),
+        "Each attempt's backend, what it answered and how long that took, separated by commas: \
+         `eastus 429 12ms, westus 200 340ms`. After the status stands `error` where the answer turned \
+         out to be one, `broken` where it broke off; instead of it `failed` where there was none. \
+         Where no backend was asked, why: one word.",
+    ),
+    field(
+        "pinned",
+        From::Marked("pinned"),
+        "Whether the backend that was asked last is the one that the client's cookie named.",
+    ),
+    field("stream", From::Marked("stream"), "Whether the answer was a stream of events."),
+    field(
+        "outcome",
+        From::Noted(Note::Outcome),
+        "How the request ended: `answered`, `client_error`, `rejected`, `exhausted`, `unavailable`, \
+         `backend_refused`, `broken` or `client_left`, as in [metrics.md](metrics.md).",
+    ),
+    field(
+        "tokens.prompt",
+        From::Number(Note::PromptTokens),
+        "Tokens of the input, as the backend reported them; `null` where it did not.",
+    ),
+    field(
+        "tokens.completion",
+        From::Number(Note::CompletionTokens),
+        "Tokens of the answer, likewise.",
+    ),
+    field(
+        "tokens.cached",
+        From::Number(Note::CachedTokens),
+        "Those of the input that came from a cache.",
+    ),
+    field(
+        "tokens.reasoning",
+        From::Number(Note::ReasoningTokens),
+        "Those of the answer that were spent on reasoning.",
+    ),
+    field(
+        "region",
+        From::Envoy("%RESP(X-MS-REGION)%"),
+        "Azure's name of the region that answered.",
+    ),
+    field(
+        "backend_request_id",
+        From::Envoy("%RESP(APIM-REQUEST-ID)%"),
+        "Azure's own id of the request, for its support.",
+    ),
+    field(
+        "status",
+        From::Envoy("%RESPONSE_CODE%"),
+        "The status that the client got; 0 where it got none.",
+    ),
+    field(
+        "flags",
+        From::Envoy("%RESPONSE_FLAGS%"),
+        "Envoy's flags, such as `DC` for a client that has left; `-`: none.",
+    ),
+    field("details", From::Envoy("%RESPONSE_CODE_DETAILS%"), "Envoy's reason for the status."),
+    field("bytes_received", From::Envoy("%BYTES_RECEIVED%"), "Bytes of the request's body."),
+    field("bytes_sent", From::Envoy("%BYTES_SENT%"), "Bytes of the answer's body."),
+    field("duration_ms", From::Envoy("%DURATION%"), "From the request's arrival to its end."),
+    field(
+        "first_byte_ms",
+        From::Envoy("%RESPONSE_DURATION%"),
+        "From the request's arrival to the first byte of the answer.",
+    ),
+    field("user_agent", From::Envoy("%REQ(USER-AGENT)%"), "What the client calls itself."),
+    field("trace_id", From::Envoy("%TRACE_ID%"), "The trace, where spans are sent to a collector."),
+];
+
+const fn field(name: &'static str, from: From, doc: &'static str) -> Field {
+    Field { name, doc, from }
+}
+
+fn line() -> Value {
+    let mut line = json!({});
+    for Field { name, from, .. } in &FIELDS {
+        let format = match from {
+            From::Envoy(format) => (*format).to_owned(),
+            From::Noted(note) => noted(*note),
+            From::Number(note) => number(*note),
+            From::Marked(mark) => marked(mark),
+        };
+        match name.split_once('.') {
+            Some((object, name)) => merge_into(&mut line, object, name, format),
+            None => merge(&mut line, json!({ *name: format })),
+        }
+    }
+    line
+}
+
+fn merge_into(line: &mut Value, object: &str, name: &str, format: String) {
+    let mut fields = line.get(object).cloned().unwrap_or_else(|| json!({}));
+    merge(&mut fields, json!({ name: format }));
+    merge(line, json!({ object: fields }));
+}
+
+/// Text that the filter has noted.
+fn noted(note: Note) -> String {
+    format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property())
+}
+
+/// A number that it has noted, as a number. What is empty or missing makes none, and so `null`.
+fn number(note: Note) -> String {
+    format!("%TYPED_CEL(int(filter_state['wasm.{}']))%", note.property())
+}
+
+/// Whether the filter has marked the request so, as `true` or `false`.
+fn marked(mark: &str) -> String {
+    let marks = Note::Marks.property();
+    format!("%TYPED_CEL(filter_state['wasm.{marks}'].contains('{mark}'))%")
+}

@@ -1,0 +1,76 @@
+//! Traces: a span for each request and one for each attempt, sent to an OpenTelemetry collector.
+//!
+//! Envoy makes the spans and passes the trace's context on (`traceparent`, `tracestate`), from the
+//! client or begun here. What the filter knows stands on them under the names of OpenTelemetry's
+//! conventions for generative AI; a prompt, a completion or a key never does.
+//!
+//! An attempt's span is ended when its upstream request is destroyed (`UpstreamRequest::cleanUp`
+//! calls `finalizeUpstreamSpan`, which applies the same tags as to the request's own span, from the
+//! same filter state). The filter notes the tokens with the last byte of the answer, just before.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::{Options, extension, socket_address};
+use spillway::exchange::effect::Note;
+
+/// Envoy's `tracing`; nothing where no collector is named.
+pub(super) fn tracing(options: &Options) -> Option<Value> {
+    let collector = options.otlp?;
+    let provider = extension(
+        "envoy.tracers.opentelemetry",
+        "envoy.config.trace.v3.OpenTelemetryConfig",
+        json!({
+            "service_name": "spillway",
+            "http_service": { "http_uri": {
+                "uri": format!("http://{collector}/v1/traces"),
+                "cluster": CLUSTER,
+                "timeout": "5s",
+            }},
+        }),
+    );
+    let tags = if options.envoy.formats_tags { tags() } else { Vec::new() };
+    Some(json!({
+        "provider": provider,
+        "spawn_upstream_span": true,
+        // Envoy's tag of the URL has the query, and a client's key may stand there: it ends with the
+        // host. The path has a tag of its own.
+        "max_path_tag_length": 0,
+        "custom_tags": tags,
+    }))
+}
+
+/// The collector as a cluster.
+pub(super) fn cluster(options: &Options) -> Option<Value> {
+    let collector: SocketAddr = options.otlp?;
+    let endpoint = socket_address(&collector.ip().to_string(), collector.port());
+    Some(json!({
+        "name": CLUSTER,
+        "connect_timeout": "5s",
+        "load_assignment": { "cluster_name": CLUSTER, "endpoints": [{ "lb_endpoints": [
+            { "endpoint": { "address": endpoint } },
+        ]}]},
+    }))
+}
+
+/// A tag whose text is empty or missing is not set. Envoy's tags are text: a count is one too.
+fn tags() -> Vec<Value> {
+    let noted = [
+        ("gen_ai.request.model", Note::Model),
+        ("gen_ai.usage.input_tokens", Note::PromptTokens),
+        ("gen_ai.usage.output_tokens", Note::CompletionTokens),
+        ("spillway.client", Note::Client),
+    ];
+    let value = |note: Note| format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property());
+    let noted = noted.into_iter().map(|(tag, note)| json!({ "tag": tag, "value": value(note) }));
+    let provider = json!({
+        "tag": "gen_ai.provider.name",
+        "literal": { "value": "azure.ai.openai" },
+    });
+    let path = json!({ "tag": "url.path", "value": "%PATH(NQ:PATH)%" });
+    noted.chain([provider, path]).collect()
+}
+
+/// No backend has this name: theirs have no `_`.
+const CLUSTER: &str = "spillway_otlp";

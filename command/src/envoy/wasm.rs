@@ -1,0 +1,127 @@
+//! The filter's seats, and the writer's.
+//!
+//! All seats of the filter must say exactly the same about the VM: Envoy shares one VM per worker only
+//! between plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
+//! weights through it. So there is one function for the VM, and one for the plugin around it.
+//!
+//! The writer seat is a module of its own (docs/adr/0021), of which this file holds the bytes. It has a
+//! VM of its own, shares nothing, and is the same whatever the configuration says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{Options, any, extension, merge};
+use spillway::config::{Config, Secret};
+
+/// The environment variables that the filter itself must read: clients' keys and the cookie key.
+/// Backends' keys are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Environment(BTreeSet<String>);
+
+impl Environment {
+    /// What this configuration needs.
+    pub(crate) fn of(config: &Config) -> Self {
+        let secrets = config.filter_secrets().into_iter();
+        let names = secrets.filter_map(|(_, secret)| match secret {
+            Secret::Env(name) => Some(name.clone()),
+            Secret::File(_) => None,
+        });
+        Self(names.collect())
+    }
+
+    /// What either needs.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+}
+
+/// The writer seat: of the clients' listener, and nearest to the client.
+pub(crate) fn writer_seat() -> Value {
+    let vm = json!({
+        "vm_id": "spillway-writer",
+        "runtime": "envoy.wasm.runtime.v8",
+        "code": { "local": { "inline_bytes": STANDARD.encode(WRITER) } },
+    });
+    // Nothing in the module reads its configuration: that is for whoever reads the file.
+    plugin("writer", &json!({ "seat": "writer" }), json!({ "vm_config": vm }))
+}
+
+/// The filter's seats in the listeners: the gateway, in that of the clients, and the status, the only
+/// one of its own: it finds the gateway's configuration in the VM that they share. `clusters`: by
+/// backend, where the cluster's name is another.
+pub(crate) fn seats(
+    raw: &Value,
+    clusters: &BTreeMap<String, String>,
+    environment: &Environment,
+    options: &Options,
+) -> [Value; 2] {
+    let any_host = super::status::answers_any_host(options);
+    let status = json!({ "seat": "status", "any_host": any_host });
+    let status = seat("status", &status, environment, options);
+    [gateway_seat(raw, clusters, environment, options), status]
+}
+
+/// The names of [`seats`], as Envoy knows them.
+pub(super) const SEATS: [&str; 2] = ["spillway.gateway", "spillway.status"];
+
+/// The gateway seat gets the user's whole file.
+fn gateway_seat(
+    raw: &Value,
+    clusters: &BTreeMap<String, String>,
+    environment: &Environment,
+    options: &Options,
+) -> Value {
+    let mut plugin = json!({ "seat": "gateway", "config": raw });
+    if !clusters.is_empty() {
+        merge(&mut plugin, json!({ "clusters": clusters }));
+    }
+    if options.envoy.failover.redirects() {
+        merge(&mut plugin, json!({ "failover": options.envoy.failover }));
+    }
+    seat("gateway", &plugin, environment, options)
+}
+
+/// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
+/// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
+pub(crate) fn backend_seat(environment: &Environment, options: &Options) -> Value {
+    seat("backend", &json!({ "seat": "backend" }), environment, options)
+}
+
+fn seat(name: &str, configuration: &Value, environment: &Environment, options: &Options) -> Value {
+    let own = json!({
+        // Without it a pause in the request's headers never sees the body (body routing).
+        "allow_on_headers_stop_iteration": true,
+        "vm_config": {
+            "vm_id": "spillway",
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": { "local": { "filename": options.filter } },
+            "environment_variables": { "host_env_keys": environment.0 },
+        },
+    });
+    plugin(name, configuration, own)
+}
+
+/// A plugin with these fields besides those that all have.
+fn plugin(name: &str, configuration: &Value, own: Value) -> Value {
+    let mut config = json!({
+        "name": format!("spillway.{name}"),
+        "root_id": name,
+        "configuration": any("google.protobuf.StringValue", json!({ "value": configuration.to_string() })),
+        // The default leaves a worker answering 503 for ever after one trap.
+        "failure_policy": "FAIL_RELOAD",
+        // The default waits a second before the first reload: a second of 503 on that worker.
+        "reload_config": { "backoff": { "base_interval": "0.05s", "max_interval": "5s" } },
+    });
+    merge(&mut config, own);
+    extension(
+        &format!("spillway.{name}"),
+        "envoy.extensions.filters.http.wasm.v3.Wasm",
+        json!({ "config": config }),
+    )
+}
+
+/// src/filter/writer.wat, assembled.
+const WRITER: &[u8] = include_bytes!("../../../src/filter/writer.wasm");

@@ -1,0 +1,34 @@
+//! The state of the circuits before the request arrives, brought about by what leads to it.
+
+use super::State;
+use crate::simulate::host::Host;
+use spillway::breaker::Blame;
+use spillway::breaker::board::Change;
+use spillway::config::BackendId;
+use spillway::gateway::Gateway;
+use spillway::time::{Millis, Timestamp};
+
+/// Lets happen to each backend's circuits what makes them so.
+pub(super) fn set(
+    gateway: &Gateway,
+    states: &[(BackendId, State)],
+    host: &mut Host,
+    now: Timestamp,
+) {
+    for (backend, state) in states {
+        for id in 0..gateway.config.models.len() {
+            let Some(route) = gateway.route(id) else { continue };
+            let Some(member) = route.model.pool.iter().position(|m| m.backend == *backend) else {
+                continue;
+            };
+            let (blame, ago) = match *state {
+                State::Throttled(time) => (Blame::Throttled(time), Millis(0)),
+                State::Tripped(time) => (Blame::FailedTooOften(time), Millis(0)),
+                State::HalfOpen => (Blame::FailedTooOften(None), route.model.breaker.trip),
+            };
+            // Chance would make it a little longer: not here.
+            let record = route.record(member, Change::Blamed(blame, 0), (now - ago).into());
+            record.iter().for_each(|record| host.happened(record));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Istio's resources, rendered from our configuration.
+//!
+//! In a mesh, Envoy's configuration is istiod's, and what Spillway needs is laid over it by an
+//! `EnvoyFilter`: three filters in the connection manager, a route, and a cluster for each backend.
+//! The proxy is shared with others, so nothing of it may change for them: the filters are switched
+//! off and only our route switches them on, error texts and the access log ask whose route it is,
+//! and the clusters are our own.
+//!
+//! `WasmPlugin` and `TrafficExtension` would not do: they put a filter into the listener's chain
+//! alone, and half of Spillway sits in the clusters'. But what they use to fetch a module is there
+//! for an `EnvoyFilter` too ([`module`]).
+//!
+//! docs/rendered/istio.md has the reason of each field; inside Envoy's own messages it is that of
+//! `command/src/envoy`.
+
+mod backend;
+pub mod module;
+mod patch;
+mod place;
+mod proxy;
+mod route;
+mod seat;
+mod shared;
+pub mod version;
+
+use serde_json::{Value, json};
+
+use crate::envoy::{self, AccessLog};
+use spillway::config::{Config, Problem, Secret};
+
+pub use module::Module;
+pub use place::{Attach, Place};
+pub use proxy::proxy_patch;
+pub(crate) use proxy::{from_secret, variables};
+pub use version::Minor;
+
+/// What rendering needs besides the configuration itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The Istio whose proxies run it.
+    pub version: Minor,
+    /// Which proxies these are.
+    pub place: Place,
+    /// Where they find the filter.
+    pub module: Module,
+    /// The Kubernetes Secret with the keys that the configuration refers to.
+    pub secret: String,
+    /// Where the line for each of our requests goes, besides the mesh's own log.
+    pub access_log: AccessLog,
+    /// The CA bundle in the proxy's image.
+    pub ca_bundle: String,
+}
+
+/// The name of all that is rendered, and the beginning of the clusters' names.
+pub(crate) const NAME: &str = "spillway";
+
+/// What this configuration wants and a mesh's proxy cannot give.
+pub fn problems(config: &Config) -> Vec<Problem> {
+    let keys_in_files = config.secrets().into_iter().filter_map(|(place, secret)| match secret {
+        Secret::Env(_) => None,
+        Secret::File(_) => Some(Problem::new(
+            place,
+            "in a mesh, keys come from the proxy's environment, not from files",
+            "write `${NAME}`, and put the key under that name into the Secret",
+        )),
+    });
+    keys_in_files.collect()
+}
+
+/// What `kubectl apply` gets: what gives our host a place in the mesh, and the `EnvoyFilter`.
+///
+/// `raw` is the file as the user wrote it.
+pub fn resources(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
+    vec![place::home(&options.place), envoy_filter(config, raw, options)]
+}
+
+fn envoy_filter(config: &Config, raw: &Value, options: &Options) -> Value {
+    let place = &options.place;
+    let envoy = options.envoy();
+    let mut patches = Vec::new();
+    patches.extend(shared::listener(config, place, &envoy));
+    patches.push(shared::connection_manager(place, &envoy));
+    patches.extend(seat::fetched(config, raw, options));
+    patches.extend(seat::downstream(config, raw, options));
+    patches.push(route::route(config, place, &envoy));
+    patches.extend(backend::clusters(config, options));
+    json!({
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": { "name": NAME, "namespace": place.namespace },
+        "spec": {
+            "workloadSelector": { "labels": place.labels() },
+            "configPatches": patches,
+        },
+    })
+}
+
+impl Options {
+    /// What `command/src/envoy` wants to know. Addresses are not its business here: the listener is Istio's.
+    fn envoy(&self) -> envoy::Options {
+        envoy::Options {
+            listen: ([0, 0, 0, 0], 0).into(),
+            admin: ([127, 0, 0, 1], 0).into(),
+            metrics: None,
+            status: None,
+            otlp: None,
+            filter: self.module.file().unwrap_or_default().to_owned(),
+            access_log: self.access_log.clone(),
+            state_dir: String::new(),
+            ca_bundle: self.ca_bundle.clone(),
+            envoy: self.version.envoy().abilities(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Backends as clusters of our own.
+//!
+//! Istio would make a cluster of a `ServiceEntry` too. But that one belongs to everybody who calls
+//! the host through this proxy, and what we put into it, the key above all, would be added to their
+//! requests. So our clusters stand beside Istio's, and nothing has to be registered for them:
+//! `REGISTRY_ONLY` restricts what istiod makes, not what an `EnvoyFilter` adds.
+
+use serde_json::{Value, json};
+
+use super::{NAME, Options, patch, seat};
+use crate::envoy::cluster::{self, Known};
+use crate::envoy::secret::Keys;
+use crate::envoy::wasm::Environment;
+use crate::envoy::{extension, merge};
+use spillway::config::{Backend, Config, CredentialHeader, Secret};
+
+/// What the mesh puts on a request, and no company outside of it should see. The filter of the
+/// listener cannot remove them: some are written behind it.
+const NOT_FOR_BACKENDS: [&str; 6] = [
+    "x-envoy-attempt-count",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-decorator-operation",
+    "x-envoy-peer-metadata",
+    "x-envoy-peer-metadata-id",
+    "x-forwarded-client-cert",
+];
+
+/// The name of a backend's cluster.
+pub(super) fn cluster_name(backend: &str) -> String {
+    format!("{NAME}-{backend}")
+}
+
+/// A cluster for each backend.
+pub(super) fn clusters(config: &Config, options: &Options) -> Vec<Value> {
+    let one = |backend| patch::cluster(&options.place, cluster(backend, config, options));
+    config.backends.iter().map(one).collect()
+}
+
+fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
+    let name = cluster_name(&backend.name);
+    let environment = Environment::of(config);
+    let known = Known { name: &name, keys: Keys::OfBackends, environment: &environment };
+    let mut cluster = cluster::cluster(backend, known, config, &options.envoy());
+    merge(
+        &mut cluster,
+        json!({
+            // Istio's filter `istio.alpn` would have us speak `istio-http/1.1` to them.
+            "metadata": { "filter_metadata": { "istio": { "alpn_override": "false" } } },
+        }),
+    );
+    let filters = "/typed_extension_protocol_options\
+                   /envoy.extensions.upstreams.http.v3.HttpProtocolOptions/http_filters";
+    if let Some(filters) = cluster.pointer_mut(filters).and_then(Value::as_array_mut) {
+        let codec = filters.pop();
+        filters.clear();
+        filters.push(seat::backend(config, options));
+        filters.push(headers(backend));
+        filters.extend(codec);
+    }
+    cluster
+}
+
+/// Removes the mesh's headers and adds the backend's key, for every attempt anew.
+///
+/// Envoy's `credential_injector` wants a secret by discovery, which istiod has not, or in the
+/// bootstrap, which a gateway reads once, long before us. A header can take its value from the
+/// environment all the same: what is rendered, and what a config dump shows, is the variable's name.
+fn headers(backend: &Backend) -> Value {
+    let removed = NOT_FOR_BACKENDS.iter().map(|name| json!({ "remove": name }));
+    let mutations: Vec<Value> = removed.chain(key(backend)).collect();
+    extension(
+        "spillway.headers",
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        json!({ "mutations": { "request_mutations": mutations } }),
+    )
+}
+
+fn key(backend: &Backend) -> Option<Value> {
+    let credential = backend.credential.as_ref()?;
+    let Secret::Env(variable) = &credential.secret else { return None };
+    let (header, value) = match credential.header {
+        CredentialHeader::ApiKey => ("api-key", format!("%ENVIRONMENT({variable})%")),
+        CredentialHeader::Bearer => ("authorization", format!("Bearer %ENVIRONMENT({variable})%")),
+    };
+    Some(json!({ "append": {
+        "header": { "key": header, "value": value },
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }}))
+}

@@ -1,0 +1,55 @@
+//! What the proxies' own pods need: the keys in their environment, and the module's file.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{Attach, NAME, Options};
+use crate::envoy::merge;
+use spillway::config::Config;
+
+/// A patch for the Deployment that the proxies run in, for `kubectl patch` or kustomize.
+///
+/// It names Secret and variables; the keys themselves only ever stand in the Secret.
+pub fn proxy_patch(config: &Config, options: &Options) -> Value {
+    let mut container = json!({ "name": "istio-proxy" });
+    if options.place.attach == Attach::Sidecar {
+        // The injector replaces it and keeps what stands beside it.
+        merge(&mut container, json!({ "image": "auto" }));
+    }
+    let environment: Vec<Value> =
+        variables(config).into_iter().map(|name| from_secret(name, &options.secret)).collect();
+    if !environment.is_empty() {
+        merge(&mut container, json!({ "env": environment }));
+    }
+    let mut pod = Map::new();
+    let folder = options.module.file().and_then(|file| file.rsplit_once('/'));
+    if let Some((folder, file)) = folder {
+        let volume = format!("{NAME}-wasm");
+        merge(
+            &mut container,
+            json!({ "volumeMounts": [{
+                "name": volume,
+                "mountPath": if folder.is_empty() { "/" } else { folder },
+                "readOnly": true,
+            }]}),
+        );
+        let items = json!([{ "key": "spillway.wasm", "path": file }]);
+        pod.insert(
+            "volumes".into(),
+            json!([{ "name": volume, "configMap": { "name": volume, "items": items } }]),
+        );
+    }
+    pod.insert("containers".into(), json!([container]));
+    json!({ "spec": { "template": { "spec": pod } } })
+}
+
+/// The environment variables that the configuration refers to, each once.
+pub(crate) fn variables(config: &Config) -> BTreeSet<&str> {
+    config.secrets().into_iter().filter_map(|(_, secret)| secret.variable()).collect()
+}
+
+/// A variable whose value is the Secret's entry of the same name.
+pub(crate) fn from_secret(name: &str, secret: &str) -> Value {
+    json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": name } } })
+}

@@ -1,0 +1,111 @@
+//! The filter's seats in a chain that others use too.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::place::Place;
+use super::{Options, patch};
+use crate::envoy::wasm::{self, Environment};
+use crate::envoy::{extension, merge};
+use spillway::config::Config;
+use spillway::exchange::patience::PER_TRY;
+
+/// The filter that takes away what clients may not say.
+pub(super) const SWEEPER: &str = "spillway.sweeper";
+
+const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// Request headers by which Envoy lets itself be steered. A gateway takes most of them from no
+/// client; a sidecar takes them from its application, and Envoy 1.36 takes [`PER_TRY`] from anyone.
+/// What the filter wants of them, it sets after this.
+const STEERING: [&str; 10] = [
+    PER_TRY,
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-stream-duration-ms",
+    "x-envoy-max-retries",
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-retriable-header-names",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-upstream-rq-timeout-alt-response",
+];
+
+/// The configurations of the filter's seats, where its module is fetched and discovery has to bring
+/// them. The writer's module is fetched from nowhere.
+pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
+    if options.module.remote_code().is_none() {
+        return Vec::new();
+    }
+    let (envoy, environment) = (options.envoy(), Environment::of(config));
+    let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &envoy);
+    [gateway, wasm::backend_seat(&environment, &envoy)]
+        .into_iter()
+        .map(|seat| patch::extension_config(&options.place, with_code(seat, options)))
+        .collect()
+}
+
+/// The listener's filters: sweeper, writer seat, gateway seat. They are there for every request,
+/// and switched off; our route switches them on.
+pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
+    let place: &Place = &options.place;
+    let environment = Environment::of(config);
+    let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &options.envoy());
+    let seats = [sweeper(), wasm::writer_seat(), by_discovery(gateway, options)];
+    let off = |mut filter: Value| {
+        merge(&mut filter, json!({ "disabled": true }));
+        patch::before_router(place, filter)
+    };
+    seats.into_iter().map(off).collect()
+}
+
+/// The cluster's seat.
+pub(super) fn backend(config: &Config, options: &Options) -> Value {
+    by_discovery(wasm::backend_seat(&Environment::of(config), &options.envoy()), options)
+}
+
+/// What a route says of the filters that are switched off everywhere else.
+pub(super) fn switched_on() -> Value {
+    let on =
+        json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
+    json!({ SWEEPER: on, "spillway.writer": on, "spillway.gateway": on })
+}
+
+fn sweeper() -> Value {
+    let removed: Vec<Value> = STEERING.iter().map(|name| json!({ "remove": name })).collect();
+    extension(
+        SWEEPER,
+        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+        json!({ "mutations": { "request_mutations": removed } }),
+    )
+}
+
+/// The filter itself where its module is a file; else its name, under which discovery has it.
+fn by_discovery(seat: Value, options: &Options) -> Value {
+    if options.module.remote_code().is_none() {
+        return seat;
+    }
+    json!({
+        "name": seat.get("name"),
+        "config_discovery": {
+            "config_source": {
+                "ads": {},
+                "resource_api_version": "V3",
+                // The proxy is not ready before the module is there: no request meets a chain
+                // without it.
+                "initial_fetch_timeout": "0s",
+            },
+            "type_urls": [WASM],
+        },
+    })
+}
+
+/// The same seat with the module's address in place of the file.
+fn with_code(mut seat: Value, options: &Options) -> Value {
+    let vm = seat.pointer_mut("/typed_config/config/vm_config");
+    if let (Some(code), Some(vm)) = (options.module.remote_code(), vm) {
+        merge(vm, json!({ "code": code }));
+    }
+    seat
+}

@@ -1,0 +1,51 @@
+//! What is laid over parts of the proxy that others use too.
+//!
+//! As little as can be, and each with a condition that only our requests meet.
+
+use serde_json::{Value, json};
+
+use super::patch;
+use super::place::Place;
+use super::route::NAME;
+use crate::envoy::{self, access_log, extension, listener, local_reply};
+use spillway::config::Config;
+
+/// The listener's buffer, where the filter may hold no more than it (Envoy 1.36). A gateway's
+/// listener comes with 32 KiB.
+pub(super) fn listener(config: &Config, place: &Place, envoy: &envoy::Options) -> Option<Value> {
+    let most = listener::client_buffer(config, envoy);
+    let by_listener = !envoy.envoy.limits_bodies_by_route;
+    let value = json!({ "per_connection_buffer_limit_bytes": most });
+    by_listener.then(|| patch::listeners(place, value))
+}
+
+/// Envoy's own replies in OpenAI's shape, and our line in the access log: for our route alone.
+pub(super) fn connection_manager(place: &Place, envoy: &envoy::Options) -> Value {
+    let mut replies = local_reply::local_replies();
+    for mapper in replies.get_mut("mappers").and_then(Value::as_array_mut).into_iter().flatten() {
+        only_ours(mapper);
+    }
+    let mut logs = access_log::access_log(envoy);
+    logs.iter_mut().for_each(only_ours);
+    let value = extension(
+        "envoy.filters.network.http_connection_manager",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        json!({ "access_log": logs, "local_reply_config": replies }),
+    );
+    patch::connection_managers(place, value)
+}
+
+/// Adds our route's name to the conditions of something that has a `filter`.
+fn only_ours(of: &mut Value) {
+    let ours = json!({ "extension_filter": extension(
+        "envoy.access_loggers.extension_filters.cel",
+        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        json!({ "expression": format!("xds.route_name == '{NAME}'") }),
+    )});
+    let Some(fields) = of.as_object_mut() else { return };
+    let all = match fields.remove("filter") {
+        None => ours,
+        Some(other) => json!({ "and_filter": { "filters": [ours, other] } }),
+    };
+    fields.insert("filter".into(), all);
+}

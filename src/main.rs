@@ -1,7 +1,0 @@
-//! The `spillway` command.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    spillway::cli::main()
-}

@@ -2,7 +2,7 @@
 # Counts the instructions of what the core does most, and says how they changed: counts.sh [--accept]
 #
 # With --accept, these counts are the ones that others are compared with from now on: it writes
-# micro/counts.json and docs/micro-benchmarks.md.
+# bench/core/counts.json and docs/micro-benchmarks.md.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 valgrind=$(command -v valgrind || echo "$tools/valgrind/valgrind")
@@ -12,7 +12,7 @@ export GUNGRAUN_RUNNER=$tools/bin/gungraun-runner GUNGRAUN_VALGRIND_BIN=$valgrin
 export GUNGRAUN_HOME=$target/counts GUNGRAUN_SAVE_SUMMARY=json GUNGRAUN_PARALLEL=2
 rm -rf "$GUNGRAUN_HOME"
 # What each benchmark printed is of use only where one of them failed.
-quietly counts "a benchmark does not build, or has crashed" cargo bench -p spillway-micro --bench core
+quietly counts "a benchmark does not build, or has crashed" cargo bench -p spillway-bench-core --bench core
 
 with="rustc $(rustc --version | cut -d ' ' -f 2), $("$valgrind" --version), glibc $(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2), $(uname -m)"
-cargo run --quiet -p spillway-micro --example report -- "$GUNGRAUN_HOME/spillway-micro/core/core" "$with" "$@"
+cargo run --quiet -p spillway-bench-core --example report -- "$GUNGRAUN_HOME/spillway-bench-core/core/core" "$with" "$@"

@@ -18,7 +18,7 @@ stage_check() {
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
 # what fuzzing has found worth keeping, and how the benchmark reckons and writes its page.
 stage_core() {
-    cargo test -p spillway -p spillway-command -p spillway-scenarios -p spillway-fuzz -p spillway-bench
+    cargo test -p spillway -p spillway-command -p spillway-stories -p spillway-fuzz -p spillway-bench
 }
 
 stage_simulator() {
@@ -93,7 +93,7 @@ stage_compose() {
 # counts: instructions of the core, and how they changed. It fails where something cannot be counted,
 # and never by a number.
 stage_counts() {
-    cargo test -p spillway-micro --lib && tools/counts.sh | sed 's/^/counts: /'
+    cargo test -p spillway-bench-core --lib && tools/counts.sh | sed 's/^/counts: /'
 }
 
 stage_clients() {

@@ -15,7 +15,7 @@ export SPILLWAY_BIN=$target/debug/spillway
 export SPILLWAY_FILTER=$dist/spillway.wasm
 
 # What was told with the same filter and the same stories is not told again.
-made_from=$(git ls-files -z scenarios/src integration/src integration/tests/scenarios Cargo.lock |
+made_from=$(git ls-files -z tests/stories/src integration/src integration/tests/scenarios Cargo.lock |
     xargs -0 cat "$SPILLWAY_FILTER" | cksum | cut -d ' ' -f 1)
 
 table=$(mktemp)
@@ -60,7 +60,7 @@ done < <(grep -v '^#' envoy/VERSIONS)
 <!-- Written by `make versions`, which tells every story on the real Envoys. -->
 
 The same `spillway.wasm`, on each Envoy with what `spillway render --envoy-version` says to it, plays
-the stories of [scenarios](../scenarios/src/stories) that a real Envoy can play.
+the stories of [tests/stories](../tests/stories/src/stories) that a real Envoy can play.
 [older-envoys.md](older-envoys.md) says what the ways to fail over are and what they do not cover.
 
 In a mesh: the stories of failover, and what neighbours notice, in an ingress gateway and in a

@@ -177,7 +177,7 @@ impl Alone {
 
 #[test]
 fn the_example_is_right() {
-    let path = std::path::Path::new("../examples/spillway.yaml");
+    let path = std::path::Path::new("../docs/example.yaml");
     let loaded = spillway_command::cli::file::load(path).unwrap();
     assert_eq!((loaded.config.backends.len(), loaded.config.models.len()), (3, 2));
 }

@@ -11,26 +11,28 @@ use std::process::Command;
 fn the_figures_in_the_docs_are_what_their_commands_make() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("docs")).unwrap();
-    fs::create_dir(folder.path().join("examples")).unwrap();
-    fs::copy(EXAMPLE, folder.path().join(EXAMPLE)).unwrap();
+    fs::copy(format!("../{EXAMPLE}"), folder.path().join(EXAMPLE)).unwrap();
 
-    let page = fs::read_to_string(PAGE).unwrap();
+    let page = fs::read_to_string(format!("../{PAGE}")).unwrap();
     let fresh = played(&page, folder.path());
     assert!(fresh.matches("$ spillway simulate").count() >= 4, "the page shows no commands");
     let drawn = fs::read_dir(folder.path().join("docs")).unwrap();
     let drawn = drawn.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
+    let drawn = drawn.filter(|name| name != EXAMPLE);
     let mut pictures: Vec<(String, String)> =
         drawn.map(|name| (fs::read_to_string(folder.path().join(&name)).unwrap(), name)).collect();
     assert_eq!(pictures.len(), fresh.matches("--svg").count());
     pictures.push((fresh, PAGE.to_owned()));
     for (fresh, name) in pictures {
+        let here = format!("../{name}");
         if std::env::var("TRYCMD").is_ok_and(|mode| mode == "overwrite") {
-            fs::write(&name, &fresh).unwrap();
+            fs::write(&here, &fresh).unwrap();
         }
-        let current = fs::read_to_string(&name).unwrap_or_default();
+        let current = fs::read_to_string(&here).unwrap_or_default();
         assert!(
             current == fresh,
-            "{name} is not current: run `TRYCMD=overwrite cargo test -p spillway-command --test simulation`\n{fresh}"
+            "{name} is not current: run \
+             `TRYCMD=overwrite cargo test -p spillway-command --test simulation`\n{fresh}"
         );
     }
 }
@@ -67,4 +69,4 @@ fn said(command: &str, folder: &Path) -> String {
 }
 
 const PAGE: &str = "docs/simulation.md";
-const EXAMPLE: &str = "examples/spillway.yaml";
+const EXAMPLE: &str = "docs/example.yaml";

@@ -2,7 +2,7 @@
 
 use spillway::affinity::Tags;
 use spillway::cookie::Cookies;
-use spillway_scenarios::story::read_config;
+use spillway_stories::story::read_config;
 
 const NAME: &str = "Spillway-Affinity";
 

@@ -15,7 +15,7 @@ use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::headroom::Remaining;
 use spillway::time::{Millis, Timestamp};
-use spillway_scenarios::story::read_config;
+use spillway_stories::story::read_config;
 
 /// Something that happens.
 #[derive(Debug, Arbitrary)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use spillway::failover::Failover;
-use spillway_scenarios::http::{Answer, Reaction, Request};
-use spillway_scenarios::story::Story;
-use spillway_scenarios::{Stage, core};
+use spillway_stories::http::{Answer, Reaction, Request};
+use spillway_stories::story::Story;
+use spillway_stories::{Stage, core};
 
 /// Something that happens.
 #[derive(Debug, Arbitrary)]

@@ -13,9 +13,9 @@ mod path;
 
 use arbitrary::{Arbitrary, Unstructured};
 use spillway::failover::Failover;
-use spillway_scenarios::http::{Received, Request};
-use spillway_scenarios::story::Story;
-use spillway_scenarios::{Stage, core};
+use spillway_stories::http::{Received, Request};
+use spillway_stories::story::Story;
+use spillway_stories::{Stage, core};
 
 /// A request, made of pieces that mean something and of any bytes.
 #[derive(Debug, Arbitrary)]

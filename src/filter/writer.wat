@@ -9,8 +9,8 @@
 ;; docs/adr/0021. So the only callback here is the one that is needed, and there is nothing else:
 ;; no contexts, no configuration, no state.
 ;;
-;; src/filter/writer.wasm is this text, assembled. scenarios/tests/wasm/writer.rs holds them to each
-;; other, and writes the one from the other: `WRITER=overwrite cargo test -p spillway-scenarios`.
+;; src/filter/writer.wasm is this text, assembled. tests/stories/tests/wasm/writer.rs holds them to each
+;; other, and writes the one from the other: `WRITER=overwrite cargo test -p spillway-stories`.
 (module
   ;; Where a property is and how long, put at the two last places; 0 for success.
   (import "env" "proxy_get_property"

@@ -156,7 +156,7 @@ fn what_an_older_envoy_cannot_do() {
 
 #[test]
 fn the_files_that_we_give_away_are_quiet() {
-    for file in ["../examples/spillway.yaml", "../demo/spillway.yaml"] {
+    for file in ["../docs/example.yaml", "../demo/spillway.yaml"] {
         let text = std::fs::read_to_string(file).unwrap();
         assert_eq!(found_by(&text, Failover::Retry), [""; 0], "{file}");
     }

@@ -35,7 +35,7 @@ fn everything() -> Value {
 }
 
 fn example() -> Value {
-    let text = std::fs::read_to_string("../examples/spillway.yaml").unwrap();
+    let text = std::fs::read_to_string("../docs/example.yaml").unwrap();
     serde_saphyr::from_str(&text).unwrap()
 }
 

@@ -27,7 +27,7 @@ use std::path::Path;
 use serde_json::Value;
 use spillway_command::envoy::version;
 use spillway_integration::find;
-use spillway_scenarios::{Means, story};
+use spillway_stories::{Means, story};
 
 /// Stories that are not true in a mesh, and why.
 const NOT_HERE: [(&str, &str); 2] = [

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use spillway_integration::fields;
-use spillway_scenarios::http::{Answer, Headers, Reaction, Received, healthy};
+use spillway_stories::http::{Answer, Headers, Reaction, Received, healthy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};

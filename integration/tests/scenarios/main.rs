@@ -16,7 +16,7 @@ mod stage;
 
 use spillway_command::envoy::version;
 use spillway_integration::find;
-use spillway_scenarios::{Means, story};
+use spillway_stories::{Means, story};
 
 #[test]
 fn the_real_envoy_plays_every_story() {

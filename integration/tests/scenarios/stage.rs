@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use spillway_integration::{Gateway, Raw, Setup, eventually};
-use spillway_scenarios::http::{Answer, Headers, Reaction, Received, Request};
-use spillway_scenarios::stage::Stage;
-use spillway_scenarios::story::{REGIONS, Story, environment};
+use spillway_stories::http::{Answer, Headers, Reaction, Received, Request};
+use spillway_stories::stage::Stage;
+use spillway_stories::story::{REGIONS, Story, environment};
 use tokio::runtime::Runtime;
 
 use super::backend::Backend;

@@ -78,7 +78,7 @@ const INTRODUCTION: &str = "# The configuration
 
 <!-- Printed by `spillway docs` from `src/config/shape`. -->
 
-One file says everything, in YAML or JSON; `examples/spillway.yaml` is a whole one. `spillway check
+One file says everything, in YAML or JSON; `docs/example.yaml` is a whole one. `spillway check
 FILE` says every problem in it at once, and warns of what will do nothing. The filter reads the same
 configuration with the same code when Envoy starts, and refuses the same things. An unknown field is
 a problem.

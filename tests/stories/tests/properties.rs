@@ -30,9 +30,9 @@ use spillway::pool::rotation::Rotation;
 use spillway::prompt::{self, MediaType, Reading};
 use spillway::target::Target;
 use spillway::time::{Millis, Timestamp};
-use spillway_scenarios::http::{Answer, Reaction, Request};
-use spillway_scenarios::story::{Story, read_config};
-use spillway_scenarios::{Stage, core};
+use spillway_stories::http::{Answer, Reaction, Request};
+use spillway_stories::story::{Story, read_config};
+use spillway_stories::{Stage, core};
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
 

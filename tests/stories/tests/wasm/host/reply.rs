@@ -1,6 +1,6 @@
 //! The filter's own answers.
 
-use spillway_scenarios::{Answer, Headers};
+use spillway_stories::{Answer, Headers};
 use wasmtime::{Linker, Result};
 
 use super::memory::read;

@@ -1,7 +1,7 @@
 //! The first stage: every story on the pure core, for each way to fail over.
 
 use spillway::failover::Failover;
-use spillway_scenarios::{Means, core, story};
+use spillway_stories::{Means, core, story};
 
 #[test]
 fn the_pure_core_plays_every_story() {

@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use spillway_scenarios::Headers;
-use spillway_scenarios::envoy::{Clock, Shared, Stream};
+use spillway_stories::Headers;
+use spillway_stories::envoy::{Clock, Shared, Stream};
 use wasmtime::{Caller, Engine, Linker, Module, Result};
 
 use crate::writer;
@@ -95,7 +95,8 @@ impl Filter {
 
 fn built() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into());
+    let target =
+        target.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../target").into());
     target.join("wasm32-wasip1/release/spillway.wasm")
 }
 

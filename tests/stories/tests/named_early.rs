@@ -14,7 +14,7 @@ use spillway::breaker::{Blame, CircuitId};
 use spillway::config::BreakerRule;
 use spillway::exchange::{Effect, Event};
 use spillway::time::{Micros, Millis};
-use spillway_scenarios::by_hand::{ByHand, NINE, chat};
+use spillway_stories::by_hand::{ByHand, NINE, chat};
 
 const TRIP: Millis = Millis::from_secs(1);
 

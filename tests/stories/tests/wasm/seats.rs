@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spillway::failover::Failover;
-use spillway_scenarios::envoy::{Action, Callback, Clock, Seat, Seats, Shared, Stream};
-use spillway_scenarios::story::environment;
+use spillway_stories::envoy::{Action, Callback, Clock, Seat, Seats, Shared, Stream};
+use spillway_stories::story::environment;
 use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
 
 use crate::host::{Filter, Host};
@@ -103,7 +103,7 @@ impl Worker {
 
     fn call_back(&mut self, context: u32, callback: Callback) -> Action {
         let count = |headers: &Option<_>| match headers {
-            Some(spillway_scenarios::Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
+            Some(spillway_stories::Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
             None => 0,
         };
         let action: u32 = match callback {

@@ -19,7 +19,7 @@ use spillway::breaker::board::{Board, Change, Record};
 use spillway::breaker::{Blame, Cause, Circuit, CircuitId, Standing};
 use spillway::config::BreakerRule;
 use spillway::time::{Millis, Timestamp};
-use spillway_scenarios::envoy::SharedData;
+use spillway_stories::envoy::SharedData;
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
 const LEASE: Millis = Millis::from_secs(40);

@@ -13,7 +13,7 @@ use spillway::exchange::event::Answer;
 use spillway::exchange::{Effect, Event, Exchange};
 use spillway::reply::Reply;
 use spillway::time::Micros;
-use spillway_scenarios::by_hand::{ByHand, NINE, chat};
+use spillway_stories::by_hand::{ByHand, NINE, chat};
 
 const T0: u64 = NINE.0;
 

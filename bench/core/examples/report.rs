@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use spillway_micro::report::{Counts, page};
+use spillway_bench_core::report::{Counts, page};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -18,8 +18,8 @@ fn main() -> Result<()> {
     let committed = here.join("counts.json");
     if arguments.next().is_some_and(|argument| argument == "--accept") {
         std::fs::write(&committed, serde_json::to_string_pretty(&counts)? + "\n")?;
-        std::fs::write(here.join("../docs/micro-benchmarks.md"), page(&counts))?;
-        println!("wrote micro/counts.json and docs/micro-benchmarks.md");
+        std::fs::write(here.join("../../docs/micro-benchmarks.md"), page(&counts))?;
+        println!("wrote bench/core/counts.json and docs/micro-benchmarks.md");
         return Ok(());
     }
     let before: Counts = serde_json::from_slice(&std::fs::read(&committed)?)?;

@@ -86,7 +86,7 @@ impl Counts {
             };
             let (function, given) = (name("function_name")?, name("id")?);
             if !WHAT.iter().any(|(known, _)| *known == function) {
-                bail!("what {function} counts is not said in micro/src/report.rs");
+                bail!("what {function} counts is not said in bench/core/src/report.rs");
             }
             let count = Count { instructions: count("Ir")?, cycles: count("EstimatedCycles")? };
             counts.entry(function.to_owned()).or_default().insert(given.to_owned(), count);
@@ -177,7 +177,7 @@ pub fn page(counts: &Counts) -> String {
          see [the benchmarks](benchmarks.md).\n\n\
          Counted with {}.\n\n{}\n\
          ## Choosing among 1,000 members, against choosing among two\n\n{}\n\
-         What is counted stands in [micro/benches/core.rs](../micro/benches/core.rs).\n",
+         What is counted stands in [bench/core/benches/core.rs](../bench/core/benches/core.rs).\n",
         counts.with,
         counts.table(),
         counts.ratios(),

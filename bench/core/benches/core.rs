@@ -24,8 +24,8 @@ use spillway::gateway::Gateway;
 use spillway::metrics::{Sample, measure};
 use spillway::observation::Observation;
 use spillway::prompt::{self, Ahead, MediaType, NamedModel, Places};
-use spillway_micro::given::{self, Choice, NOW};
-use spillway_micro::request::Request;
+use spillway_bench_core::given::{self, Choice, NOW};
+use spillway_bench_core::request::Request;
 
 #[library_benchmark]
 #[bench::backends_5(given::file(5))]

@@ -19,8 +19,8 @@ use std::time::UNIX_EPOCH;
 
 use serde_json::json;
 use spillway::failover::Failover;
-use spillway_scenarios::envoy::{Clock, Envoy, Shared};
-use spillway_scenarios::{Means, story};
+use spillway_stories::envoy::{Clock, Envoy, Shared};
+use spillway_stories::{Means, story};
 
 #[test]
 fn the_built_filter_plays_every_story() {

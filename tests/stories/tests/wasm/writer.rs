@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use wasmtime::{Caller, Engine, Extern, ExternType, Linker, Memory, Module, Store};
 
-const TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/filter/writer.wat");
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/filter/writer.wasm");
+const TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/filter/writer.wat");
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/filter/writer.wasm");
 
 /// The module that is shipped.
 pub(crate) fn shipped() -> Vec<u8> {
@@ -21,7 +21,7 @@ fn what_is_shipped_is_what_its_text_says() {
     assert!(
         shipped() == assembled,
         "src/filter/writer.wasm is not src/filter/writer.wat: \
-         `WRITER=overwrite cargo test -p spillway-scenarios --test wasm writer` assembles it"
+         `WRITER=overwrite cargo test -p spillway-stories --test wasm writer` assembles it"
     );
 }
 

@@ -14,7 +14,7 @@ use spillway::exchange::{Effect, Event, Exchange};
 use spillway::observation::{Cause, Observation, Outcome};
 use spillway::pool::headroom::Remaining;
 use spillway::time::{Micros, Millis};
-use spillway_scenarios::by_hand::{ByHand, NINE, chat};
+use spillway_stories::by_hand::{ByHand, NINE, chat};
 
 /// One request, at times in microseconds since it arrived.
 struct Request {

@@ -5,10 +5,10 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use spillway_command::envoy::version::Version;
-use spillway_scenarios::story::{Means, on_a_real_envoy};
+use spillway_stories::story::{Means, on_a_real_envoy};
 
-const PAGE: &str = include_str!("../../docs/envoy-versions.md");
-const VERSIONS: &str = include_str!("../../envoy/VERSIONS");
+const PAGE: &str = include_str!("../../../docs/envoy-versions.md");
+const VERSIONS: &str = include_str!("../../../envoy/VERSIONS");
 
 /// The cells of a row.
 fn cells(row: &str) -> Vec<&str> {

@@ -64,7 +64,7 @@ pub enum Why {
 
 /// Why a circuit is not closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum Unavailability {
     /// Its backend asked for less traffic.
     Throttled,
     /// Its backend failed, or refused Spillway's own credential.

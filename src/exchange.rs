@@ -1,93 +1,97 @@
 //! One request, from its arrival to its last answer, as a state machine.
 //!
-//! Envoy runs a request through two seats (ARCHITECTURE.md has the picture): the gateway seat sees
-//! it once, the backend seat once for each attempt. Both feed the same [`Exchange`] with
-//! [`Event`]s and carry out the [`Effect`]s that come back. Nothing here calls Envoy, reads a clock
-//! or draws a number, so a test can play any story in any order.
+//! Envoy runs a request through two filters (ARCHITECTURE.md has the picture): the downstream filter
+//! sees it once, the upstream filter once for each attempt. Both feed the same [`Exchange`] with what
+//! happens. Each method answers with how it goes on ([`flow`]), and leaves what is to be done besides
+//! in its [`Context`] ([`Effect`]). Nothing here calls Envoy, reads a clock or draws a number by
+//! itself, so a test can play any story in any order.
 //!
 //! | where | events | file |
 //! |---|---|---|
-//! | gateway seat, request | [`Event::Arrived`], [`Event::Body`] | `head.rs`, `admission.rs`, `arrival.rs`, `choice.rs` |
-//! | gateway seat, request's body | [`Event::BodyBegins`], [`Passing::FromClient`], [`Passing::Held`], [`Passing::Trailers`], [`Passing::Late`], [`Passing::TooMuch`] | `upload.rs`, `admission.rs` |
-//! | gateway seat, request that comes back | [`Event::Redirected`] | `redirect.rs` |
-//! | backend seat, request | [`Event::AttemptStarts`] | `attempt.rs` |
-//! | backend seat, request's body | [`Passing::ToBackend`], [`Event::BodyEnds`] | `upload.rs` |
-//! | backend seat, no answer | [`Passing::Unanswered`] | `repetition.rs` |
-//! | backend seat, answer | [`Event::Answered`], [`Event::AnswerBody`], [`Event::AnswerTrailers`] | `answer.rs` |
-//! | backend seat, answer | [`Event::Remains`] | `blame.rs` |
-//! | backend seat, answer | [`Event::Opening`], [`Event::OpensStream`], [`Event::AnswerPart`], [`Event::StreamPart`], [`Event::HeldLongEnough`], [`Event::BrokenOff`] | `streaming.rs` |
-//! | gateway seat, answer | [`Event::Leaving`] | `departure.rs` |
-//! | gateway seat, all is over | [`Event::Ended`] | `blame.rs`, `notes.rs` |
+//! | downstream, request | [`Exchange::on_request_headers`], [`Exchange::on_request_body`] | `head.rs`, `admission.rs`, `request_info.rs`, `choice.rs` |
+//! | downstream, request's body | [`Exchange::on_body_beginning`], [`Exchange::on_bytes_passing`], [`Exchange::on_bytes_held`], [`Exchange::on_body_late`], [`Exchange::on_request_trailers`] | `upload.rs`, `admission.rs` |
+//! | downstream, request that comes back | [`Exchange::on_return`] | `redirect.rs` |
+//! | upstream, request | [`Exchange::on_attempt`] | `attempt.rs` |
+//! | upstream, request's body | [`Exchange::on_bytes_upstream`] | `upload.rs` |
+//! | upstream, no answer | [`Exchange::on_no_answer`] | `repetition.rs` |
+//! | upstream, answer | [`Exchange::on_answer_headers`], [`Exchange::on_answer_body`], [`Exchange::on_answer_trailers`] | `answer_head.rs`, `answer.rs` |
+//! | upstream, answer | [`Exchange::on_opening`], [`Exchange::on_answer_part`], [`Exchange::on_stream_part`], [`Exchange::on_hold_expired`], [`Exchange::on_upstream_reset`] | `streaming.rs` |
+//! | downstream, answer | [`Exchange::on_response_headers`] | `response_headers.rs` |
+//! | downstream, all is over | [`Exchange::on_end`] | `health.rs`, `log_fields.rs` |
 //!
-//! What an answer says about its backend goes into circuits, tallies and budgets in `blame.rs`;
-//! what an operator wants to know of it is told in `account.rs`.
+//! What an answer says about its backend goes into circuits, tallies and budgets in `health.rs`;
+//! what an operator wants to know of it is told in `telemetry.rs`.
 
-mod account;
 mod admission;
 mod answer;
-mod arrival;
+pub mod answer_head;
 mod attempt;
-mod blame;
+mod attempts;
 mod choice;
-mod departure;
+mod context;
 pub mod effect;
-pub mod event;
+pub mod flow;
 pub mod head;
-mod notes;
-pub mod patience;
+mod health;
+mod log_fields;
 pub mod redirect;
 mod repetition;
+mod request_info;
+mod response_headers;
 mod streaming;
-mod trail;
+mod telemetry;
+pub mod timeouts;
 mod upload;
-mod world;
 
 use std::rc::Rc;
 
-use account::Account;
+use attempts::Attempts;
+pub use context::Context;
+use context::Eagerness;
 pub use effect::Effect;
-pub use event::{Event, Passing};
-use world::Eagerness;
-pub use world::{Shared, World};
+use flow::RequestFlow;
+use telemetry::Telemetry;
 
 use crate::config::ModelId;
 use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
 use crate::prompt::{Ahead, MediaType, NamedModel};
+use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
 use crate::usage::{Scan, Usage};
-use redirect::Disguise;
-use streaming::Streaming;
-use trail::Trail;
+use redirect::StatusOverride;
+use streaming::{Opening, Streaming};
 
 /// One request and all that is known of it.
 #[derive(Debug)]
 pub struct Exchange {
     gateway: Rc<Gateway>,
-    arrival: Option<Arrival>,
+    info: Option<RequestInfo>,
     sending: Option<Sending>,
-    trail: Trail,
+    attempts: Attempts,
     /// The model that was asked for, where it is served.
     wanted: Option<ModelId>,
     /// What is told when it is over.
-    account: Account,
+    telemetry: Telemetry,
     /// The current attempt's answer, where it is a stream that can be read.
     streaming: Option<Streaming>,
+    /// The current attempt's answer, where its first bytes are awaited.
+    opening: Option<Opening>,
     /// The current attempt's answer, where its tokens are read and it is no stream.
     reading: Option<Scan>,
     /// Set where the gateway answered by itself.
-    refused: Option<&'static str>,
+    refused: Option<Reason>,
     /// Set while an answer passes the router under another status than its own.
-    disguise: Option<Disguise>,
+    status_override: Option<StatusOverride>,
     /// The current attempt's answer has no status that a client can be given.
     statusless: bool,
 }
 
 /// What was learned from the request's head and body.
 #[derive(Debug)]
-struct Arrival {
+struct RequestInfo {
     target: Target,
     /// The path as it stands on the request.
     path: Vec<u8>,
@@ -127,7 +131,7 @@ struct Sending {
     pin: Option<usize>,
     /// The member that Envoy sends the next attempt to.
     next: Option<usize>,
-    /// The member after the first, chosen together with it: one look at the board serves both.
+    /// The member after the first, chosen together with it: one look at the circuits serves both.
     second: Option<usize>,
     /// Members whose probe this request has claimed and not settled.
     probes: Vec<usize>,
@@ -139,7 +143,7 @@ struct Sending {
     /// gets its turn.
     candidates: Candidates,
     /// What the upstream request's headers hold now: they stay between attempts.
-    held: Held,
+    left: UpstreamHeaders,
     /// The last attempt ended without an answer, and its backend may have got the request.
     perhaps_done: bool,
     /// Bytes of the body that the current attempt has sent.
@@ -176,7 +180,7 @@ impl Candidates {
 
 /// The headers of the upstream request that the last attempt left.
 #[derive(Debug, Default)]
-struct Held {
+struct UpstreamHeaders {
     path: Option<Vec<u8>>,
     content_length: Option<usize>,
     credential: Option<&'static str>,
@@ -187,95 +191,47 @@ impl Exchange {
     pub fn new(gateway: Rc<Gateway>) -> Self {
         Self {
             gateway,
-            arrival: None,
+            info: None,
             sending: None,
-            trail: Trail::default(),
+            attempts: Attempts::default(),
             wanted: None,
-            account: Account::default(),
+            telemetry: Telemetry::default(),
             streaming: None,
+            opening: None,
             reading: None,
             refused: None,
-            disguise: None,
+            status_override: None,
             statusless: false,
-        }
-    }
-
-    /// Takes an event in and says what is to be done, in this order.
-    pub fn on(&mut self, event: Event<'_>, world: &mut World<'_>) -> Vec<Effect> {
-        self.clock(&event, world);
-        let effects = match event {
-            Event::Arrived(head) => self.arrived(head, world),
-            Event::BodyBegins { bytes, there } => self.body_begins(bytes, there, world),
-            Event::Body(body) => self.body(body, world),
-            Event::BodyEnds { place, bytes } => self.body_ends(place, bytes),
-            Event::Redirected => self.redirected(),
-            Event::AttemptStarts => self.attempt_starts(world),
-            Event::Answered(head) => self.answered(&head, world),
-            Event::AnswerTrailers(fields) => self.answer_trailers(&fields),
-            Event::AnswerBody(body) => self.answer_body(body, world),
-            Event::Remains(remaining) => self.remains(&remaining, world),
-            Event::Opening { bytes, end, readable } => self.opening(bytes, end, readable, world),
-            Event::OpensStream => self.opens_stream(world),
-            Event::StreamPart { bytes, end } => self.stream_part(bytes, end, world),
-            Event::AnswerPart { bytes, end } => self.answer_part(bytes, end),
-            Event::HeldLongEnough => self.held_long_enough(world),
-            Event::BrokenOff { held } => self.broken_off(held, world),
-            Event::Leaving { status, region } => self.leaving(status, region, world),
-            Event::Ended { complete } => self.ended(complete, world),
-        };
-        self.clock_off(&effects, world);
-        effects
-    }
-
-    /// Lets bytes of the request's body pass, and says what is to be done with them.
-    pub fn pass(&mut self, passing: Passing) -> Vec<Effect> {
-        match passing {
-            Passing::FromClient(length) => self.body_from_client(length),
-            Passing::Held(length) => self.body_held(length),
-            Passing::ToBackend(length) => self.body_to_backend(length),
-            Passing::Trailers => self.trailers_from_client(),
-            Passing::Unanswered { connected } => self.unanswered(connected),
-            Passing::Late => self.reply(Reply::body_late()),
-            Passing::TooMuch => self.reply(Reply::too_much_held()),
         }
     }
 
     /// The tokens that the answer to the client has reported so far.
     pub const fn usage(&self) -> Usage {
-        self.account.usage
-    }
-
-    /// Whether the answer may be a stream of events, as far as the request tells.
-    pub fn may_stream(&self) -> bool {
-        self.arrival.as_ref().is_none_or(|arrival| !arrival.plain)
+        self.telemetry.usage
     }
 
     /// Whether the request may ask for another protocol, such as WebSocket. Envoy tells of such a
     /// request that a body of unknown length follows.
     pub fn may_switch(&self) -> bool {
-        let arrival = self.arrival.as_ref().filter(|arrival| arrival.has_body);
-        arrival.is_some_and(|arrival| arrival.content_length.is_none())
-    }
-
-    /// The trail of attempts for the access log, such as `eastus 429 12ms, westus 200 340ms`.
-    pub fn attempts_text(&self) -> String {
-        let Some(route) = self.route() else { return String::new() };
-        self.trail.text(|member| {
-            let backend = self.gateway.backend(route.model.pool.get(member)?)?;
-            Some(backend.name.as_str())
-        })
+        let info = self.info.as_ref().filter(|info| info.has_body);
+        info.is_some_and(|info| info.content_length.is_none())
     }
 
     /// The member that is asked after the one whose attempt was just told of. One that failed
     /// without an answer is told of when the next attempt starts.
     pub fn asked_next(&self) -> Option<usize> {
-        self.trail.unanswered().or_else(|| self.sending.as_ref()?.next)
+        self.attempts.unanswered().or_else(|| self.sending.as_ref()?.next)
     }
 
-    fn reply(&mut self, reply: Reply) -> Vec<Effect> {
+    /// Takes note that the client gets this instead of a backend's answer.
+    fn refuse(&mut self, reply: Reply) -> Reply {
         self.refused = Some(reply.reason);
-        self.account.reason = Some(reply.reason);
-        vec![Effect::Reply(reply)]
+        self.telemetry.reason = Some(reply.reason);
+        reply
+    }
+
+    fn reply(&mut self, reply: Reply) -> RequestFlow {
+        RequestFlow::Reply(self.refuse(reply))
     }
 
     fn route(&self) -> Option<Route<'_>> {
@@ -284,7 +240,7 @@ impl Exchange {
 
     /// Whether this request may be sent once more.
     fn may_go_on(&self) -> bool {
-        self.sending.as_ref().is_some_and(|sending| self.trail.len() < sending.allowed)
+        self.sending.as_ref().is_some_and(|sending| self.attempts.len() < sending.allowed)
     }
 
     /// The next backend of the pool that has not been tried and may be chosen now. A half-open one
@@ -292,19 +248,18 @@ impl Exchange {
     ///
     /// One that came back in the meantime takes no attempt away from those that were there all
     /// along: with a better priority, it would be asked before the one that works, and be the last.
-    fn untried(&self, world: &mut World<'_>) -> Option<usize> {
+    fn untried(&self, cx: &mut Context<'_>) -> Option<usize> {
         let sending = self.sending.as_ref().filter(|_| self.may_go_on())?;
         let route = self.gateway.route(sending.model)?;
-        let untried = |member| !self.trail.has(member);
+        let untried = |member| !self.attempts.has(member);
         let known = |member| untried(member) && sending.candidates.has(member);
-        world
-            .peek(sending.model, &route, Eagerness::Never, known)
-            .or_else(|| world.peek(sending.model, &route, Eagerness::AsLastResort, untried))
+        cx.select(sending.model, &route, Eagerness::Never, known)
+            .or_else(|| cx.select(sending.model, &route, Eagerness::AsLastResort, untried))
     }
 
     /// The same, with its probe claimed where it is half-open.
-    fn claim_untried(&mut self, world: &mut World<'_>) -> Option<usize> {
-        let (member, probe) = world.claim_of(&self.route()?, |world| self.untried(world))?;
+    fn claim_untried(&mut self, cx: &mut Context<'_>) -> Option<usize> {
+        let (member, probe) = cx.claim_of(&self.route()?, |cx| self.untried(cx))?;
         if probe {
             self.sending.as_mut()?.probes.push(member);
         }

@@ -1,9 +1,10 @@
 //! Spillway, an AI gateway that lives inside Envoy.
 //!
-//! The pure core decides; it is everything that is not `filter`. Time, chance and bytes are its
-//! arguments, and it compiles for every target. `filter` (wasm32-wasip1 only) turns Envoy's callbacks
-//! into events and the core's effects into host calls. The `spillway` command, which configures
-//! Envoys and runs them, is a package of its own, in `command/`.
+//! The pure core decides: time, chance and bytes are its arguments. `filter` holds the filters, ordinary
+//! code that asks the core what to do with what happens to a stream. `host` says what a filter needs of
+//! whatever runs it, and has the one implementation that calls Envoy. All of it compiles for every
+//! target. The `spillway` command, which configures Envoys and runs them, is a package of its own, in
+//! `command/`; a model of Envoy that runs the filters in memory is in `model/`.
 //!
 //! ARCHITECTURE.md has the picture and the life of a request.
 
@@ -17,8 +18,10 @@ pub mod cookie;
 pub mod credential;
 pub mod exchange;
 pub mod failover;
+pub mod filter;
 pub mod gateway;
 pub mod held;
+pub mod host;
 pub mod location;
 pub mod metrics;
 pub mod observation;
@@ -26,6 +29,7 @@ pub mod operation;
 pub mod outcome;
 pub mod pool;
 pub mod prompt;
+pub mod reason;
 pub mod reply;
 pub mod status;
 pub mod stream;
@@ -33,9 +37,6 @@ pub mod target;
 pub mod time;
 pub mod usage;
 mod words;
-
-#[cfg(target_os = "wasi")]
-mod filter;
 
 #[cfg(test)]
 mod testing;

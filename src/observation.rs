@@ -7,6 +7,7 @@
 
 use crate::breaker::board::Turn;
 use crate::config::{ClientId, ModelId};
+use crate::reason::Reason;
 use crate::time::{Micros, Millis};
 use crate::usage::Usage;
 
@@ -22,7 +23,7 @@ pub enum Observation {
         /// What it answered; `None`: nothing that anybody has seen.
         status: Option<u16>,
         /// What its answer was, in one word.
-        cause: Cause,
+        result: AttemptResult,
         /// Whether another attempt follows.
         fails_over: bool,
         /// Whether the client's cookie had named this backend.
@@ -60,8 +61,8 @@ pub enum Observation {
         status: Option<u16>,
         /// How it ended.
         outcome: Outcome,
-        /// Why the gateway answered by itself, in one word ([`crate::reply::Reply::reason`]).
-        reason: Option<&'static str>,
+        /// Why the gateway answered by itself.
+        reason: Option<Reason>,
         /// How many attempts there were.
         attempts: usize,
         /// From its arrival to the head of the answer that the client got.
@@ -81,7 +82,7 @@ pub enum Observation {
 
 /// What an attempt came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+pub enum AttemptResult {
     /// A good answer, as far as its beginning tells.
     Ok,
     /// A status that is the client's own doing, or an error event that is.
@@ -121,7 +122,7 @@ pub enum Outcome {
     ClientLeft,
 }
 
-impl Cause {
+impl AttemptResult {
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Ok,

@@ -8,10 +8,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 
-use crate::breaker::Cause;
+use crate::breaker::Unavailability;
 use crate::config::{ErrorFormat, WhenExhausted};
 use crate::operation::Methods;
 use crate::prompt::Refusal;
+use crate::reason::Reason;
 use crate::target::Refused;
 use crate::time::{Micros, Millis, Timestamp};
 
@@ -24,8 +25,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// Its body; may be empty.
     pub body: Vec<u8>,
-    /// Why, in one word for the access log.
-    pub reason: &'static str,
+    /// Why.
+    pub reason: Reason,
 }
 
 impl Reply {
@@ -36,27 +37,27 @@ impl Reply {
             Refused::Ambiguous(why) => {
                 let message =
                     format!("The path can be read in more than one way: it {}.", why.text());
-                Self::error(400, KIND, "path_ambiguous", &message)
+                Self::error(400, KIND, Reason::PathAmbiguous, &message)
             }
             Refused::Prefix => {
                 let message = format!("Paths of this gateway begin with `{prefix}/`.");
-                Self::error(404, KIND, "unknown_path", &message)
+                Self::error(404, KIND, Reason::UnknownPath, &message)
             }
             Refused::Unknown => {
                 let message = "This gateway does not serve this path. It serves the paths of Azure \
                                OpenAI, OpenAI and Azure AI inference, such as \
                                `/openai/deployments/NAME/chat/completions`, `/openai/v1/responses` \
                                and `/v1/embeddings`; its operator can open others with `paths.allow`.";
-                Self::error(404, KIND, "unknown_path", message)
+                Self::error(404, KIND, Reason::UnknownPath, message)
             }
             Refused::Method(Methods::NONE) => {
                 let message = "This gateway does not serve this method on any path.";
-                Self::error(405, KIND, "method_not_allowed", message)
+                Self::error(405, KIND, Reason::MethodNotAllowed, message)
                     .with_allow(Methods::GET.and(Methods::POST).and(Methods::DELETE))
             }
             Refused::Method(methods) => {
                 let message = format!("This path does not have this method. It has {methods}.");
-                Self::error(405, KIND, "method_not_allowed", &message).with_allow(methods)
+                Self::error(405, KIND, Reason::MethodNotAllowed, &message).with_allow(methods)
             }
         }
     }
@@ -67,7 +68,7 @@ impl Reply {
             Refusal::Invalid(why) => Self::bad_body(why),
             Refusal::Unsupported(why) => {
                 let message = format!("The request was refused: {why}.");
-                Self::error(415, "invalid_request_error", "unsupported_encoding", &message)
+                Self::error(415, "invalid_request_error", Reason::UnsupportedEncoding, &message)
             }
         }
     }
@@ -76,33 +77,33 @@ impl Reply {
     pub fn unknown_client() -> Self {
         let message = "The key is missing or not known to this gateway. Send it as `api-key: KEY` \
                        or as `Authorization: Bearer KEY`.";
-        Self::error(401, "authentication_error", "invalid_api_key", message)
+        Self::error(401, "authentication_error", Reason::InvalidApiKey, message)
     }
 
     /// The body cannot be read.
     pub fn bad_body(why: &str) -> Self {
         let message = format!("The request was refused: {why}.");
-        Self::error(400, "invalid_request_error", "invalid_body", &message)
+        Self::error(400, "invalid_request_error", Reason::InvalidBody, &message)
     }
 
     /// The body is longer than the configuration takes.
     pub fn too_long() -> Self {
         let message = "The request body is longer than this gateway takes.";
-        Self::error(413, "invalid_request_error", "request_too_large", message)
+        Self::error(413, "invalid_request_error", Reason::RequestTooLarge, message)
     }
 
     /// The body did not arrive in time.
     pub fn body_late() -> Self {
         let message = "The request body did not arrive in time. Send it faster, or in a smaller \
                        request.";
-        Self::error(408, "invalid_request_error", "request_body_timeout", message)
+        Self::error(408, "invalid_request_error", Reason::RequestBodyTimeout, message)
     }
 
     /// Bodies of other requests take all the memory that there is for bodies.
     pub fn too_much_held() -> Self {
         let message = "This gateway is receiving as many request bodies as it can hold. Please \
                        retry after 1 second.";
-        Self::error(503, "server_error", "too_many_request_bodies", message)
+        Self::error(503, "server_error", Reason::TooManyRequestBodies, message)
             .with_retry_after(Millis::from_secs(1))
     }
 
@@ -115,7 +116,7 @@ impl Reply {
                        `/openai/deployments/NAME/chat/completions`, or as `model` in the JSON \
                        body. A request that has neither, such as one for a response by its id, \
                        needs the affinity cookie of the answer it goes on from.";
-        Self::error(400, "invalid_request_error", "model_missing", message)
+        Self::error(400, "invalid_request_error", Reason::ModelMissing, message)
     }
 
     /// The model is not served here.
@@ -127,7 +128,7 @@ impl Reply {
             "Model '{}' is not served by this gateway. Names are exact and case-sensitive.",
             shortened(name)
         );
-        Self::error(400, "invalid_request_error", "model_not_found", &message)
+        Self::error(400, "invalid_request_error", Reason::ModelNotFound, &message)
     }
 
     /// The model is denied.
@@ -135,10 +136,10 @@ impl Reply {
         let message = format!("Model '{}' is not permitted.", shortened(name));
         match format {
             ErrorFormat::OpenAi => {
-                Self::error(403, "permission_error", "model_not_permitted", &message)
+                Self::error(403, "permission_error", Reason::ModelNotPermitted, &message)
             }
             ErrorFormat::ApiManagement => {
-                Self::json(403, &json!({ "error": message }), "model_not_permitted")
+                Self::json(403, &json!({ "error": message }), Reason::ModelNotPermitted)
             }
         }
     }
@@ -148,24 +149,28 @@ impl Reply {
     pub fn exhausted(
         model: &str,
         until: Timestamp,
-        cause: Cause,
+        why: Unavailability,
         now: Micros,
         when: WhenExhausted,
     ) -> Self {
         if when == WhenExhausted::ServiceUnavailable {
             let (headers, body) = (Vec::new(), Vec::new());
-            return Self { status: 503, headers, body, reason: "exhausted" };
+            let reason = match why {
+                Unavailability::Throttled => Reason::Exhausted,
+                Unavailability::Failed => Reason::Unavailable,
+            };
+            return Self { status: 503, headers, body, reason };
         }
         let wait = wait(until, now);
         let retry = retry_when(until, wait);
-        let reply = match cause {
-            Cause::Throttled => {
+        let reply = match why {
+            Unavailability::Throttled => {
                 let message = format!("Every backend of model '{model}' is at its limit, {retry}");
-                Self::error(429, "rate_limit_error", "exhausted", &message)
+                Self::error(429, "rate_limit_error", Reason::Exhausted, &message)
             }
-            Cause::Failed => {
+            Unavailability::Failed => {
                 let message = format!("Every backend of model '{model}' is failing, {retry}");
-                Self::error(503, "server_error", "unavailable", &message)
+                Self::error(503, "server_error", Reason::Unavailable, &message)
             }
         };
         reply.with_retry_after(wait)
@@ -179,7 +184,7 @@ impl Reply {
             "The backend that keeps this session of model '{model}' is not available, {retry} To \
              go on elsewhere without its state, send the request without the affinity cookie."
         );
-        Self::error(409, "server_error", "pinned_backend_unavailable", &message)
+        Self::error(409, "server_error", Reason::PinnedBackendUnavailable, &message)
             .with_retry_after(wait)
     }
 
@@ -187,7 +192,7 @@ impl Reply {
     pub fn retry_budget_spent() -> Self {
         let message = "The backend failed, and too many requests are being tried again already. \
                        Please retry after 1 second.";
-        Self::error(503, "server_error", "retry_budget_spent", message)
+        Self::error(503, "server_error", Reason::RetryBudgetSpent, message)
             .with_retry_after(Millis::from_secs(1))
     }
 
@@ -196,13 +201,13 @@ impl Reply {
         let message = "The backend refused the gateway's own credential. Your key is not at fault. \
                        Whoever operates this gateway has to renew the backend's key \
                        (`api_key` or `bearer_token`).";
-        Self::error(401, "authentication_error", BACKEND_CREDENTIAL_REFUSED, message)
+        Self::error(401, "authentication_error", Reason::BackendCredentialRefused, message)
     }
 
     /// The last backend answered with a status that is none.
     pub fn invalid_backend_answer() -> Self {
         let message = "The backend's answer is not valid HTTP: its status is none. Try again.";
-        Self::error(502, "server_error", "invalid_backend_answer", message)
+        Self::error(502, "server_error", Reason::InvalidBackendAnswer, message)
     }
 
     /// A backend may have done what must not be done twice, and has not said so. The SDKs, which would
@@ -210,16 +215,16 @@ impl Reply {
     pub fn outcome_unknown() -> Self {
         let message = "The backend got the request and did not answer. It may have done what was \
                        asked: look before you send it again.";
-        let mut reply = Self::error(502, "server_error", "outcome_unknown", message);
+        let mut reply = Self::error(502, "server_error", Reason::OutcomeUnknown, message);
         reply.headers.push(("x-should-retry", "false".to_owned()));
         reply
     }
 
-    /// The two seats do not share a VM, so that no backend seat can know its request.
-    pub fn seats_apart() -> Self {
+    /// The two filters do not share a VM, so that the upstream filter cannot know its request.
+    pub fn filters_apart() -> Self {
         let message = "Spillway's two filters do not share a VM: both need the same `vm_id`, code \
                        and VM configuration.";
-        Self::error(500, "server_error", "gateway_misconfigured", message)
+        Self::error(500, "server_error", Reason::GatewayMisconfigured, message)
     }
 
     fn with_allow(mut self, methods: Methods) -> Self {
@@ -234,15 +239,16 @@ impl Reply {
 
     fn api_management_400() -> Self {
         let text = "Invalid model or deployment-id. Supply a valid name in the URL or JSON body.";
-        Self::json(400, &json!({ "error": text }), "model_not_found")
+        Self::json(400, &json!({ "error": text }), Reason::ModelNotFound)
     }
 
-    fn error(status: u16, kind: &str, code: &'static str, message: &str) -> Self {
-        let error = json!({ "message": message, "type": kind, "param": null, "code": code });
+    fn error(status: u16, kind: &str, code: Reason, message: &str) -> Self {
+        let word = code.word();
+        let error = json!({ "message": message, "type": kind, "param": null, "code": word });
         Self::json(status, &json!({ "error": error }), code)
     }
 
-    fn json(status: u16, body: &serde_json::Value, reason: &'static str) -> Self {
+    fn json(status: u16, body: &serde_json::Value, reason: Reason) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
         Self { status, headers, body: body.to_string().into_bytes(), reason }
     }
@@ -274,9 +280,6 @@ fn retry_when(until: Timestamp, wait: Millis) -> String {
 fn shortened(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
 }
-
-/// [`Reply::reason`] of [`Reply::backend_credential_refused`].
-pub const BACKEND_CREDENTIAL_REFUSED: &str = "backend_credential_refused";
 
 const LONGEST_NAME: usize = 100;
 
@@ -315,7 +318,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_795_165_200_000);
 
     fn told(until: Timestamp, now: Micros) -> Reply {
-        Reply::exhausted("m", until, Cause::Throttled, now, WhenExhausted::RetryLater)
+        Reply::exhausted("m", until, Unavailability::Throttled, now, WhenExhausted::RetryLater)
     }
 
     #[test]
@@ -344,14 +347,14 @@ mod tests {
         assert_eq!(headers(1_000_001), seconds_and_millis("1", "1"), "not yet, if barely");
     }
 
-    fn exhausted(cause: Cause, when: WhenExhausted) -> Reply {
-        Reply::exhausted("gpt-4o", NOW + Millis(1200), cause, NOW.into(), when)
+    fn exhausted(why: Unavailability, when: WhenExhausted) -> Reply {
+        Reply::exhausted("gpt-4o", NOW + Millis(1200), why, NOW.into(), when)
     }
 
     #[test]
     fn an_exhausted_pool_says_why_and_when_to_come_back() {
-        let throttled = exhausted(Cause::Throttled, WhenExhausted::RetryLater);
-        let failing = exhausted(Cause::Failed, WhenExhausted::RetryLater);
+        let throttled = exhausted(Unavailability::Throttled, WhenExhausted::RetryLater);
+        let failing = exhausted(Unavailability::Failed, WhenExhausted::RetryLater);
         assert_eq!((throttled.status, failing.status), (429, 503));
         for reply in [&throttled, &failing] {
             assert!(reply.headers.contains(&("retry-after", "2".into())));
@@ -359,7 +362,7 @@ mod tests {
             let until = "until Fri, 20 Nov 2026 09:00:02 GMT. Please retry after 2 seconds.";
             assert!(text(reply).contains(until), "{}", text(reply));
         }
-        let silent = exhausted(Cause::Failed, WhenExhausted::ServiceUnavailable);
+        let silent = exhausted(Unavailability::Failed, WhenExhausted::ServiceUnavailable);
         assert_eq!((silent.status, silent.body.len(), silent.headers.len()), (503, 0, 0));
     }
 }

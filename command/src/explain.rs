@@ -2,22 +2,25 @@
 //!
 //! "Who gets this request while East US is throttled, and who is asked when that fails too?" The
 //! rules are few, but they work together, and a table of them is not an answer. So the request is
-//! played: a gateway that has just started ([`Host`]), circuits in the states that were asked for
-//! (`scene.rs`), and the exchange of the filter, driven by the events that Envoy would bring
-//! (`play.rs`). Nothing is decided here. The [`Story`] is what happened; where it gives reasons, it
+//! played: a gateway that has just started, circuits in the states that were asked for
+//! (`scene.rs`), and the filters, run in memory on the model of Envoy (`play.rs`). Nothing is decided here. The [`Story`] is what happened; where it gives reasons, it
 //! asks the core what it asks itself.
 
 mod play;
 mod scene;
 pub mod story;
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
-use crate::simulate::host::Host;
+use spillway::breaker::board;
 use spillway::config::BackendId;
 use spillway::exchange::head::Head;
 use spillway::gateway::Gateway;
 use spillway::time::{Millis, Timestamp};
+use spillway_model::{Clock, Draw, Memory, Shared};
 
 pub use story::Story;
 
@@ -49,9 +52,14 @@ pub enum State {
 
 /// Plays the request.
 pub fn explain(gateway: &Rc<Gateway>, question: &Question) -> Story {
-    let mut host = Host::new(gateway, 1, fastrand::Rng::with_seed(0));
-    scene::set(gateway, &question.circuits, &mut host, NOW);
-    play::play(gateway, question, &mut host, NOW)
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(NOW.0);
+    let (clock, shared) = (Clock::new(Cell::new(time)), Shared::default());
+    let mut chance = fastrand::Rng::with_seed(0);
+    shared.borrow_mut().draw = Draw::from(move || chance.u64(..));
+    let store = Memory::new(clock.clone(), shared.clone(), BTreeMap::new());
+    scene::set(gateway, &question.circuits, &store, NOW);
+    let circuits = board::fetch(&store);
+    play::play(gateway, question, (&clock, &shared), &circuits, NOW)
 }
 
 /// When it is: 2026-01-01 00:00:00 UTC. Any time would do, and this one makes answers repeatable.

@@ -2,12 +2,11 @@
 //!
 //! Several gateways share nothing: each learns from its own first 429. Whether they use what is
 //! paid for all the same, and what happens when a region comes back to a hundred of them at once,
-//! cannot be told from one gateway's rules. So it is played: the pure core of each gateway and
-//! worker ([`host`]), before regions that meter as Azure does ([`limit`]), for clients that do as
+//! cannot be told from one gateway's rules. So it is played: the filters of each gateway and worker, on
+//! the model of Envoy ([`spillway_model`]), before regions that meter as Azure does ([`limit`]), for clients that do as
 //! the SDKs do ([`client`]).
 //!
-//! Nothing is decided here that the core decides: events go in and effects are carried out, as the
-//! filter does it. Time is the [`agenda`]'s and chance comes from a seed, so a run is the same
+//! Nothing is decided here that the filters decide. Time is the [`agenda`]'s and chance comes from a seed, so a run is the same
 //! every time, everywhere, and takes seconds for an hour.
 //!
 //! | question | file |
@@ -15,17 +14,15 @@
 //! | what is played? | `plan.rs` |
 //! | what comes next? | `agenda.rs`, `play.rs` |
 //! | when do clients call, and call again? | `client.rs` |
-//! | what does Envoy do with a request? | `passage.rs`, `host.rs` |
 //! | what does a region say? | `region.rs`, `limit.rs` |
 //! | what came of it, and what could have? | `record.rs`, `ideal.rs`, `figures.rs` |
 
 mod agenda;
 mod client;
+mod ending;
 pub mod figures;
-pub(crate) mod host;
 mod ideal;
 pub mod limit;
-mod passage;
 pub mod plan;
 mod play;
 pub mod record;

@@ -13,9 +13,9 @@
 )]
 
 pub mod announced;
+pub mod callbacks;
 pub mod config;
 pub mod cookie;
-pub mod exchange;
 pub mod gateway;
 pub mod request;
 pub mod stream;
@@ -27,9 +27,9 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target.
 pub const TARGETS: [Target; 8] = [
     ("announced", announced::run),
+    ("callbacks", callbacks::run),
     ("config", config::run),
     ("cookie", cookie::run),
-    ("exchange", exchange::run),
     ("gateway", gateway::run),
     ("request", request::run),
     ("stream", stream::run),

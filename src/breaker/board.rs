@@ -13,10 +13,28 @@
 
 use super::{Blame, Circuit, CircuitId, Standing, Why};
 use crate::config::BreakerRule;
+use crate::host::{Store, change};
 use crate::time::{Micros, Millis, Timestamp};
 
 /// The name of the shared value.
 pub const KEY: &str = "spillway.board";
+
+/// The circuits that all workers share now.
+pub fn fetch<S: Store + ?Sized>(store: &S) -> Board {
+    Board::decode(&store.get(KEY).0)
+}
+
+/// Puts a record on the board that all workers share. Returns `None` where that changes nothing, else
+/// what became of the circuit, where that means something to others.
+pub fn record<S: Store + ?Sized>(store: &S, record: &Record) -> Option<Option<Turn>> {
+    let mut turn = None;
+    let done = change(store, KEY, |bytes| {
+        let changed = with(bytes, record)?;
+        turn = changed.turn;
+        Some(changed.bytes)
+    });
+    done.then_some(turn)
+}
 
 /// The shared value with this record on it; `None` where that changes nothing.
 pub fn with(bytes: &[u8], record: &Record) -> Option<Changed> {

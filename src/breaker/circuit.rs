@@ -1,6 +1,6 @@
 //! One circuit: what was seen of a deployment at a backend, and what follows for the next request.
 
-use super::{Blame, Cause};
+use super::{Blame, Unavailability};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
 
@@ -40,7 +40,7 @@ pub enum Standing {
     /// perhaps soon.
     Probed(Timestamp),
     /// Nothing, and perhaps more from this time on.
-    Shut(Timestamp, Cause),
+    Shut(Timestamp, Unavailability),
 }
 
 impl Circuit {
@@ -49,7 +49,7 @@ impl Circuit {
     /// A wall clock may jump back: what was written in the future says nothing about now.
     pub fn standing(&self, rule: &BreakerRule, now: Timestamp) -> Standing {
         let until = self.open_until(rule, now);
-        let cause = if self.suspect { Cause::Failed } else { Cause::Throttled };
+        let cause = if self.suspect { Unavailability::Failed } else { Unavailability::Throttled };
         if until > now {
             return Standing::Shut(until, cause);
         }

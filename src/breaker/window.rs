@@ -11,11 +11,29 @@
 
 use super::CircuitId;
 use crate::config::BreakerRule;
+use crate::host::{Store, change};
 use crate::time::{Millis, Timestamp};
 
 /// The name of a circuit's shared value.
 pub fn key(circuit: CircuitId) -> String {
     format!("spillway.window.{:016x}", circuit.0)
+}
+
+/// Counts answers among those of all workers. Returns whether too many of them have failed.
+pub fn count(
+    store: &dyn Store,
+    circuit: CircuitId,
+    tally: Tally,
+    rule: &BreakerRule,
+    now: Timestamp,
+) -> bool {
+    let mut too_many = false;
+    let counted = change(store, &key(circuit), |bytes| {
+        let (changed, over) = with(bytes, tally, rule, now);
+        too_many = over;
+        Some(changed)
+    });
+    counted && too_many
 }
 
 /// The shared value with this tally in it, and whether too many have failed.

@@ -1,9 +1,9 @@
-//! Gateway seat, request: who asks, and what of the request is not for backends.
+//! Downstream, request: who asks, and what of the request is not for backends.
 
 use std::borrow::Cow;
 
 use super::head::Head;
-use super::{Effect, Exchange};
+use super::{Context, Effect, Exchange};
 use crate::client_key::bearer;
 use crate::config::ClientId;
 use crate::cookie::Cookies;
@@ -28,7 +28,7 @@ impl Exchange {
     /// Takes out what is for the gateway and not for a backend: every header that carries a
     /// credential, or a client's key wherever that is written, and the gateway's own cookies. What
     /// the query had of it has left the path already.
-    pub(super) fn strip(&self, head: &Head, cookies: &Cookies) -> Vec<Effect> {
+    pub(super) fn strip(&self, head: &Head, cookies: &Cookies, cx: &mut Context<'_>) {
         let mut removed: Vec<Cow<'static, str>> = Vec::new();
         let dropped = &self.gateway.config.drop_headers;
         for name in head.not_for_backends(|value| self.is_client_key(value), dropped) {
@@ -36,14 +36,13 @@ impl Exchange {
                 removed.push(name);
             }
         }
-        let mut effects: Vec<Effect> =
-            removed.into_iter().map(Effect::RemoveRequestHeader).collect();
+        cx.extend(removed.into_iter().map(Effect::RemoveRequestHeader));
         if head.cookie.is_none() {
-            return effects;
+            return;
         }
         if dropped.iter().any(|name| name == "cookie") {
-            effects.push(Effect::RemoveRequestHeader("cookie".into()));
-            return effects;
+            cx.push(Effect::RemoveRequestHeader("cookie".into()));
+            return;
         }
         let rest = cookies.without(|name, value| {
             self.gateway.issues_cookie(name)
@@ -51,11 +50,10 @@ impl Exchange {
                 || self.is_client_key(name)
                 || self.is_client_key(value)
         });
-        effects.extend(rest.map(|rest| match rest.is_empty() {
+        cx.extend(rest.map(|rest| match rest.is_empty() {
             true => Effect::RemoveRequestHeader("cookie".into()),
             false => Effect::SetRequestHeader("cookie", rest),
         }));
-        effects
     }
 
     /// Whether a client's key is this, or one of its words: behind a scheme, in a list, in quotes, or
@@ -72,8 +70,8 @@ impl Exchange {
 
     /// Trailers of a request mean nothing to any operation, and whoever reads them as headers would
     /// read past everything that was judged.
-    pub(super) fn trailers_from_client(&self) -> Vec<Effect> {
-        vec![Effect::DropRequestTrailers]
+    pub fn on_request_trailers(&self, cx: &mut Context<'_>) {
+        cx.push(Effect::DropRequestTrailers);
     }
 }
 

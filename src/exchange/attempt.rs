@@ -1,12 +1,13 @@
-//! Backend seat, request: this backend's path, host and name of the model, on every attempt.
+//! Upstream, request: this backend's path, host and name of the model, on every attempt.
 //!
 //! What one attempt sets on the upstream request is still there in the next, so everything is
 //! derived from what the client sent, and what the last attempt left is corrected. The body comes
 //! from the original again each time.
 
+use super::flow::Passage;
 use super::head::IMAGE_DEPLOYMENT;
-use super::{Eagerness, Effect, Exchange, World};
-use crate::breaker::{Cause, Standing};
+use super::{Context, Eagerness, Effect, Exchange};
+use crate::breaker::{Standing, Unavailability};
 use crate::config::{Backend, CredentialHeader, Member};
 use crate::credential;
 use crate::gateway::Route;
@@ -14,32 +15,35 @@ use crate::reply::Reply;
 use crate::usage::Usage;
 
 impl Exchange {
-    pub(super) fn attempt_starts(&mut self, world: &mut World<'_>) -> Vec<Effect> {
-        let mut effects: Vec<Effect> = self.blame_silence(world).into_iter().collect();
-        self.streaming = None;
+    /// Envoy starts an attempt at the backend that was named last.
+    pub fn on_attempt(&mut self, cx: &mut Context<'_>) -> Passage {
+        self.telemetry.own.stop(cx.moment());
+        self.learn_of_silence(cx);
+        (self.streaming, self.opening) = (None, None);
         self.reading = None;
-        self.account.usage = Usage::default();
-        let Some((chosen, first)) = self.starting() else { return effects };
+        self.telemetry.usage = Usage::default();
+        let Some((chosen, first)) = self.starting() else { return Passage::Continue };
         let gateway = self.gateway.clone();
-        let Some(id) = self.sending.as_ref().map(|sending| sending.model) else { return effects };
-        let Some(route) = gateway.route(id) else { return effects };
-        let Some(member) = route.model.pool.get(chosen) else { return effects };
-        let Some(backend) = gateway.backend(member) else { return effects };
+        let id = self.sending.as_ref().map(|sending| sending.model);
+        let Some(id) = id else { return Passage::Continue };
+        let Some(route) = gateway.route(id) else { return Passage::Continue };
+        let Some(member) = route.model.pool.get(chosen) else { return Passage::Continue };
+        let Some(backend) = gateway.backend(member) else { return Passage::Continue };
         if !first {
             let refused = self.must_not_repeat();
-            if let Some(reply) = refused.or_else(|| self.may_not_start(chosen, &route, world)) {
-                effects.extend(self.tell_silence(false));
-                effects.extend(self.reply(reply));
-                return effects;
+            if let Some(reply) = refused.or_else(|| self.may_not_start(chosen, &route, cx)) {
+                cx.extend(self.tell_silence(false));
+                return Passage::Reply(self.refuse(reply));
             }
-            world.take(id, &route, chosen, |at| !self.trail.has(at));
+            cx.charge(id, &route, chosen, |at| !self.attempts.has(at));
         }
-        effects.extend(self.tell_silence(true));
-        self.trail.begin(chosen, world.now());
-        effects.extend(self.address(backend, member, &route.model.name));
-        effects.extend(self.credential(backend));
-        effects.extend(self.fail_over_early(world));
-        effects
+        cx.extend(self.tell_silence(true));
+        self.attempts.begin(chosen, cx.now());
+        self.address(backend, member, &route.model.name, cx);
+        cx.extend(self.credential(backend));
+        let next = self.fail_over_early(cx);
+        cx.extend(next);
+        Passage::Continue
     }
 
     /// Envoy tries again by itself where no answer came. What it cannot know is that a half-open
@@ -53,39 +57,39 @@ impl Exchange {
         &mut self,
         chosen: usize,
         route: &Route<'_>,
-        world: &mut World<'_>,
+        cx: &mut Context<'_>,
     ) -> Option<Reply> {
         let failed = self.sending.as_ref()?.failed;
-        if !self.is_within_budget(world) {
+        if !self.is_within_budget(cx) {
             return Some(Reply::retry_budget_spent());
         }
         if !self.sending.as_ref()?.probes.contains(&chosen) {
-            match world.standing(route, chosen) {
-                Standing::HalfOpen if world.claim(route, chosen) => {
+            match cx.standing(route, chosen) {
+                Standing::HalfOpen if cx.claim(route, chosen) => {
                     self.sending.as_mut()?.probes.push(chosen);
                 }
-                Standing::HalfOpen | Standing::Probed(_) if !self.leaves_another(chosen, world) => {
-                    let (until, now) = (world.soon(), world.moment());
+                Standing::HalfOpen | Standing::Probed(_) if !self.leaves_another(chosen, cx) => {
+                    let (until, now) = (cx.soon(), cx.moment());
                     let when = self.gateway.config.when_exhausted;
                     let name = &route.model.name;
-                    return Some(Reply::exhausted(name, until, Cause::Failed, now, when));
+                    return Some(Reply::exhausted(name, until, Unavailability::Failed, now, when));
                 }
                 _ => {}
             }
         }
-        let now = world.now();
-        if failed && let Some(local) = world.pools.get_mut(self.sending.as_ref()?.model) {
+        let now = cx.now();
+        if failed && let Some(local) = cx.pools.get_mut(self.sending.as_ref()?.model) {
             local.budget.retry(now);
         }
         None
     }
 
     /// Whether one more backend can be asked should this attempt fail as well.
-    fn leaves_another(&self, chosen: usize, world: &mut World<'_>) -> bool {
+    fn leaves_another(&self, chosen: usize, cx: &mut Context<'_>) -> bool {
         let (Some(sending), Some(route)) = (&self.sending, self.route()) else { return false };
-        let other = |member| member != chosen && !self.trail.has(member);
-        self.trail.len() + 1 < sending.allowed
-            && world.peek(sending.model, &route, Eagerness::AsLastResort, other).is_some()
+        let other = |member| member != chosen && !self.attempts.has(member);
+        self.attempts.len() + 1 < sending.allowed
+            && cx.select(sending.model, &route, Eagerness::AsLastResort, other).is_some()
     }
 
     /// The member that this attempt goes to, and whether it is the first. Envoy sends it to the
@@ -94,52 +98,48 @@ impl Exchange {
         let sending = self.sending.as_mut()?;
         sending.sent = 0;
         sending.kept.clear();
-        let chosen = sending.next.take().or_else(|| self.trail.last())?;
-        Some((chosen, self.trail.len() == 0))
+        let chosen = sending.next.take().or_else(|| self.attempts.last())?;
+        Some((chosen, self.attempts.len() == 0))
     }
 
     /// Names the next backend before this one has answered: where the connection fails, no answer
     /// comes that could name it. An Envoy that redirects needs an answer in any case.
-    fn fail_over_early(&mut self, world: &mut World<'_>) -> Option<Effect> {
+    fn fail_over_early(&mut self, cx: &mut Context<'_>) -> Option<Effect> {
         if self.gateway.failover.redirects() {
             return None;
         }
         let second = self.sending.as_mut()?.second.take();
-        let next = second.or_else(|| self.untried(world));
+        let next = second.or_else(|| self.untried(cx));
         self.sending.as_mut()?.next = next;
         self.fail_over_to(next?)
     }
 
     pub(super) fn fail_over_to(&self, member: usize) -> Option<Effect> {
         let member = self.route()?.model.pool.get(member)?;
-        Some(Effect::FailOverTo(self.gateway.backend(member)?.name.clone()))
+        Some(Effect::FailOverTo(member.backend))
     }
 
-    fn address(&mut self, backend: &Backend, member: &Member, model: &str) -> Vec<Effect> {
-        let (Some(arrival), Some(sending)) = (&self.arrival, &mut self.sending) else {
-            return Vec::new();
-        };
+    fn address(&mut self, backend: &Backend, member: &Member, model: &str, cx: &mut Context<'_>) {
+        let (Some(info), Some(sending)) = (&self.info, &mut self.sending) else { return };
         let renamed = (member.deployment != model).then_some(member.deployment.as_str());
-        let path = arrival.target.at(&backend.url, renamed);
-        let mut effects =
-            vec![Effect::SetRequestHeader(":authority", backend.url.authority().into_bytes())];
-        if sending.held.path.as_ref() != Some(&path) {
-            effects.push(Effect::SetRequestHeader(":path", path.clone()));
-            sending.held.path = Some(path);
+        let path = info.target.at(&backend.url, renamed);
+        cx.push(Effect::SetRequestHeader(":authority", backend.url.authority().into_bytes()));
+        if sending.left.path.as_ref() != Some(&path) {
+            cx.push(Effect::SetRequestHeader(":path", path.clone()));
+            sending.left.path = Some(path);
         }
-        let length = arrival.length_with(&member.deployment, renamed.is_some());
-        if let Some(length) = length.filter(|length| sending.held.content_length != Some(*length)) {
+        let length = info.length_with(&member.deployment, renamed.is_some());
+        if let Some(length) = length.filter(|length| sending.left.content_length != Some(*length)) {
             let value = length.to_string().into_bytes();
-            effects.push(Effect::SetRequestHeader("content-length", value));
-            sending.held.content_length = Some(length);
+            cx.push(Effect::SetRequestHeader("content-length", value));
+            sending.left.content_length = Some(length);
         }
-        effects.extend(self.image_deployment(member));
-        effects
+        cx.extend(self.image_deployment(member));
     }
 
     /// What this backend calls the model that draws a response's images, where a header names it.
     fn image_deployment(&self, member: &Member) -> Option<Effect> {
-        let model = self.gateway.route(self.arrival.as_ref()?.image?)?.model;
+        let model = self.gateway.route(self.info.as_ref()?.image?)?.model;
         let here = model.pool.iter().find(|other| other.backend == member.backend);
         let name = here.map_or(&model.name, |here| &here.deployment);
         Some(Effect::SetRequestHeader(IMAGE_DEPLOYMENT, name.clone().into_bytes()))
@@ -149,12 +149,12 @@ impl Exchange {
     /// last backend must not reach this one. It is removed also where this backend's key would
     /// replace it: a key that has gone bad is not added.
     fn credential(&mut self, backend: &Backend) -> Option<Effect> {
-        let held = &mut self.sending.as_mut()?.held;
+        let left = &mut self.sending.as_mut()?.left;
         let own = backend.credential.as_ref().map(|credential| match credential.header {
             CredentialHeader::ApiKey => credential::API_KEY,
             CredentialHeader::Bearer => credential::AUTHORIZATION,
         });
-        let last = std::mem::replace(&mut held.credential, own);
+        let last = std::mem::replace(&mut left.credential, own);
         last.map(|header| Effect::RemoveRequestHeader(header.into()))
     }
 }

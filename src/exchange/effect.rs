@@ -1,4 +1,4 @@
-//! What is to be done for a request.
+//! What is to be done for a request, besides how it goes on ([`super::flow`]).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,99 +6,52 @@ use std::ops::Range;
 use crate::breaker::board::Record;
 use crate::breaker::window::Tally;
 use crate::cleaning::Change;
-use crate::config::Affinity;
+use crate::config::{Affinity, BackendId};
 use crate::observation::Observation;
-use crate::reply::Reply;
 use crate::time::Millis;
 
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Answer the client; no backend is contacted.
-    Reply(Reply),
-    /// Hold the request until its whole body is there ([`super::Event::Body`]).
-    AwaitBody,
-    /// Hold the request until so many bytes of its body are there ([`super::Event::BodyBegins`]), or
-    /// all of a shorter one.
-    AwaitBeginning(usize),
-    /// Say so if the body is not there within this time ([`super::Passing::Late`]).
+    /// Say so if the body is not there within this time ([`super::Exchange::on_body_late`]).
     ReceiveBodyWithin(Millis),
-    /// Hold the request until all of it is there; nobody reads it.
-    AwaitEnd,
     /// Send the request to this backend, and again at most so many times.
     SendTo {
-        /// The backend's name.
-        backend: String,
+        /// The backend.
+        backend: BackendId,
         /// Attempts after the first.
         retries: usize,
     },
     /// Send the next attempt, should there be one, to this backend.
-    FailOverTo(String),
+    FailOverTo(BackendId),
     /// Set a header of the request that goes on.
     SetRequestHeader(&'static str, Vec<u8>),
     /// Remove a header of the request that goes on.
     RemoveRequestHeader(Cow<'static, str>),
     /// Remove all trailers of the request.
     DropRequestTrailers,
-    /// Say what these of the passing bytes are: the body ends with them, or soon after
-    /// ([`super::Event::BodyEnds`]).
-    AskEnd(Range<usize>),
-    /// Replace some of the bytes that are passing.
+    /// Replace some of the bytes of the request's body that are passing.
     ReplaceBody {
         /// Which of the passing bytes, counted from the first that passes now.
         place: Range<usize>,
         /// What stands there instead.
         with: Vec<u8>,
     },
-    /// Put this on the board that all workers share.
+    /// Record this of a circuit, for all workers.
     Record(Record),
-    /// Count these answers of a circuit, and put the record on the board if too many have failed.
+    /// Count these answers of a circuit, and record what follows if too many have failed.
     Count {
         /// The answers.
         tally: Tally,
         /// What follows from too many failures.
         record: Record,
     },
-    /// Say what is left of the backend's limits ([`super::Event::Remains`]).
-    AskRemaining,
-    /// Hold the answer until its body is there ([`super::Event::AnswerBody`]).
-    HoldAnswer,
-    /// Hold the answer until its first bytes are there ([`super::Event::Opening`]).
-    HoldOpening,
-    /// Hold the answer until its first event has been judged, but no longer than so, and tell of
-    /// every part of it until its end ([`super::Event::StreamPart`]).
-    HoldStream(Millis),
-    /// Go on holding it.
-    HoldOn,
-    /// Add these bytes to the end of the answer's part that is passing.
-    Append(Vec<u8>),
-    /// Let these bytes pass instead of those of the answer that are there, from this one on.
-    ReplacePart {
-        /// Bytes that are there before, and stay.
-        from: usize,
-        /// What passes instead of the rest.
-        with: Vec<u8>,
-    },
-    /// Tell of every further part of the answer ([`super::Event::AnswerPart`]).
-    ReadOn,
-    /// Let the answer's headers go together with its first part, which is there.
-    AwaitPart,
-    /// Have an empty part of the answer pass through the writer seat, which writes this into it.
+    /// Have an empty part of the answer pass through the last-words filter, which writes this into it.
     LastWords(Vec<u8>),
-    /// Have Envoy drop this answer and make the next attempt.
-    MarkRetry,
-    /// Have Envoy drop this answer and run the request through all filters once more
-    /// ([`super::Event::Redirected`]).
-    Redirect {
-        /// The request's own address.
-        to: Vec<u8>,
-    },
     /// Change the headers of the answer, in this order.
     ChangeAnswer(Vec<Change>),
     /// Change the trailers of the answer, in this order.
     ChangeTrailers(Vec<Change>),
-    /// Give the client this instead of the answer.
-    ReplaceAnswer(Reply),
     /// Set a header of the answer.
     SetAnswerHeader(&'static str, String),
     /// Remove a header of the answer.
@@ -110,15 +63,15 @@ pub enum Effect {
         /// Its value.
         value: String,
     },
-    /// Note something for the access log.
-    Note(Note, String),
+    /// Set a field for the access log.
+    Log(LogField, String),
     /// Tell this to whoever watches over the gateway.
     Tell(Observation),
 }
 
 /// What the access log gets to know from the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
+pub enum LogField {
     /// The model that was asked for.
     Model,
     /// The client's name.
@@ -143,8 +96,8 @@ pub enum Note {
     ReasoningTokens,
 }
 
-impl Note {
-    /// Every note.
+impl LogField {
+    /// Every field.
     pub const ALL: [Self; 11] = [
         Self::Model,
         Self::Client,

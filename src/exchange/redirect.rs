@@ -1,35 +1,36 @@
 //! Failover by internal redirect, for an Envoy whose retries stay at one backend.
 //!
 //! The router follows an answer with one status, [`FOLLOWED`], if it has a `location`. So that
-//! status is ours alone on the way from the backend seat to the router:
+//! status is ours alone on the way from the upstream filter to the router:
 //!
 //! - an answer that another backend should replace is given it, with the request's own address as
 //!   the `location`. The router drops the answer and runs the request through the whole chain
-//!   again, its body included; the gateway seat of that second run finds this exchange
-//!   ([`super::Event::Redirected`]) and goes on where the backend seat left off;
+//!   again, its body included; the downstream filter of that second run finds this exchange
+//!   ([`Exchange::on_return`]) and goes on where the upstream filter left off;
 //! - a backend's own redirect is the client's to follow. It passes the router as [`UNFOLLOWED`].
 //!
-//! Whatever passes the router in [`Disguise`] and reaches the gateway seat all the same gets its
-//! own status back there, so that no status of ours reaches a client.
+//! Whatever passes the router under a [`StatusOverride`] and reaches the downstream filter all the same
+//! gets its own status back there, so that no status of ours reaches a client.
 //!
 //! The router redirects only what it has received whole. A request that may be sent again is
-//! therefore held until its last byte is there ([`Effect::AwaitEnd`]).
+//! therefore held until its last byte is there ([`RequestFlow::AwaitEnd`]).
 
+use super::flow::Retry;
 use super::head::Head;
-use super::{Effect, Exchange};
+use super::{Context, Effect, Exchange};
 use crate::target::Target;
 
 /// The answer's real status, and the one that it has on its way through the router.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Disguise {
+pub(super) struct StatusOverride {
     real: u16,
-    worn: u16,
+    shown: u16,
 }
 
 impl Exchange {
     /// Whether Envoy was asked to bring the request back, and has not yet.
     pub fn comes_back(&self) -> bool {
-        self.disguise.is_some_and(|disguise| disguise.worn == FOLLOWED)
+        self.status_override.is_some_and(|status| status.shown == FOLLOWED)
     }
 
     /// The retries that Envoy may make by itself: none, where they would stay at one backend.
@@ -38,21 +39,20 @@ impl Exchange {
     }
 
     /// A request that may have to be sent again is held until it is complete.
-    pub(super) fn await_end(&self) -> Option<Effect> {
+    pub(super) fn awaits_end(&self) -> bool {
         let again = self.sending.as_ref().is_some_and(|sending| sending.allowed > 1);
-        let waits = again && self.refused.is_none() && self.gateway.failover.redirects();
-        waits.then_some(Effect::AwaitEnd)
+        again && self.refused.is_none() && self.gateway.failover.redirects()
     }
 
     /// Has Envoy drop this answer and send the request to the backend that is named next.
-    pub(super) fn ask_another(&mut self) -> Effect {
+    pub(super) fn retry(&mut self) -> Retry {
         if !self.gateway.failover.redirects() {
-            return Effect::MarkRetry;
+            return Retry::Mark;
         }
-        let real = self.trail.status().unwrap_or_default();
-        self.disguise = Some(Disguise { real, worn: FOLLOWED });
-        let to = self.arrival.as_ref().map(|arrival| arrival.url.clone()).unwrap_or_default();
-        Effect::Redirect { to }
+        let real = self.attempts.status().unwrap_or_default();
+        self.status_override = Some(StatusOverride { real, shown: FOLLOWED });
+        let to = self.info.as_ref().map(|info| info.url.clone()).unwrap_or_default();
+        Retry::Redirect { to }
     }
 
     /// Keeps Envoy from following a backend's own redirect.
@@ -60,41 +60,39 @@ impl Exchange {
         if !self.gateway.failover.redirects() || status != FOLLOWED {
             return None;
         }
-        self.disguise = Some(Disguise { real: status, worn: UNFOLLOWED });
+        self.status_override = Some(StatusOverride { real: status, shown: UNFOLLOWED });
         Some(Effect::SetAnswerHeader(STATUS, UNFOLLOWED.to_string()))
     }
 
     /// The request comes back as the last attempt left it, but for the address: that is the
     /// `location`'s, and its whole body follows once more.
-    pub(super) fn redirected(&mut self) -> Vec<Effect> {
-        self.disguise = None;
-        let (Some(arrival), Some(sending)) = (&mut self.arrival, &mut self.sending) else {
-            return Vec::new();
-        };
-        arrival.passed = 0;
-        sending.held.path = None;
+    pub fn on_return(&mut self, cx: &mut Context<'_>) {
+        self.telemetry.own.start(cx.moment());
+        self.status_override = None;
+        let (Some(info), Some(sending)) = (&mut self.info, &mut self.sending) else { return };
+        info.passed = 0;
+        sending.left.path = None;
         let next = sending.next;
-        let Some(route) = self.route() else { return Vec::new() };
-        let member = next.and_then(|member| route.model.pool.get(member));
-        let backend = member.and_then(|member| self.gateway.backend(member));
-        let send = backend.map(|to| Effect::SendTo { backend: to.name.clone(), retries: 0 });
-        self.limit_times(&route).into_iter().chain(send).collect()
+        let Some(route) = self.route() else { return };
+        let backend = next.and_then(|member| route.model.pool.get(member)).map(|m| m.backend);
+        self.limit_times(&route, cx);
+        cx.extend(backend.map(|backend| Effect::SendTo { backend, retries: 0 }));
     }
 
     /// The answer's own status, and what brings it back.
-    pub(super) fn undisguise(&mut self, status: u16) -> (u16, Vec<Effect>) {
-        let Some(Disguise { real, worn }) = self.disguise.take() else {
-            return (status, Vec::new());
+    pub(super) fn own_status(&mut self, status: u16, cx: &mut Context<'_>) -> u16 {
+        let Some(StatusOverride { real, shown }) = self.status_override.take() else {
+            return status;
         };
-        if worn != status {
-            // Another answer than the one that was disguised: Envoy's own.
-            return (status, Vec::new());
+        if shown != status {
+            // Another answer than the one that was meant: Envoy's own.
+            return status;
         }
-        let mut effects = vec![Effect::SetAnswerHeader(STATUS, real.to_string())];
-        if worn == FOLLOWED {
-            effects.push(Effect::RemoveAnswerHeader("location"));
+        cx.push(Effect::SetAnswerHeader(STATUS, real.to_string()));
+        if shown == FOLLOWED {
+            cx.push(Effect::RemoveAnswerHeader("location"));
         }
-        (real, effects)
+        real
     }
 }
 

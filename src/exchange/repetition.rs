@@ -6,7 +6,7 @@
 //! another backend only where it is plain that the first has not done it: the connection was never
 //! there, or the answer refuses the request.
 
-use super::{Effect, Exchange};
+use super::Exchange;
 use crate::outcome::Verdict;
 use crate::reply::Reply;
 
@@ -16,12 +16,12 @@ impl Exchange {
         !verdict.failed() || self.repeats()
     }
 
-    /// The attempt is over without an answer.
-    pub(super) fn unanswered(&mut self, connected: bool) -> Vec<Effect> {
+    /// The attempt is over without an answer. `connected`: there was a connection, so that the backend
+    /// may have got the request.
+    pub const fn on_no_answer(&mut self, connected: bool) {
         if let Some(sending) = &mut self.sending {
             sending.perhaps_done = connected;
         }
-        Vec::new()
     }
 
     /// Envoy tries again by itself where no answer came. It must not, where the backend may have done
@@ -39,6 +39,6 @@ impl Exchange {
     }
 
     fn repeats(&self) -> bool {
-        self.arrival.as_ref().is_none_or(|arrival| arrival.target.operation.repeats)
+        self.info.as_ref().is_none_or(|info| info.target.operation.repeats)
     }
 }

@@ -1,14 +1,14 @@
-//! Backend seat, answer: a stream whose first event is judged, and whose end is watched.
+//! Upstream, answer: a stream whose first event is judged, and whose end is watched.
 //!
 //! Until its first event has been judged, nobody has seen anything of a stream: an error there, or
 //! no event at all, is tried elsewhere like a status that says so. From then on every part passes
 //! as it comes; it is only read, to know whether the stream reached its end. Where it did not, the
 //! client is told by an error event, because there is no other way left to tell it.
 
-use super::effect::Note;
-use super::event::Answer;
-use super::trail::Fate;
-use super::{Arrival, Effect, Exchange, World};
+use super::answer_head::Answer;
+use super::attempts::Break;
+use super::flow::{AnswerFlow, Judged, StreamFlow};
+use super::{Context, Effect, Exchange, RequestInfo};
 use crate::outcome::Verdict;
 use crate::stream::{Api, Ending, Fault, Hidden, Piece};
 use crate::usage::{InEvents, Place, Scan};
@@ -29,30 +29,46 @@ pub(super) struct Streaming {
     most: usize,
 }
 
+/// An answer that is held until its first bytes are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    /// Its content type is that of a stream of events.
+    says_events: bool,
+    /// It can be read.
+    readable: bool,
+}
+
 impl Exchange {
     /// An answer whose status is good: of a stream, more must be seen before it is.
-    pub(super) fn good_so_far(&mut self, answer: &Answer, world: &mut World<'_>) -> Vec<Effect> {
-        let arrival = self.arrival.as_ref().filter(|_| answer.status == 200);
-        let api = arrival.and_then(|arrival| arrival.api);
-        let generates = answer.status == 200 && self.generates();
-        if generates && !answer.has_body {
-            self.trail.ended_badly(Fate::Error);
-            return self.follow(Verdict::on_stream_start(Fault::Failed), world);
-        }
-        if generates && !answer.streams {
-            return vec![Effect::HoldOpening];
-        }
-        if !(answer.streams && answer.has_body && answer.readable && answer.status == 200) {
-            let mut effects = self.follow(Verdict::GOOD, world);
-            if answer.has_body && !answer.streams && answer.status == 200 {
-                effects.extend(self.reads());
+    pub(super) fn good_so_far(&mut self, answer: &Answer, cx: &mut Context<'_>) -> AnswerFlow {
+        if answer.status != 200 || !answer.has_body {
+            if answer.status == 200 && self.generates() {
+                self.attempts.ended_badly(Break::Error);
+                return self.follow(Verdict::on_stream_start(Fault::Failed), cx).into();
             }
-            return effects;
+            return self.follow(Verdict::GOOD, cx).into();
         }
-        let Some(route) = self.route() else { return Vec::new() };
+        let streams = answer.says_events && self.may_stream();
+        if self.generates() && !streams {
+            let Answer { says_events, readable, .. } = *answer;
+            self.opening = Some(Opening { says_events, readable });
+            return AnswerFlow::HoldOpening;
+        }
+        if streams && answer.readable {
+            return self.hold_stream(cx);
+        }
+        match AnswerFlow::from(self.follow(Verdict::GOOD, cx)) {
+            AnswerFlow::Pass if !streams => self.read_on(),
+            flow => flow,
+        }
+    }
+
+    fn hold_stream(&mut self, cx: &mut Context<'_>) -> AnswerFlow {
+        let Some(route) = self.route() else { return AnswerFlow::Pass };
+        let api = self.info.as_ref().and_then(|info| info.api);
         let rule = &route.model.first_event;
         let (time, most) = (rule.time, usize::try_from(rule.size).unwrap_or(usize::MAX));
-        self.account.streamed = true;
+        self.telemetry.streamed = true;
         let place = if api == Some(Api::Responses) { Place::Response } else { Place::Top };
         self.streaming = Some(Streaming {
             ending: Ending::new(api, most),
@@ -63,153 +79,171 @@ impl Exchange {
             most,
         });
         // An error event may make it longer than its backend has announced.
-        vec![Effect::RemoveAnswerHeader("content-length"), Effect::HoldStream(time)]
+        cx.push(Effect::RemoveAnswerHeader("content-length"));
+        AnswerFlow::HoldStream(time)
+    }
+
+    /// Whether the answer may be a stream of events, as far as the request tells.
+    fn may_stream(&self) -> bool {
+        self.info.as_ref().is_none_or(|info| !info.plain)
     }
 
     /// Whether the request asks a model for an answer, rather than for anything else.
     pub(super) fn generates(&self) -> bool {
-        let arrival = self.arrival.as_ref().filter(|arrival| arrival.has_body);
-        arrival.is_some_and(|arrival| arrival.api.is_some())
+        let info = self.info.as_ref().filter(|info| info.has_body);
+        info.is_some_and(|info| info.api.is_some())
     }
 
-    /// What is no stream, although it may have been asked for, is at least JSON.
-    pub(super) fn opening(
-        &mut self,
-        bytes: &[u8],
-        end: bool,
-        readable: bool,
-        world: &mut World<'_>,
-    ) -> Vec<Effect> {
+    /// The first bytes that are there of an answer that was held for them
+    /// ([`AnswerFlow::HoldOpening`]). What is no stream, although it may have been asked for, is at
+    /// least JSON.
+    pub fn on_opening(&mut self, bytes: &[u8], end: bool, cx: &mut Context<'_>) -> AnswerFlow {
+        self.telemetry.own.start(cx.moment());
+        let Some(Opening { says_events, readable }) = self.opening else { return AnswerFlow::Pass };
         match bytes.trim_ascii_start().first() {
-            None if !end && bytes.len() < MOST_SPACE => vec![Effect::HoldOn],
-            Some(b'{') => {
-                let mut effects = self.follow(Verdict::GOOD, world);
-                let reads = self.reads();
-                effects.extend(self.answer_part(bytes, end));
-                effects.extend(reads.filter(|_| !end));
-                effects
+            None if !end && bytes.len() < MOST_SPACE => {
+                self.telemetry.own.stop(cx.moment());
+                AnswerFlow::HoldOpening
             }
-            _ if !readable => self.follow(Verdict::GOOD, world),
-            _ => self.begins_badly(Fault::Failed, world),
+            Some(b'{') => {
+                let flow = self.follow(Verdict::GOOD, cx).into();
+                if flow != AnswerFlow::Pass {
+                    return flow;
+                }
+                let reads = self.read_on();
+                self.on_answer_part(bytes, end, cx);
+                if end { AnswerFlow::Pass } else { reads }
+            }
+            _ if !readable => self.follow(Verdict::GOOD, cx).into(),
+            // A stream that the request had not asked for.
+            Some(_) if says_events => self.hold_stream(cx),
+            _ => self.begins_badly(Fault::Failed, cx).into(),
         }
     }
 
-    /// The answer that was held until its first bytes were there turns out to be a stream.
-    pub(super) fn opens_stream(&mut self, world: &mut World<'_>) -> Vec<Effect> {
-        let streams = Answer {
-            status: 200,
-            streams: true,
-            has_body: true,
-            readable: true,
-            ..Answer::default()
-        };
-        self.good_so_far(&streams, world)
-    }
-
-    pub(super) fn stream_part(
+    /// More of a stream is there, after [`AnswerFlow::HoldStream`]: `size` bytes, of one that is held
+    /// counted from its beginning. `bytes` reads from a byte on up to the last.
+    pub fn on_stream_part(
         &mut self,
-        bytes: &[u8],
+        size: usize,
         end: bool,
-        world: &mut World<'_>,
-    ) -> Vec<Effect> {
-        let Some(stream) = &mut self.streaming else { return Vec::new() };
-        let fault = stream.read(bytes, end);
-        self.account.usage = stream.usage.usage();
-        let mut effects = Vec::new();
+        bytes: &dyn Fn(usize) -> Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> StreamFlow {
+        let Some(stream) = &mut self.streaming else { return StreamFlow::Pass };
         let front = if stream.held { stream.length } else { 0 };
+        let part = if size > front { bytes(front) } else { Vec::new() };
         if stream.held {
-            stream.length = stream.length.saturating_add(bytes.len());
+            self.telemetry.own.start(cx.moment());
+        }
+        let fault = stream.read(&part, end);
+        self.telemetry.usage = stream.usage.usage();
+        if stream.held {
+            stream.length = stream.length.saturating_add(part.len());
             if !stream.ending.has_begun() && !end && stream.length < stream.most {
                 stream.went_out();
-                return vec![Effect::HoldOn];
+                self.telemetry.own.stop(cx.moment());
+                return StreamFlow::Hold;
             }
             stream.held = false;
             let broken = end && stream.ending.is_missing();
-            effects = match fault.or(broken.then_some(Fault::Failed)) {
-                Some(fault) => self.begins_badly(fault, world),
-                None => self.follow(Verdict::GOOD, world),
+            let judged = match fault.or(broken.then_some(Fault::Failed)) {
+                Some(fault) => self.begins_badly(fault, cx),
+                None => self.follow(Verdict::GOOD, cx),
             };
-            if self.trail.last_was_dropped() {
-                return effects;
+            if let Judged::Retry(how) = judged {
+                return StreamFlow::Retry(how);
             }
         } else if let Some(fault) = fault {
-            self.account.broken |= fault != Fault::Requests;
-            self.trail.ended_badly(Fate::Error);
-            effects = self.follow(Verdict::on_stream_end(fault), world);
-            effects.push(self.note_attempts());
+            self.telemetry.broken |= fault != Fault::Requests;
+            self.attempts.ended_badly(Break::Error);
+            self.follow(Verdict::on_stream_end(fault), cx);
+            self.log_attempts(cx);
         }
-        let Some(stream) = &mut self.streaming else { return effects };
-        let passes = stream.passes(bytes);
-        let words = if end { stream.ending.error_event() } else { None };
-        if words.is_some() {
-            effects.extend(self.breaks(world));
-        }
-        effects.extend(match (passes, words) {
-            (None, words) => words.map(Effect::Append),
-            (Some(mut with), words) => {
-                with.extend(words.unwrap_or_default());
-                Some(Effect::ReplacePart { from: front, with })
-            }
-        });
-        if end {
-            effects.extend(self.note_usage());
-        }
-        effects
+        self.stream_passes(&part, front, end, cx)
     }
 
-    /// More of an answer whose tokens are read, after [`Effect::ReadOn`].
-    pub(super) fn answer_part(&mut self, bytes: &[u8], end: bool) -> Vec<Effect> {
-        let Some(scan) = &mut self.reading else { return Vec::new() };
-        scan.push(bytes);
-        self.account.usage = scan.usage();
-        if !end {
-            return Vec::new();
+    /// What of a stream's part passes, and what is added to it at its end.
+    fn stream_passes(
+        &mut self,
+        part: &[u8],
+        front: usize,
+        end: bool,
+        cx: &mut Context<'_>,
+    ) -> StreamFlow {
+        let Some(stream) = &mut self.streaming else { return StreamFlow::Pass };
+        let passes = stream.passes(part);
+        let words = if end { stream.ending.error_event() } else { None };
+        if words.is_some() {
+            self.breaks(cx);
         }
-        self.reading = None;
-        self.note_usage()
+        if end {
+            self.log_usage(cx);
+        }
+        match (passes, words) {
+            (None, None) => StreamFlow::Pass,
+            (None, Some(words)) => StreamFlow::Append(words),
+            (Some(mut with), words) => {
+                with.extend(words.unwrap_or_default());
+                StreamFlow::Replace { from: front, with }
+            }
+        }
+    }
+
+    /// More of an answer whose tokens are read, after [`AnswerFlow::Read`].
+    pub fn on_answer_part(&mut self, bytes: &[u8], end: bool, cx: &mut Context<'_>) {
+        let Some(scan) = &mut self.reading else { return };
+        scan.push(bytes);
+        self.telemetry.usage = scan.usage();
+        if end {
+            self.reading = None;
+            self.log_usage(cx);
+        }
     }
 
     /// Has an answer read that reports its tokens once, as a whole.
-    fn reads(&mut self) -> Option<Effect> {
-        let reports = self.arrival.as_ref().is_some_and(Arrival::reports);
+    fn read_on(&mut self) -> AnswerFlow {
+        let reports = self.info.as_ref().is_some_and(RequestInfo::reports);
         self.reading = reports.then(|| Scan::new(Place::Top));
-        reports.then_some(Effect::ReadOn)
+        if reports { AnswerFlow::Read } else { AnswerFlow::Pass }
     }
 
     /// Whether the stream reports its usage because the gateway asked for it.
     fn asked_for_it(&self) -> bool {
-        self.arrival.as_ref().is_some_and(|arrival| arrival.asked)
+        self.info.as_ref().is_some_and(|info| info.asked)
     }
 
-    /// What is still to come is not waited for: it is good as far as anybody knows.
-    pub(super) fn held_long_enough(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+    /// The stream was held for as long as it may be. What is still to come is not waited for: it is good
+    /// as far as anybody knows.
+    pub fn on_hold_expired(&mut self, cx: &mut Context<'_>) {
+        self.telemetry.own.start(cx.moment());
         if let Some(stream) = &mut self.streaming {
             stream.held = false;
             stream.went_out();
         }
-        self.follow(Verdict::GOOD, world)
+        self.follow(Verdict::GOOD, cx);
     }
 
-    /// The connection to the backend was lost, or a time-out ended the attempt. Of attempts
-    /// without any answer the next attempt tells; of answers that were dropped there is nothing to
-    /// tell.
-    pub(super) fn broken_off(&mut self, held: bool, world: &mut World<'_>) -> Vec<Effect> {
-        if !self.trail.has_answer() || self.trail.last_was_dropped() {
-            return Vec::new();
+    /// The attempt is over although its answer was not: the connection to the backend was lost, or a
+    /// time-out ended it. `held`: nobody has seen anything of the answer. Of attempts without any
+    /// answer the next attempt tells; of answers that were dropped there is nothing to tell.
+    pub fn on_upstream_reset(&mut self, held: bool, cx: &mut Context<'_>) {
+        if !self.attempts.has_answer() || self.attempts.last_was_dropped() {
+            return;
         }
         if held {
             // What nobody has seen is no answer; Envoy tries again by itself.
-            self.trail.lose_answer();
-            return self.follow(Verdict::on_stream_end(Fault::Failed), world);
+            self.attempts.lose_answer();
+            self.follow(Verdict::on_stream_end(Fault::Failed), cx);
+            return;
         }
-        let mut effects = self.breaks(world);
+        self.breaks(cx);
         let words = self.streaming.as_mut().and_then(Streaming::last_words);
-        effects.extend(words.map(Effect::LastWords));
-        effects
+        cx.extend(words.map(Effect::LastWords));
     }
 
     /// Whether a stream is held back.
-    pub(super) fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.streaming.as_ref().is_some_and(|stream| stream.held)
     }
 
@@ -219,27 +253,21 @@ impl Exchange {
     }
 
     /// Nobody has seen anything yet of an answer that was held, and turns out to be none.
-    fn begins_badly(&mut self, fault: Fault, world: &mut World<'_>) -> Vec<Effect> {
-        self.trail.ended_badly(Fate::Error);
+    fn begins_badly(&mut self, fault: Fault, cx: &mut Context<'_>) -> Judged {
+        self.attempts.ended_badly(Break::Error);
         let mut verdict = Verdict::on_stream_start(fault);
         verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
-        self.follow(verdict, world)
+        self.follow(verdict, cx)
     }
 
-    fn breaks(&mut self, world: &mut World<'_>) -> Vec<Effect> {
+    fn breaks(&mut self, cx: &mut Context<'_>) {
         // What was an error already, by its status or its events, does not fail twice.
-        if !self.trail.ended_badly(Fate::Broken) {
-            return Vec::new();
+        if !self.attempts.ended_badly(Break::TooEarly) {
+            return;
         }
-        self.account.broken = true;
-        let mut effects = self.follow(Verdict::on_stream_end(Fault::Failed), world);
-        effects.push(self.note_attempts());
-        effects
-    }
-
-    /// The access log's line is written when all is over, so the end is in it too.
-    fn note_attempts(&self) -> Effect {
-        Effect::Note(Note::Attempts, self.attempts_text())
+        self.telemetry.broken = true;
+        self.follow(Verdict::on_stream_end(Fault::Failed), cx);
+        self.log_attempts(cx);
     }
 }
 

@@ -1,4 +1,4 @@
-//! How the request's body passes, in both seats.
+//! How the request's body passes, in both filters.
 //!
 //! A body is held where the model must be read from it, or where it must be changed before anybody
 //! gets it. All others pass while they arrive, and are counted: a length may be announced wrong, or
@@ -10,12 +10,13 @@
 //! # The end of a body
 //!
 //! Where the name moves to the end, the last bytes are known only when the last part is there, and
-//! then what comes before them must not have passed. The seat keeps them in its own memory meanwhile:
+//! then what comes before them must not have passed. The exchange keeps them in its own memory meanwhile:
 //! to have Envoy hold a body again that has begun to pass would give the router what it has had.
 
 use std::ops::Range;
 
-use super::{Arrival, Effect, Exchange, World};
+use super::flow::{Passage, RequestFlow};
+use super::{Context, Effect, Exchange, RequestInfo};
 use crate::operation::Body;
 use crate::prompt::{Ahead, MediaType, Places};
 use crate::reply::Reply;
@@ -27,59 +28,83 @@ impl Exchange {
     /// seen only when they have passed. All where models are denied: that the last name counts holds
     /// for servers that read all of the body, but there are readers of JSON that stop after its first
     /// object. And all where the operation names further models in places of its own.
-    pub(super) fn await_name(&self) -> Effect {
-        let early = |arrival: &Arrival| {
-            let long = arrival.content_length.is_some_and(|length| length >= Ahead::BEGINNING);
-            let operation = arrival.target.operation;
-            let plain = arrival.form == MediaType::Json && operation.body == Body::Json;
+    pub(super) fn await_name(&self) -> RequestFlow {
+        let early = |info: &RequestInfo| {
+            let long = info.content_length.is_some_and(|length| length >= Ahead::BEGINNING);
+            let operation = info.target.operation;
+            let plain = info.form == MediaType::Json && operation.body == Body::Json;
             long && plain && *operation.places == Places::MODEL
         };
-        let early = self.arrival.as_ref().is_some_and(early);
+        let early = self.info.as_ref().is_some_and(early);
         if early && !self.gateway.denies_models() && !self.gateway.failover.redirects() {
-            Effect::AwaitBeginning(Ahead::BEGINNING)
+            RequestFlow::AwaitBeginning(Ahead::BEGINNING)
         } else {
-            Effect::AwaitBody
+            RequestFlow::AwaitBody
         }
     }
 
-    pub(super) fn body_begins(
+    /// The beginning of the body is there, after [`RequestFlow::AwaitBeginning`]: its first bytes, of
+    /// so many in all.
+    pub fn on_body_beginning(
         &mut self,
         bytes: &[u8],
         there: usize,
-        world: &mut World<'_>,
-    ) -> Vec<Effect> {
-        let Some(ahead) = Ahead::read(bytes) else { return vec![Effect::AwaitBody] };
+        cx: &mut Context<'_>,
+    ) -> RequestFlow {
+        self.telemetry.own.start(cx.moment());
+        let flow = self.named_early(bytes, there, cx);
+        self.waits(flow, cx)
+    }
+
+    fn named_early(&mut self, bytes: &[u8], there: usize, cx: &mut Context<'_>) -> RequestFlow {
+        let Some(ahead) = Ahead::read(bytes) else { return RequestFlow::AwaitBody };
         let model = match self.named(&ahead.name) {
             Ok(model) => model,
             Err(reply) => return self.reply(reply),
         };
         // It may have to be changed anywhere, so that it asks for its usage.
         if self.may_ask(model) {
-            return vec![Effect::AwaitBody];
+            return RequestFlow::AwaitBody;
         }
-        if let Some(arrival) = &mut self.arrival {
-            arrival.ahead = Some(ahead);
-            arrival.passed = there;
+        if let Some(info) = &mut self.info {
+            info.ahead = Some(ahead);
+            info.passed = there;
         }
-        self.choose(model, world)
+        self.choose(model, cx)
     }
 
     /// A body that announced no length, or a wrong one, is counted while it passes.
-    pub(super) fn body_from_client(&mut self, length: usize) -> Vec<Effect> {
+    pub fn on_bytes_passing(&mut self, length: usize) -> Passage {
         let most = self.most();
-        let Some(arrival) = &mut self.arrival else { return Vec::new() };
-        if !arrival.has_body {
-            return Vec::new();
+        let Some(info) = &mut self.info else { return Passage::Continue };
+        if !info.has_body {
+            return Passage::Continue;
         }
-        let before = arrival.passed;
-        arrival.passed = before.saturating_add(length);
-        let crosses = before <= most && arrival.passed > most;
-        if crosses { self.reply(Reply::too_long()) } else { Vec::new() }
+        let before = info.passed;
+        info.passed = before.saturating_add(length);
+        let crosses = before <= most && info.passed > most;
+        if crosses { self.stop(Reply::too_long()) } else { Passage::Continue }
     }
 
     /// A body that is held grows until it has ended, or is too long.
-    pub(super) fn body_held(&mut self, length: usize) -> Vec<Effect> {
-        if length > self.most() { self.reply(Reply::too_long()) } else { Vec::new() }
+    /// `crowded`: more is held than may be, together with what is held of other requests.
+    pub fn on_bytes_held(&mut self, length: usize, crowded: bool) -> Passage {
+        if crowded {
+            self.stop(Reply::too_much_held())
+        } else if length > self.most() {
+            self.stop(Reply::too_long())
+        } else {
+            Passage::Continue
+        }
+    }
+
+    /// The body should be there by now, and is not.
+    pub fn on_body_late(&mut self) -> Reply {
+        self.refuse(Reply::body_late())
+    }
+
+    fn stop(&mut self, reply: Reply) -> Passage {
+        Passage::Reply(self.refuse(reply))
     }
 
     /// The longest body that is taken.
@@ -87,49 +112,62 @@ impl Exchange {
         usize::try_from(self.gateway.config.max_request_body).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn body_to_backend(&mut self, length: usize) -> Vec<Effect> {
-        let Some(sending) = &mut self.sending else { return Vec::new() };
+    /// So many bytes of the body pass to the current attempt's backend. `bytes` reads some of them.
+    pub fn on_bytes_upstream(
+        &mut self,
+        length: usize,
+        bytes: &dyn Fn(Range<usize>) -> Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Passage {
+        let Some(sending) = &mut self.sending else { return Passage::Continue };
         let start = sending.sent;
         let end = start.saturating_add(length);
         sending.sent = end;
-        let last = self.arrival.as_ref().and_then(Arrival::last_bytes);
+        let last = self.info.as_ref().and_then(RequestInfo::last_bytes);
         if last.as_ref().is_some_and(|last| end > last.end) {
-            return self.reply(Reply::bad_body("the request body is longer than it was announced"));
+            return self.stop(Reply::bad_body("the request body is longer than it was announced"));
         }
         // Later ones first: those before stay where they are meanwhile.
-        let asked = last.and_then(|last| passing(&last, start, end)).map(Effect::AskEnd);
+        if let Some(place) = last.and_then(|last| passing(&last, start, end)) {
+            match self.ends_with(&bytes(place.clone())) {
+                Ok(with) => cx.push(Effect::ReplaceBody { place, with }),
+                Err(reply) => return Passage::Reply(reply),
+            }
+        }
         let changed = self.change().and_then(|(place, with)| {
             // A name may be cut in two: its new bytes go where its first byte passes.
             let with = if place.start >= start { with } else { Vec::new() };
             Some(Effect::ReplaceBody { place: passing(&place, start, end)?, with })
         });
-        asked.into_iter().chain(changed).collect()
+        cx.extend(changed);
+        Passage::Continue
     }
 
-    /// The last bytes of the body wait for each other, and then name the model.
-    pub(super) fn body_ends(&mut self, place: Range<usize>, bytes: &[u8]) -> Vec<Effect> {
-        let length = self.arrival.as_ref().and_then(|arrival| arrival.content_length);
-        let Some(sending) = &mut self.sending else { return Vec::new() };
+    /// What passes instead of bytes at the end of the body: they wait for each other, and then name the
+    /// model.
+    fn ends_with(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Reply> {
+        let length = self.info.as_ref().and_then(|info| info.content_length);
+        let Some(sending) = &mut self.sending else { return Ok(bytes.to_vec()) };
         let mut last = std::mem::take(&mut sending.kept);
         last.extend_from_slice(bytes);
         if Some(sending.sent) != length {
             sending.kept = last;
-            return vec![Effect::ReplaceBody { place, with: Vec::new() }];
+            return Ok(Vec::new());
         }
         match self.deployment().and_then(|name| Ahead::end(&last, name)) {
-            Some(with) => vec![Effect::ReplaceBody { place, with }],
-            None => self.reply(Reply::bad_body("the request body must be a JSON object")),
+            Some(with) => Ok(with),
+            None => Err(self.refuse(Reply::bad_body("the request body must be a JSON object"))),
         }
     }
 
     /// What of the body is other than the client sent it, besides its end: where it names the model,
     /// if this backend has another name for it or the name moves.
     fn change(&self) -> Option<(Range<usize>, Vec<u8>)> {
-        let arrival = self.arrival.as_ref()?;
-        if let Some(ahead) = &arrival.ahead {
+        let info = self.info.as_ref()?;
+        if let Some(ahead) = &info.ahead {
             return Some((ahead.member.clone(), Vec::new()));
         }
-        let named = arrival.named.as_ref()?;
+        let named = info.named.as_ref()?;
         let deployment = self.deployment()?;
         let differs = deployment != self.route()?.model.name;
         differs.then(|| (named.place.clone(), named.rewritten(deployment)))
@@ -137,11 +175,11 @@ impl Exchange {
 
     /// What the backend that is asked calls the model.
     fn deployment(&self) -> Option<&str> {
-        Some(self.route()?.model.pool.get(self.trail.last()?)?.deployment.as_str())
+        Some(self.route()?.model.pool.get(self.attempts.last()?)?.deployment.as_str())
     }
 }
 
-impl Arrival {
+impl RequestInfo {
     /// The last bytes of a body whose name moves there. What is left out at its beginning is not
     /// among them.
     fn last_bytes(&self) -> Option<Range<usize>> {

@@ -16,9 +16,9 @@ use std::collections::HashSet;
 
 use hashbrown::HashMap;
 
-use super::{host, timer};
-use crate::breaker::board::Board;
+use crate::breaker::board::{self, Board};
 use crate::gateway::Gateway;
+use crate::host::Host;
 use crate::metrics::{self, Kind, Metric, Sample, Series};
 use crate::observation::Observation;
 use crate::time::{Millis, Timestamp};
@@ -35,38 +35,41 @@ pub(super) struct Meters {
 
 impl Meters {
     /// Defines what is there from the start, and says what is true now.
-    pub(super) fn begin(&self, gateway: &Gateway) {
+    /// Returns when the gauges of circuits want to be set again.
+    pub(super) fn begin(&self, gateway: &Gateway, host: &dyn Host) -> Option<Timestamp> {
         for series in metrics::from_the_start(gateway) {
-            self.id(series, gateway);
+            self.id(series, gateway, host);
         }
         let version = Series::of(Metric::BuildInfo).word(env!("CARGO_PKG_VERSION"));
-        self.move_by(version.by(1), gateway);
-        let now = host::now();
-        if let Some(due) = self.set_gauges(gateway, now) {
-            timer::wanted(due, now);
-        }
+        self.move_by(version.by(1), gateway, host);
+        self.set_gauges(gateway, host.now(), host)
     }
 
     /// Counts what was observed.
-    pub(super) fn tell(&self, observation: &Observation, gateway: &Gateway) {
+    pub(super) fn tell(&self, observation: &Observation, gateway: &Gateway, host: &dyn Host) {
         for sample in metrics::measure(observation) {
-            self.move_by(sample, gateway);
+            self.move_by(sample, gateway, host);
         }
     }
 
     /// Sets the gauges of circuits that have changed. Tells when one does so by itself.
-    pub(super) fn set_gauges(&self, gateway: &Gateway, now: Timestamp) -> Option<Timestamp> {
-        let mut board = host::board();
+    pub(super) fn set_gauges(
+        &self,
+        gateway: &Gateway,
+        now: Timestamp,
+        host: &dyn Host,
+    ) -> Option<Timestamp> {
+        let mut board = board::fetch(host);
         for _ in 0..MOST_TRIES {
-            let (samples, next) = metrics::breakers(gateway, &board, host::now());
+            let (samples, next) = metrics::breakers(gateway, &board, host.now());
             for sample in samples {
                 let known = self.circuits.borrow_mut().insert(sample.series, sample.amount);
                 if known != Some(sample.amount) {
-                    self.move_by(sample, gateway);
+                    self.move_by(sample, gateway, host);
                 }
             }
             self.due.set(next.map(|next| next.max(now + LEAST_PERIOD)));
-            let newer = host::board();
+            let newer = board::fetch(host);
             if newer == board {
                 break;
             }
@@ -77,8 +80,8 @@ impl Meters {
 
     /// Sets the gauges of circuits that the next configuration does not know: nobody would again, and
     /// an alert would go on about a backend that is gone.
-    pub(super) fn close(&self, gateway: &Gateway, next: &Gateway) {
-        let (samples, _) = metrics::breakers(next, &Board::default(), host::now());
+    pub(super) fn close(&self, gateway: &Gateway, next: &Gateway, host: &dyn Host) {
+        let (samples, _) = metrics::breakers(next, &Board::default(), host.now());
         let names = samples.into_iter().map(|sample| sample.series.name(&next.config));
         let known: HashSet<String> = names.collect();
         let raised: Vec<Series> = {
@@ -88,42 +91,47 @@ impl Meters {
         };
         for series in raised {
             if !known.contains(&series.name(&gateway.config)) {
-                self.move_by(series.by(0), gateway);
+                self.move_by(series.by(0), gateway, host);
             }
         }
     }
 
     /// The timer has fired, perhaps for somebody else. Tells when it should the next time.
-    pub(super) fn tick(&self, gateway: &Gateway, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn tick(
+        &self,
+        gateway: &Gateway,
+        now: Timestamp,
+        host: &dyn Host,
+    ) -> Option<Timestamp> {
         let due = self.due.get()?;
-        if due > now { Some(due) } else { self.set_gauges(gateway, now) }
+        if due > now { Some(due) } else { self.set_gauges(gateway, now, host) }
     }
 
     /// Moves the gauge of bodies that are held, which all workers share. Tells where it is then.
-    pub(super) fn move_held(&self, by: i64, gateway: &Gateway) -> Option<u64> {
-        let id = self.id(Series::of(Metric::HeldBodies), gateway)?;
-        host::move_gauge(id, by);
-        host::gauge(id)
+    pub(super) fn move_held(&self, by: i64, gateway: &Gateway, host: &dyn Host) -> Option<u64> {
+        let id = self.id(Series::of(Metric::HeldBodies), gateway, host)?;
+        host.move_gauge(id, by);
+        host.value(id)
     }
 
     /// Where that gauge is.
-    pub(super) fn held(&self, gateway: &Gateway) -> Option<u64> {
-        host::gauge(self.id(Series::of(Metric::HeldBodies), gateway)?)
+    pub(super) fn held(&self, gateway: &Gateway, host: &dyn Host) -> Option<u64> {
+        host.value(self.id(Series::of(Metric::HeldBodies), gateway, host)?)
     }
 
-    fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway) {
-        let Some(id) = self.id(series, gateway) else { return };
+    fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway, host: &dyn Host) {
+        let Some(id) = self.id(series, gateway, host) else { return };
         match series.metric.definition().kind {
-            Kind::Counter => host::increment_metric(id, amount),
-            Kind::Gauge | Kind::Histogram(_) => host::record_metric(id, amount),
+            Kind::Counter => host.increment(id, amount),
+            Kind::Gauge | Kind::Histogram(_) => host.record(id, amount),
         }
     }
 
-    fn id(&self, series: Series, gateway: &Gateway) -> Option<u32> {
+    fn id(&self, series: Series, gateway: &Gateway, host: &dyn Host) -> Option<u32> {
         let known = self.ids.borrow().get(&series).copied();
         known.or_else(|| {
             let kind = series.metric.definition().kind;
-            let id = host::define_metric(kind, &series.name(&gateway.config))?;
+            let id = host.define(kind, &series.name(&gateway.config))?;
             self.ids.borrow_mut().insert(series, id);
             Some(id)
         })

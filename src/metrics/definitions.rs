@@ -115,7 +115,7 @@ const FAILOVER_CAUSES: &[&str] =
     &["client_error", "throttled", "refused", "server_error", "bad_start", "no_answer"];
 const OPENING_CAUSES: &[&str] = &["throttled", "failed", "failure_ratio", "refused"];
 const TOKENS: &[&str] = &["prompt", "completion", "cached", "reasoning"];
-/// Why the gateway answers by itself: the words of `reply.rs`.
+/// Why the gateway answers by itself: the words of `reason.rs`.
 const REASONS: &[&str] = &[
     "unknown_path",
     "path_ambiguous",
@@ -338,7 +338,8 @@ pub const DEFINITIONS: &[Definition; 17] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::{Cause, Outcome};
+    use crate::observation::{AttemptResult, Outcome};
+    use crate::reason::Reason;
     use crate::testing::test;
 
     #[test]
@@ -365,7 +366,8 @@ mod tests {
     #[test]
     fn the_lists_of_words_are_those_of_the_core() {
         assert_eq!(OUTCOMES, Outcome::ALL.map(Outcome::word));
-        assert_eq!(CAUSES, Cause::ALL.map(Cause::word));
+        assert_eq!(CAUSES, AttemptResult::ALL.map(AttemptResult::word));
+        assert_eq!(REASONS, Reason::ALL.map(Reason::word));
         assert!(FAILOVER_CAUSES.iter().all(|cause| CAUSES.contains(cause)));
     }
 

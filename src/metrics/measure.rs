@@ -4,15 +4,16 @@ use super::{Metric, Sample, Series};
 use crate::breaker::Why;
 use crate::breaker::board::Turn;
 use crate::gateway::Gateway;
-use crate::observation::{Cause, Observation, Outcome};
+use crate::observation::{AttemptResult, Observation, Outcome};
+use crate::reason::Reason;
 
 /// What moves by this observation.
 pub fn measure(observation: &Observation) -> Vec<Sample> {
     match *observation {
-        Observation::Attempt { model, member, cause, fails_over, .. } => {
+        Observation::Attempt { model, member, result, fails_over, .. } => {
             let of = |metric| {
                 let series = Series::of(metric).model(Some(model)).member(Some(member));
-                series.word(cause.word()).by(1)
+                series.word(result.word()).by(1)
             };
             let mut samples = vec![of(Metric::Attempts)];
             samples.extend(fails_over.then(|| of(Metric::Failovers)));
@@ -57,7 +58,7 @@ fn request(observation: &Observation) -> Vec<Sample> {
         Series::of(Metric::OwnTime).by(own.0),
     ];
     if let Some(reason) = reason {
-        samples.push(Series::of(Metric::Rejections).word(reason).by(1));
+        samples.push(Series::of(Metric::Rejections).word(reason.word()).by(1));
     }
     if let Some(kind) = kind(outcome, reason) {
         samples.push(Series::of(Metric::PoolExhausted).model(model).word(kind).by(1));
@@ -90,10 +91,10 @@ fn request(observation: &Observation) -> Vec<Sample> {
 }
 
 /// Why the request's pool had nobody left, if it had not.
-fn kind(outcome: Outcome, reason: Option<&'static str>) -> Option<&'static str> {
+fn kind(outcome: Outcome, reason: Option<Reason>) -> Option<&'static str> {
     match (outcome, reason) {
-        (_, Some("pinned_backend_unavailable")) => Some("session"),
-        (_, Some("unavailable")) => Some("failing"),
+        (_, Some(Reason::PinnedBackendUnavailable)) => Some("session"),
+        (_, Some(Reason::Unavailable)) => Some("failing"),
         (Outcome::Exhausted, _) => Some("throttled"),
         _ => None,
     }
@@ -124,15 +125,15 @@ pub fn from_the_start(gateway: &Gateway) -> Vec<Series> {
             let of = |metric| of(metric).member(Some(member));
             all.push(of(Metric::UsageUnknown));
             let bad = [
-                Cause::Throttled,
-                Cause::Refused,
-                Cause::ServerError,
-                Cause::BadStart,
-                Cause::NoAnswer,
+                AttemptResult::Throttled,
+                AttemptResult::Refused,
+                AttemptResult::ServerError,
+                AttemptResult::BadStart,
+                AttemptResult::NoAnswer,
             ];
-            all.push(of(Metric::Attempts).word(Cause::Ok.word()));
-            all.extend(bad.map(|cause| of(Metric::Attempts).word(cause.word())));
-            all.extend(bad.map(|cause| of(Metric::Failovers).word(cause.word())));
+            all.push(of(Metric::Attempts).word(AttemptResult::Ok.word()));
+            all.extend(bad.map(|result| of(Metric::Attempts).word(result.word())));
+            all.extend(bad.map(|result| of(Metric::Failovers).word(result.word())));
             let whys = [Why::Throttled, Why::Failed, Why::FailedTooOften, Why::Refused];
             all.extend(whys.map(|why| of(Metric::Openings).word(word(why))));
         }
@@ -176,7 +177,7 @@ mod tests {
             model: 0,
             member: 1,
             status: Some(200),
-            cause: Cause::Ok,
+            result: AttemptResult::Ok,
             fails_over: false,
             pinned: false,
             took: Millis(100),
@@ -210,7 +211,7 @@ mod tests {
             member: None,
             status: Some(401),
             outcome: Outcome::Rejected,
-            reason: Some("invalid_api_key"),
+            reason: Some(Reason::InvalidApiKey),
             attempts: 0,
             first_byte: Some(Millis(0)),
             total: Millis(0),
@@ -234,9 +235,12 @@ mod tests {
             found(&request, Metric::PoolExhausted).first().and_then(|sample| sample.series.word)
         };
         assert_eq!(of(Outcome::Exhausted, None), Some("throttled"));
-        assert_eq!(of(Outcome::Exhausted, Some("exhausted")), Some("throttled"));
-        assert_eq!(of(Outcome::Unavailable, Some("unavailable")), Some("failing"));
-        assert_eq!(of(Outcome::Unavailable, Some("pinned_backend_unavailable")), Some("session"));
+        assert_eq!(of(Outcome::Exhausted, Some(Reason::Exhausted)), Some("throttled"));
+        assert_eq!(of(Outcome::Unavailable, Some(Reason::Unavailable)), Some("failing"));
+        assert_eq!(
+            of(Outcome::Unavailable, Some(Reason::PinnedBackendUnavailable)),
+            Some("session")
+        );
         assert_eq!(of(Outcome::Unavailable, None), None);
     }
 

@@ -18,10 +18,21 @@ use sha2::{Digest, Sha256};
 use super::row::{Fault, Row, SLICE, kept, slice};
 use super::wire;
 use crate::config::{Config, ModelId};
+use crate::host::{Store, change};
 use crate::time::Timestamp;
 
 /// The name of the shared value.
 pub const KEY: &str = "spillway.activity";
+
+/// What all workers have counted.
+pub fn fetch(store: &dyn Store) -> Activity {
+    Activity::decode(&store.get(KEY).0)
+}
+
+/// Adds what this worker has counted.
+pub fn hand_in(store: &dyn Store, seen: &Activity, now: Timestamp) {
+    change(store, KEY, |bytes| Some(with(bytes, seen, now)));
+}
 
 /// The shared value with what one worker has seen added to it.
 pub fn with(bytes: &[u8], seen: &Activity, now: Timestamp) -> Vec<u8> {

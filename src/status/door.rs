@@ -6,7 +6,6 @@
 //! (DNS rebinding); so on loopback only names of this machine are served.
 
 use super::report::Report;
-use crate::reply::Reply;
 
 /// What the status seat needs to know of a request.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +18,24 @@ pub struct Question {
     pub authority: Vec<u8>,
 }
 
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 /// Answers a question. `report` is only called where it is what is asked for; `None`: no
 /// configuration has been loaded.
 pub fn answer(
     question: &Question,
     any_host: bool,
     report: impl FnOnce() -> Option<Report>,
-) -> Reply {
+) -> Page {
     if !any_host && !is_here(&question.authority) {
         return refusal(421, "unknown_host", "Ask for this machine: 127.0.0.1 or localhost.");
     }
@@ -60,28 +70,28 @@ fn is_here(authority: &[u8]) -> bool {
     is_local || host.parse::<std::net::IpAddr>().is_ok()
 }
 
-fn told(report: &Report) -> Reply {
+fn told(report: &Report) -> Page {
     match serde_json::to_vec(report) {
-        Ok(body) => reply(200, "application/json", body, "status"),
+        Ok(body) => reply(200, "application/json", body),
         Err(_) => refusal(500, "unreadable", "The status cannot be written as JSON."),
     }
 }
 
-fn page(kind: &str, text: &str) -> Reply {
-    reply(200, kind, text.as_bytes().to_vec(), "status")
+fn page(kind: &str, text: &str) -> Page {
+    reply(200, kind, text.as_bytes().to_vec())
 }
 
-fn refusal(status: u16, code: &'static str, message: &str) -> Reply {
+fn refusal(status: u16, code: &'static str, message: &str) -> Page {
     let error = serde_json::json!({ "error": { "code": code, "message": message } });
-    reply(status, "application/json", error.to_string().into_bytes(), code)
+    reply(status, "application/json", error.to_string().into_bytes())
 }
 
-fn reply(status: u16, kind: &str, body: Vec<u8>, reason: &'static str) -> Reply {
+fn reply(status: u16, kind: &str, body: Vec<u8>) -> Page {
     let headers = vec![("content-type", kind.to_owned())];
-    with(Reply { status, headers, body, reason }, HEADERS)
+    with(Page { status, headers, body }, HEADERS)
 }
 
-fn with<const N: usize>(mut reply: Reply, headers: [(&'static str, &str); N]) -> Reply {
+fn with<const N: usize>(mut reply: Page, headers: [(&'static str, &str); N]) -> Page {
     reply.headers.extend(headers.map(|(name, value)| (name, value.to_owned())));
     reply
 }
@@ -106,7 +116,7 @@ mod tests {
     use super::*;
     use crate::testing::test;
 
-    fn asked(method: &str, path: &str, authority: &str) -> Reply {
+    fn asked(method: &str, path: &str, authority: &str) -> Page {
         let question =
             Question { method: method.into(), path: path.into(), authority: authority.into() };
         answer(&question, false, || None)

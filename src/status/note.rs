@@ -3,7 +3,7 @@
 use super::activity::{Activity, Failover, Rows};
 use super::cell::{Cell, Count};
 use super::row::Fault;
-use crate::observation::{Cause, Observation, Outcome};
+use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::time::Timestamp;
 use crate::usage::Usage;
 
@@ -17,15 +17,15 @@ impl Activity {
         now: Timestamp,
     ) {
         match *observation {
-            Observation::Attempt { model, member, status, cause, fails_over, .. } => {
+            Observation::Attempt { model, member, status, result, fails_over, .. } => {
                 let (Some(pool), Some(row)) = (rows.model(model), rows.member(model, member))
                 else {
                     return;
                 };
-                let fault = Fault { at: now, cause: cause.word().to_owned(), status };
+                let fault = Fault { at: now, cause: result.word().to_owned(), status };
                 let counted = self.row_mut(row).now(now);
                 counted.add(Count::Attempts, 1);
-                if let Some(count) = fault_of(cause) {
+                if let Some(count) = fault_of(result) {
                     counted.add(count, 1);
                     self.row_mut(row).fault = Some(fault.clone());
                 }
@@ -64,12 +64,14 @@ impl Activity {
     }
 }
 
-const fn fault_of(cause: Cause) -> Option<Count> {
-    match cause {
-        Cause::Throttled => Some(Count::Throttled),
-        Cause::Refused => Some(Count::Refused),
-        Cause::ServerError | Cause::BadStart | Cause::NoAnswer => Some(Count::Failed),
-        Cause::Ok | Cause::ClientError | Cause::Abandoned => None,
+const fn fault_of(result: AttemptResult) -> Option<Count> {
+    match result {
+        AttemptResult::Throttled => Some(Count::Throttled),
+        AttemptResult::Refused => Some(Count::Refused),
+        AttemptResult::ServerError | AttemptResult::BadStart | AttemptResult::NoAnswer => {
+            Some(Count::Failed)
+        }
+        AttemptResult::Ok | AttemptResult::ClientError | AttemptResult::Abandoned => None,
     }
 }
 

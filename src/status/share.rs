@@ -74,11 +74,11 @@ fn hand_out(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::Cause;
+    use crate::breaker::Unavailability;
     use crate::testing::test;
     use crate::time::Timestamp;
 
-    const SHUT: Standing = Standing::Shut(Timestamp(9), Cause::Throttled);
+    const SHUT: Standing = Standing::Shut(Timestamp(9), Unavailability::Throttled);
 
     fn shared(members: &[(u32, f64, Standing)]) -> Vec<f64> {
         let candidate = |&(priority, weight, standing)| Candidate { priority, weight, standing };

@@ -7,7 +7,7 @@ use super::row::{Row, SLICE, SLICES};
 use super::share::{Candidate, shares};
 use super::{report, row};
 use crate::breaker::board::Board;
-use crate::breaker::{Cause, Standing};
+use crate::breaker::{Standing, Unavailability};
 use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
 use crate::time::Timestamp;
@@ -191,8 +191,10 @@ const fn said(standing: Standing) -> (State, Option<report::Cause>) {
         Standing::Returning(_) => (State::Returning, failed),
         Standing::HalfOpen => (State::HalfOpen, failed),
         Standing::Probed(_) => (State::Probing, failed),
-        Standing::Shut(_, Cause::Failed) => (State::Open, failed),
-        Standing::Shut(_, Cause::Throttled) => (State::Open, Some(report::Cause::Throttled)),
+        Standing::Shut(_, Unavailability::Failed) => (State::Open, failed),
+        Standing::Shut(_, Unavailability::Throttled) => {
+            (State::Open, Some(report::Cause::Throttled))
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use spillway::breaker::board::Board;
 use spillway::client_key::Keyring;
 use spillway::config::{Config, Problem, parse_json};
 use spillway::cookie::Cookies;
+use spillway::filter::Filter;
 use spillway::gateway::Gateway;
 use spillway::metrics::{Sample, measure};
 use spillway::observation::Observation;
@@ -45,63 +46,59 @@ fn make_ready(config: Config) -> Result<Gateway, Vec<Problem>> {
     Gateway::new(black_box(config), given::secret)
 }
 
-fn plain() -> (Rc<Gateway>, Request) {
-    let gateway = given::gateway(&given::file(3));
-    let request = Request::of(&gateway, &Board::default());
-    (gateway, request)
+fn plain() -> Request {
+    Request::of(&given::gateway(&given::file(3)), &Board::default())
 }
 
-fn known() -> (Rc<Gateway>, Request) {
+fn known() -> Request {
     let gateway = given::gateway(&given::file_with_clients(3, 10));
-    let request = Request::of(&gateway, &Board::default()).pinned_to(&gateway, 1);
-    (gateway, request)
+    Request::of(&gateway, &Board::default()).pinned_to(1)
 }
 
 #[library_benchmark]
 #[bench::plain(plain())]
 #[bench::with_key_and_cookie(known())]
-fn answered((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+fn answered(mut request: Request) -> Request {
     request.asks();
     request.is_answered();
-    (gateway, request)
+    request
 }
 
 #[library_benchmark]
 #[bench::plain(plain())]
-fn failed_over((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
+fn failed_over(mut request: Request) -> Request {
     request.asks();
     request.is_throttled();
     request.is_answered();
-    (gateway, request)
-}
-
-fn long(length: usize) -> (Rc<Gateway>, Request) {
-    let (gateway, request) = plain();
-    (gateway, request.of_length(length))
+    request
 }
 
 #[library_benchmark]
-#[bench::of_1_kb(long(1 << 10))]
-#[bench::of_64_kb(long(64 << 10))]
-fn asks_by_its_body((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
-    request.asks_by_its_body();
-    (gateway, request)
-}
-
-fn streaming() -> (Rc<Gateway>, Request) {
-    let (gateway, request) = plain();
-    let mut request = request.streamed(500);
+#[bench::of_1_kb(plain().by_its_body(1 << 10))]
+#[bench::of_64_kb(plain().by_its_body(64 << 10))]
+fn asks_by_its_body(mut request: Request) -> Request {
     request.asks();
-    request.begins_to_stream();
-    (gateway, request)
+    request
+}
+
+fn streaming() -> (Request, Filter) {
+    let mut request = plain().streamed(500);
+    request.asks();
+    let attempt = request.begins_to_stream();
+    (request, attempt)
+}
+
+fn has_read_all((mut request, attempt): (Request, Filter)) {
+    request.ends(attempt);
+    request.is_over();
+    assert_eq!(request.tokens(), Some(500));
 }
 
 #[library_benchmark]
-#[bench::chunks_500(streaming())]
-fn read_stream((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
-    request.streams();
-    assert_eq!(request.tokens(), Some(500));
-    (gateway, request)
+#[bench::chunks_500(args = (streaming()), teardown = has_read_all)]
+fn read_stream((mut request, mut attempt): (Request, Filter)) -> (Request, Filter) {
+    request.streams(&mut attempt);
+    (request, attempt)
 }
 
 #[library_benchmark]
@@ -117,11 +114,10 @@ fn choose(mut choice: Choice) -> (Option<usize>, Choice) {
     (black_box(&mut choice).choose(), choice)
 }
 
-fn arriving(members: usize, half_open: bool) -> (Rc<Gateway>, Request) {
+fn arriving(members: usize, half_open: bool) -> Request {
     let gateway = given::gateway(&given::file(members));
     let board = given::board(&gateway, 2, usize::from(half_open));
-    let request = Request::of(&gateway, &board);
-    (gateway, request)
+    Request::of(&gateway, &board).for_embeddings()
 }
 
 #[library_benchmark]
@@ -133,9 +129,9 @@ fn arriving(members: usize, half_open: bool) -> (Rc<Gateway>, Request) {
 #[bench::half_open_20(arriving(20, true))]
 #[bench::half_open_200(arriving(200, true))]
 #[bench::half_open_1000(arriving(1000, true))]
-fn arrive_and_start((gateway, mut request): (Rc<Gateway>, Request)) -> (Rc<Gateway>, Request) {
-    request.arrives_and_starts();
-    (gateway, request)
+fn arrive_and_start(mut request: Request) -> (Request, Filter) {
+    let attempt = request.arrives_and_starts();
+    (request, attempt)
 }
 
 #[library_benchmark]

@@ -1,7 +1,9 @@
 //! What benchmarks are given: configurations, bodies, boards, as they are met in the field.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use spillway::breaker::Blame;
 use spillway::breaker::board::{Board, Change, Record};
@@ -12,6 +14,7 @@ use spillway::observation::{Observation, Outcome};
 use spillway::pool::Local;
 use spillway::time::{Micros, Millis, Timestamp};
 use spillway::usage::Usage;
+use spillway_model::Clock;
 
 /// When everything here happens.
 pub const NOW: Timestamp = Timestamp(1_795_165_200_000);
@@ -71,6 +74,11 @@ pub fn gateway(file: &[u8]) -> Rc<Gateway> {
 /// The value of a secret: one for each name.
 pub fn secret(name: &str) -> Option<String> {
     Some(format!("value-of-{name}-0123456789abcdef"))
+}
+
+/// A clock that stands still at [`NOW`].
+pub fn clock() -> Clock {
+    Clock::new(Cell::new(SystemTime::UNIX_EPOCH + Duration::from_millis(NOW.0)))
 }
 
 /// Clients' keys, ready to be compared.

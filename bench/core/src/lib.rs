@@ -11,7 +11,7 @@
 //! |---|---|
 //! | what is counted | `benches/core.rs` |
 //! | configurations, bodies and boards for it | `given.rs` |
-//! | a request, played through the core | `request.rs` |
+//! | a request, played through the filters in memory | `request.rs` |
 //! | the table, and the change against the committed one | `report.rs` |
 
 #![allow(

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Options, extension, failover, merge};
-use spillway::exchange::effect::Note;
+use spillway::exchange::effect::LogField;
 
 /// Where the access log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +70,9 @@ enum From {
     /// Envoy knows it.
     Envoy(&'static str),
     /// Text that the filter has noted.
-    Noted(Note),
+    Noted(LogField),
     /// A number that it has noted.
-    Number(Note),
+    Number(LogField),
     /// Whether it has marked the request so.
     Marked(&'static str),
 }
@@ -92,7 +92,7 @@ pub static FIELDS: [Field; 29] = [
     ),
     field(
         "client",
-        From::Noted(Note::Client),
+        From::Noted(LogField::Client),
         "The name of the client whose key was sent; `null` where everyone may call, or nobody was known.",
     ),
     field("method", From::Envoy("%REQ(:METHOD)%"), "The method."),
@@ -104,24 +104,24 @@ pub static FIELDS: [Field; 29] = [
     field("protocol", From::Envoy("%PROTOCOL%"), "What the client spoke, such as `HTTP/1.1`."),
     field(
         "model",
-        From::Noted(Note::Model),
+        From::Noted(LogField::Model),
         "The model that the request was for, as `models` names it.",
     ),
     field(
         "deployment",
-        From::Noted(Note::Deployment),
+        From::Noted(LogField::Deployment),
         "What the backend that was asked last calls the model.",
     ),
     field(
         "api_version",
-        From::Noted(Note::ApiVersion),
+        From::Noted(LogField::ApiVersion),
         "The `api-version` that the client asked for; `null` where it is not a short word of letters, \
          digits, `-`, `_` and `.`.",
     ),
     field("backend", From::Envoy("%UPSTREAM_CLUSTER%"), "The backend of the last attempt."),
     field(
         "attempts",
-        From::Noted(Note::Attempts),
+        From::Noted(LogField::Attempts),
         "Each attempt's backend, what it answered and how long that took, separated by commas: \
          `eastus 429 12ms, westus 200 340ms`. After the status stands `error` where the answer turned \
          out to be one, `broken` where it broke off; instead of it `failed` where there was none. \
@@ -135,28 +135,28 @@ pub static FIELDS: [Field; 29] = [
     field("stream", From::Marked("stream"), "Whether the answer was a stream of events."),
     field(
         "outcome",
-        From::Noted(Note::Outcome),
+        From::Noted(LogField::Outcome),
         "How the request ended: `answered`, `client_error`, `rejected`, `exhausted`, `unavailable`, \
          `backend_refused`, `broken` or `client_left`, as in [metrics.md](metrics.md).",
     ),
     field(
         "tokens.prompt",
-        From::Number(Note::PromptTokens),
+        From::Number(LogField::PromptTokens),
         "Tokens of the input, as the backend reported them; `null` where it did not.",
     ),
     field(
         "tokens.completion",
-        From::Number(Note::CompletionTokens),
+        From::Number(LogField::CompletionTokens),
         "Tokens of the answer, likewise.",
     ),
     field(
         "tokens.cached",
-        From::Number(Note::CachedTokens),
+        From::Number(LogField::CachedTokens),
         "Those of the input that came from a cache.",
     ),
     field(
         "tokens.reasoning",
-        From::Number(Note::ReasoningTokens),
+        From::Number(LogField::ReasoningTokens),
         "Those of the answer that were spent on reasoning.",
     ),
     field(
@@ -220,17 +220,17 @@ fn merge_into(line: &mut Value, object: &str, name: &str, format: String) {
 }
 
 /// Text that the filter has noted.
-fn noted(note: Note) -> String {
+fn noted(note: LogField) -> String {
     format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property())
 }
 
 /// A number that it has noted, as a number. What is empty or missing makes none, and so `null`.
-fn number(note: Note) -> String {
+fn number(note: LogField) -> String {
     format!("%TYPED_CEL(int(filter_state['wasm.{}']))%", note.property())
 }
 
 /// Whether the filter has marked the request so, as `true` or `false`.
 fn marked(mark: &str) -> String {
-    let marks = Note::Marks.property();
+    let marks = LogField::Marks.property();
     format!("%TYPED_CEL(filter_state['wasm.{marks}'].contains('{mark}'))%")
 }

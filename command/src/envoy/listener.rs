@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster::CONNECTION_BUFFER;
 use super::{Options, access_log, extension, health, local_reply, merge, socket_address, tracing};
 use spillway::config::Config;
-use spillway::exchange::patience::PER_TRY;
+use spillway::exchange::timeouts::PER_TRY;
 
 /// Its name in Envoy's own words.
 pub(super) const NAME: &str = "spillway";

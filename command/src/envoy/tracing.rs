@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::{Options, extension, socket_address};
-use spillway::exchange::effect::Note;
+use spillway::exchange::effect::LogField;
 
 /// Envoy's `tracing`; nothing where no collector is named.
 pub(super) fn tracing(options: &Options) -> Option<Value> {
@@ -57,12 +57,12 @@ pub(super) fn cluster(options: &Options) -> Option<Value> {
 /// A tag whose text is empty or missing is not set. Envoy's tags are text: a count is one too.
 fn tags() -> Vec<Value> {
     let noted = [
-        ("gen_ai.request.model", Note::Model),
-        ("gen_ai.usage.input_tokens", Note::PromptTokens),
-        ("gen_ai.usage.output_tokens", Note::CompletionTokens),
-        ("spillway.client", Note::Client),
+        ("gen_ai.request.model", LogField::Model),
+        ("gen_ai.usage.input_tokens", LogField::PromptTokens),
+        ("gen_ai.usage.output_tokens", LogField::CompletionTokens),
+        ("spillway.client", LogField::Client),
     ];
-    let value = |note: Note| format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property());
+    let value = |note: LogField| format!("%FILTER_STATE(wasm.{}:PLAIN)%", note.property());
     let noted = noted.into_iter().map(|(tag, note)| json!({ "tag": tag, "value": value(note) }));
     let provider = json!({
         "tag": "gen_ai.provider.name",

@@ -1,168 +1,130 @@
-//! Plays the request: events in, effects out, as Envoy and the filter would.
+//! Plays the request: the filters run in memory, on the model of Envoy.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use spillway_model::http::{Answer, Request};
+use spillway_model::{Clock, Envoy, Native, Passage, Shared, Step};
+
 use super::Question;
-use super::story::{Attempt, DecidedBy, Ending, Story};
-use crate::simulate::host::Host;
-use spillway::config::ModelId;
+use super::story::{Attempt, DecidedBy, Ending, Own, Story};
+use spillway::breaker::board::Board;
+use spillway::config::Member;
 use spillway::cookie::Cookies;
-use spillway::exchange::effect::Note;
-use spillway::exchange::event::Answer;
-use spillway::exchange::{Effect, Event, Exchange};
-use spillway::gateway::Gateway;
+use spillway::exchange::effect::LogField;
+use spillway::exchange::head::Head;
+use spillway::gateway::{Gateway, Route};
 use spillway::outcome::Verdict;
 use spillway::prompt::{self, MediaType};
-use spillway::reply::Reply;
 use spillway::target::Target;
 use spillway::time::Timestamp;
 
-/// What becomes of the request.
+/// What becomes of the request, where these are the circuits when it arrives.
 pub(super) fn play(
     gateway: &Rc<Gateway>,
     question: &Question,
-    host: &mut Host,
+    (clock, shared): (&Clock, &Shared),
+    circuits: &Board,
     now: Timestamp,
 ) -> Story {
-    let board = host.board();
-    let mut play = Play {
-        exchange: Exchange::new(gateway.clone()),
-        question,
-        host,
-        now,
-        told: Told::default(),
+    let workers = vec![Native::serving(gateway, clock, shared)];
+    let (config, failover) = (&gateway.config, gateway.failover);
+    let none = BTreeMap::new();
+    let mut envoy = Envoy::new(config, failover, workers, clock.clone(), shared.clone(), &none);
+    let (mut passage, step) = envoy.begin(0, &request(question));
+    let said = |passage: &Passage, field: LogField| {
+        let value = passage.state().get(field.property());
+        value.map(|value| String::from_utf8_lossy(value).into_owned())
     };
-    play.arrives();
-    let id = play.told.model.as_deref().and_then(|name| gateway.model(name));
+    let id = said(&passage, LogField::Model).and_then(|name| gateway.model(&name));
     let route = id.and_then(|id| gateway.route(id));
     let cookies = question.head.cookie.clone().map(Cookies::read).unwrap_or_default();
-    let standing = |circuit| route.map(|route| board.standing(circuit, &route.model.breaker, now));
-    let circuits = route.map(|route| route.circuits).unwrap_or_default();
+    let standing =
+        |circuit| route.map(|route| circuits.standing(circuit, &route.model.breaker, now));
+    let of_pool = route.map(|route| route.circuits).unwrap_or_default();
+    let sent = matches!(step, Step::Attempt);
+    let retries = usize::try_from(passage.retries).unwrap_or(usize::MAX);
     let mut story = Story {
         now,
-        client: play.told.client.take(),
+        client: said(&passage, LogField::Client),
         model: id.map(|id| (id, decided_by(gateway, question))),
         pinned: route.and_then(|route| route.pinned(&cookies)),
-        standings: circuits.iter().filter_map(|circuit| standing(*circuit)).collect(),
-        allowed: play.told.retries.map_or(0, |retries| retries + 1),
+        standings: of_pool.iter().filter_map(|circuit| standing(*circuit)).collect(),
+        allowed: if sent { retries.saturating_add(1) } else { 0 },
         attempts: Vec::new(),
-        ending: Ending { status: 0, reply: None, cookie: false },
+        ending: Ending { status: 0, own: None, cookie: false },
     };
-    story.ending = match play.told.reply.take() {
-        Some(reply) => play.leaves(reply.status, Some(reply)),
-        None => match id {
-            Some(id) => play.is_sent(gateway, id, &mut story.attempts),
-            None => play.leaves(503, None),
-        },
-    };
+    let answer = goes_on(&mut envoy, &mut passage, step, |cluster| {
+        let attempt = asked(gateway, question, route?, cluster)?;
+        let status = attempt.status;
+        story.attempts.push(attempt);
+        Some(status)
+    });
+    let reason = shared.borrow_mut().rejected();
+    let cookie = answer.headers.get("set-cookie").is_some();
+    let status = answer.status;
+    let own = reason.map(|reason| Own { reason, headers: answer.headers, body: answer.body });
+    story.ending = Ending { status, own, cookie };
     story
 }
 
-/// One request under way.
-struct Play<'a> {
-    exchange: Exchange,
-    question: &'a Question,
-    host: &'a mut Host,
-    now: Timestamp,
-    told: Told,
+/// The request's further way; `answers` says with which status a backend answers.
+fn goes_on(
+    envoy: &mut Envoy<Native>,
+    passage: &mut Passage,
+    mut step: Step,
+    mut answers: impl FnMut(&str) -> Option<u16>,
+) -> Answer {
+    loop {
+        step = match step {
+            Step::Attempt => envoy.attempt(passage),
+            Step::Send(sent) => {
+                let status = answers(&sent.cluster).unwrap_or(503);
+                envoy.reacts(passage, Answer::json(status, "{}").into())
+            }
+            Step::Done(answer) => return answer,
+        };
+    }
 }
 
-/// What the exchange has told so far.
-#[derive(Debug, Default)]
-struct Told {
-    client: Option<String>,
-    model: Option<String>,
-    /// The backend that the next attempt goes to.
-    cluster: Option<String>,
-    /// Attempts that are left to Envoy's router.
-    retries: Option<usize>,
-    /// What the gateway answers by itself, or instead of a backend's answer.
-    reply: Option<Reply>,
-    awaits_body: bool,
-    holds_answer: bool,
-    holds_opening: bool,
-    marked: bool,
-    cookie: bool,
+/// The member that is asked, and what it answers.
+fn asked(
+    gateway: &Gateway,
+    question: &Question,
+    route: Route<'_>,
+    cluster: &str,
+) -> Option<Attempt> {
+    let is_asked = |member: &Member| gateway.backend(member).is_some_and(|b| b.name == cluster);
+    let member = route.model.pool.iter().position(is_asked)?;
+    let backend = route.model.pool.get(member)?.backend;
+    let own = question.answers.iter().rev().find(|(of, _)| *of == backend);
+    let status = own.map_or(question.answer, |(_, status)| *status);
+    let (breaker, retry) = (&route.model.breaker, &route.model.retry);
+    let elsewhere = Verdict::on_status(status, None, breaker, retry).elsewhere;
+    Some(Attempt { member, status, elsewhere })
 }
 
-impl Play<'_> {
-    fn arrives(&mut self) {
-        self.on(Event::Arrived(self.question.head.clone()));
-        if std::mem::take(&mut self.told.awaits_body) {
-            self.on(Event::Body(&self.question.body));
-        }
+fn request(question: &Question) -> Request {
+    let Head { method, path, content_type, content_encoding, cookie, credentials, others, .. } =
+        &question.head;
+    let mut request = Request {
+        method: String::from_utf8_lossy(method).into_owned(),
+        path: path.clone(),
+        body: question.body.clone(),
+        streamed: question.head.has_body && question.body.is_empty(),
+        ..Request::default()
+    };
+    let named = [
+        ("content-type", content_type),
+        ("content-encoding", content_encoding),
+        ("cookie", cookie),
+    ];
+    for (name, value) in named {
+        request.headers.0.extend(value.clone().map(|value| (name.to_owned(), value)));
     }
-
-    fn is_sent(&mut self, gateway: &Gateway, id: ModelId, attempts: &mut Vec<Attempt>) -> Ending {
-        let Some(route) = gateway.route(id) else { return self.leaves(503, None) };
-        loop {
-            // The backend after this one is named while this one's attempt starts.
-            let cluster = self.told.cluster.clone();
-            self.on(Event::AttemptStarts);
-            if let Some(reply) = self.told.reply.take() {
-                return self.leaves(reply.status, Some(reply));
-            }
-            let asked = |member: &spillway::config::Member| {
-                gateway.backend(member).map(|backend| &backend.name) == cluster.as_ref()
-            };
-            let Some(member) = route.model.pool.iter().position(asked) else {
-                return self.leaves(503, None);
-            };
-            let backend = route.model.pool.get(member).map(|member| member.backend);
-            let own = self.question.answers.iter().rev().find(|(of, _)| Some(*of) == backend);
-            let status = own.map_or(self.question.answer, |(_, status)| *status);
-            let (breaker, retry) = (&route.model.breaker, &route.model.retry);
-            let elsewhere = Verdict::on_status(status, None, breaker, retry).elsewhere;
-            attempts.push(Attempt { member, status, elsewhere });
-            self.answers(status);
-            let left = self.told.retries.unwrap_or_default();
-            if !std::mem::take(&mut self.told.marked) || left == 0 {
-                return self.leaves(status, None);
-            }
-            self.told.retries = Some(left - 1);
-        }
-    }
-
-    fn answers(&mut self, status: u16) {
-        let answer = Answer { status, has_body: true, readable: true, ..Answer::default() };
-        self.on(Event::Answered(answer));
-        if std::mem::take(&mut self.told.holds_answer) {
-            self.on(Event::AnswerBody(b"{}"));
-        }
-        if std::mem::take(&mut self.told.holds_opening) {
-            self.on(Event::Opening { bytes: b"{}", end: true, readable: true });
-        }
-    }
-
-    fn leaves(&mut self, status: u16, reply: Option<Reply>) -> Ending {
-        self.on(Event::Leaving { status, region: None });
-        let reply = self.told.reply.take().or(reply);
-        self.on(Event::Ended { complete: true });
-        let status = reply.as_ref().map_or(status, |reply| reply.status);
-        Ending { status, reply, cookie: self.told.cookie }
-    }
-
-    fn on(&mut self, event: Event<'_>) {
-        let told = &mut self.told;
-        for effect in self.host.on(0, &mut self.exchange, event, self.now) {
-            match effect {
-                Effect::Note(Note::Client, name) => told.client = Some(name),
-                Effect::Note(Note::Model, name) => told.model = Some(name),
-                Effect::SendTo { backend, retries } => {
-                    (told.cluster, told.retries) = (Some(backend), Some(retries));
-                }
-                Effect::FailOverTo(backend) => told.cluster = Some(backend),
-                Effect::Reply(reply) | Effect::ReplaceAnswer(reply) => told.reply = Some(reply),
-                Effect::AwaitBody => told.awaits_body = true,
-                Effect::HoldAnswer => told.holds_answer = true,
-                Effect::HoldOpening => told.holds_opening = true,
-                Effect::MarkRetry => told.marked = true,
-                Effect::IssueCookie { .. } => told.cookie = true,
-                // Headers and bytes lead nowhere else.
-                _ => {}
-            }
-        }
-    }
+    let credentials = credentials.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    request.headers.0.extend(credentials.chain(others.iter().cloned()));
+    request
 }
 
 /// What decided on the model, asked in the order in which the exchange asks.

@@ -1,18 +1,18 @@
 //! The state of the circuits before the request arrives, brought about by what leads to it.
 
 use super::State;
-use crate::simulate::host::Host;
 use spillway::breaker::Blame;
-use spillway::breaker::board::Change;
+use spillway::breaker::board::{self, Change};
 use spillway::config::BackendId;
 use spillway::gateway::Gateway;
 use spillway::time::{Millis, Timestamp};
+use spillway_model::Memory;
 
 /// Lets happen to each backend's circuits what makes them so.
 pub(super) fn set(
     gateway: &Gateway,
     states: &[(BackendId, State)],
-    host: &mut Host,
+    store: &Memory,
     now: Timestamp,
 ) {
     for (backend, state) in states {
@@ -28,7 +28,7 @@ pub(super) fn set(
             };
             // Chance would make it a little longer: not here.
             let record = route.record(member, Change::Blamed(blame, 0), (now - ago).into());
-            record.iter().for_each(|record| host.happened(record));
+            record.iter().for_each(|record| _ = board::record(store, record));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use spillway::breaker::Standing;
 use spillway::config::ModelId;
-use spillway::reply::Reply;
 use spillway::time::Timestamp;
+use spillway_model::http::Headers;
 
 /// A request's way, from its arrival to what its client gets.
 #[derive(Debug, Clone)]
@@ -58,7 +58,18 @@ pub struct Ending {
     /// Its status.
     pub status: u16,
     /// Where the gateway answers by itself: with what.
-    pub reply: Option<Reply>,
+    pub own: Option<Own>,
     /// Whether it gets an affinity cookie.
     pub cookie: bool,
+}
+
+/// An answer of the gateway's own.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// Why, in one word.
+    pub reason: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its body.
+    pub body: Vec<u8>,
 }

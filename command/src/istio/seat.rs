@@ -9,7 +9,7 @@ use super::{Options, patch};
 use crate::envoy::wasm::{self, Environment};
 use crate::envoy::{extension, merge};
 use spillway::config::Config;
-use spillway::exchange::patience::PER_TRY;
+use spillway::exchange::timeouts::PER_TRY;
 
 /// The filter that takes away what clients may not say.
 pub(super) const SWEEPER: &str = "spillway.sweeper";

@@ -5,7 +5,7 @@
 //! is a minute at most, and otherwise half a second, one, two, up to eight, less up to a quarter by
 //! chance.
 
-use super::passage::Ending;
+use super::ending::Ending;
 use super::plan::{START, Traffic};
 use spillway::time::{Millis, Timestamp};
 

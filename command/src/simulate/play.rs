@@ -4,20 +4,21 @@
 //! of its client's retries. Each call has one thing to come on the agenda at any time, until its
 //! client has an answer or gives up: nothing is cancelled, and nothing answers twice.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use spillway_model::http::{Answer, Reaction, Request};
+use spillway_model::{Clock, Draw, Envoy, Native, Passage, Shared, Step};
 
 use super::agenda::Agenda;
 use super::client;
-use super::host::Host;
+use super::ending::Ending;
 use super::ideal::Ideal;
-use super::passage::{Ending, Next, Passage};
 use super::plan::Plan;
 use super::record::Record;
 use super::region::{Outcome, Region};
-use spillway::exchange::Exchange;
-use spillway::exchange::head::Head;
 use spillway::time::{Millis, Timestamp};
 
 /// What the gateway's clients show for a key, whatever it is.
@@ -35,12 +36,12 @@ pub fn play(plan: &Plan) -> Record {
 
 struct Run<'a> {
     plan: &'a Plan,
-    head: Head,
-    /// The body, which names the model.
-    body: Vec<u8>,
+    /// What every call sends.
+    request: Request,
+    clock: Clock,
     agenda: Agenda<Thing>,
     calls: HashMap<u64, Call>,
-    hosts: Vec<Host>,
+    gateways: Vec<Envoy<Native>>,
     regions: Vec<Region>,
     ideal: Ideal,
     arrivals: fastrand::Rng,
@@ -77,7 +78,7 @@ struct Call {
 #[derive(Debug)]
 struct UnderWay {
     passage: Passage,
-    host: usize,
+    gateway: usize,
     member: usize,
     started: Timestamp,
     outcome: Outcome,
@@ -88,14 +89,15 @@ impl<'a> Run<'a> {
         let mut chance = fastrand::Rng::with_seed(plan.seed);
         // Whatever else is played, the calls are the same.
         let (arrivals, clients) = (chance.fork(), chance.fork());
-        let host = |_| Host::new(&plan.gateway, plan.workers, chance.fork());
+        let clock = Clock::new(Cell::new(SystemTime::UNIX_EPOCH));
+        let gateway = |_| gateway(plan, &clock, chance.fork());
         Self {
             plan,
-            head: head(plan),
-            body: body(plan),
+            request: request(plan),
+            clock: clock.clone(),
             agenda: Agenda::new(),
             calls: HashMap::new(),
-            hosts: (0..plan.gateways).map(host).collect(),
+            gateways: (0..plan.gateways).map(gateway).collect(),
             regions: plan.regions.iter().cloned().map(Region::new).collect(),
             ideal: Ideal::new(plan),
             arrivals,
@@ -105,6 +107,7 @@ impl<'a> Run<'a> {
     }
 
     fn happens(&mut self, thing: Thing, now: Timestamp) {
+        self.clock.set(SystemTime::UNIX_EPOCH + Duration::from_millis(now.0));
         match thing {
             Thing::Calls(at) => self.calls(at, now),
             Thing::Arrives(id) => self.arrives(id, now),
@@ -137,31 +140,30 @@ impl<'a> Run<'a> {
     }
 
     fn arrives(&mut self, id: u64, now: Timestamp) {
-        let host = self.clients.usize(..self.plan.gateways.max(1));
+        let gateway = self.clients.usize(..self.plan.gateways.max(1));
         let worker = self.clients.usize(..self.plan.workers.max(1));
-        let (Some(call), Some(gateway)) = (self.calls.get_mut(&id), self.hosts.get_mut(host))
+        let (Some(call), Some(envoy)) = (self.calls.get_mut(&id), self.gateways.get_mut(gateway))
         else {
             return;
         };
         call.tried += 1;
         let possible = self.ideal.takes(call.tokens, now, &self.regions);
         self.record.offers(call.tokens, possible, now);
-        let mut passage = Passage::new(Exchange::new(self.plan.gateway.clone()), worker);
-        let next = passage.arrives((self.head.clone(), &self.body), gateway, now);
+        let (passage, step) = envoy.begin(worker, &self.request);
         let (member, started, outcome) = (0, now, Outcome::Silence);
-        call.under_way = Some(UnderWay { passage, host, member, started, outcome });
-        match next {
+        call.under_way = Some(UnderWay { passage, gateway, member, started, outcome });
+        match step {
             // The first attempt needs no back-off.
-            Next::Again => _ = self.starts(id, now),
-            next => self.goes_on(id, next, now),
+            Step::Attempt => _ = self.starts(id, now),
+            step => self.goes_on(id, step, now),
         }
     }
 
     fn starts(&mut self, id: u64, now: Timestamp) -> Option<()> {
         let under_way = self.calls.get_mut(&id)?.under_way.as_mut()?;
         under_way.started = now;
-        let next = under_way.passage.starts(self.hosts.get_mut(under_way.host)?, now);
-        self.goes_on(id, next, now);
+        let step = self.gateways.get_mut(under_way.gateway)?.attempt(&mut under_way.passage);
+        self.goes_on(id, step, now);
         Some(())
     }
 
@@ -185,26 +187,26 @@ impl<'a> Run<'a> {
 
     fn returns(&mut self, id: u64, now: Timestamp) -> Option<()> {
         let under_way = self.calls.get_mut(&id)?.under_way.as_mut()?;
-        let host = self.hosts.get_mut(under_way.host)?;
+        let gateway = self.gateways.get_mut(under_way.gateway)?;
         let region = self.regions.get_mut(under_way.member)?;
-        let remaining = || region.remaining(now);
-        let passage = &mut under_way.passage;
-        let next = match under_way.outcome.clone() {
-            Outcome::Served => passage.answered(200, Default::default(), remaining, host, now),
-            Outcome::Throttled(told) => passage.answered(429, told, remaining, host, now),
-            Outcome::Failed => passage.answered(503, Default::default(), remaining, host, now),
-            Outcome::Refused => passage.unanswered(503, host, now),
-            Outcome::Silence => passage.unanswered(504, host, now),
+        let reaction = match &under_way.outcome {
+            // What a region answers well, is JSON.
+            Outcome::Served => region.tells_remaining(Answer::json(200, "{}"), now).into(),
+            Outcome::Throttled(told) => region.tells_remaining(told.clone(), now).into(),
+            Outcome::Failed => Answer::json(503, "{}").into(),
+            Outcome::Refused => Reaction::Unreachable,
+            Outcome::Silence => Reaction::GivenUp,
         };
-        self.goes_on(id, next, now);
+        let step = gateway.reacts(&mut under_way.passage, reaction);
+        self.goes_on(id, step, now);
         Some(())
     }
 
-    fn goes_on(&mut self, id: u64, next: Next, now: Timestamp) {
-        match next {
-            Next::Send(backend) => _ = self.sends(id, &backend, now),
-            Next::Again => self.agenda.put(now + BACK_OFF, Thing::Starts(id)),
-            Next::Give(ending) => _ = self.gives(id, &ending, now),
+    fn goes_on(&mut self, id: u64, step: Step, now: Timestamp) {
+        match step {
+            Step::Send(sent) => _ = self.sends(id, &sent.cluster, now),
+            Step::Attempt => self.agenda.put(now + BACK_OFF, Thing::Starts(id)),
+            Step::Done(answer) => _ = self.gives(id, &answer, now),
         }
     }
 
@@ -220,32 +222,40 @@ impl<'a> Run<'a> {
     }
 
     /// The client gets an answer; perhaps it tries again.
-    fn gives(&mut self, id: u64, ending: &Ending, now: Timestamp) -> Option<()> {
+    fn gives(&mut self, id: u64, answer: &Answer, now: Timestamp) -> Option<()> {
         let call = self.calls.get_mut(&id)?;
-        let attempts = call.under_way.take().map_or(0, |under_way| under_way.passage.attempts);
-        self.record.passed(attempts);
-        let wait = client::wait(ending, call.tried, &self.plan.traffic, now, &mut self.clients);
+        let under_way = call.under_way.take()?;
+        let ending = Ending::of(answer, &self.gateways.get(under_way.gateway)?.shared);
+        self.record.passed(under_way.passage.attempts);
+        let wait = client::wait(&ending, call.tried, &self.plan.traffic, now, &mut self.clients);
         if let Some(wait) = wait {
             self.agenda.put(now + wait, Thing::Arrives(id));
         } else {
-            self.record.ended(ending, now.since(call.began), now);
+            self.record.ended(&ending, now.since(call.began), now);
             self.calls.remove(&id);
         }
         Some(())
     }
 }
 
-/// A call of the model, as an SDK makes it: the model is in the body, where any name can stand. It
-/// carries no cookie.
-fn head(plan: &Plan) -> Head {
-    let path = format!("{}/openai/v1/chat/completions", plan.gateway.config.path_prefix);
-    let head = Head { path: path.into_bytes(), has_body: true, ..Head::default() };
-    head.with_key(CLIENT_KEY.into())
+/// A gateway that has just started. Its workers have drawn their numbers by then: whatever is drawn for
+/// requests is the same in every run.
+fn gateway(plan: &Plan, clock: &Clock, mut chance: fastrand::Rng) -> Envoy<Native> {
+    let shared = Shared::default();
+    let worker = |_| Native::serving(&plan.gateway, clock, &shared);
+    let workers = (0..plan.workers).map(worker).collect();
+    shared.borrow_mut().draw = Draw::from(move || chance.u64(..));
+    let (config, clock, environment) = (&plan.gateway.config, clock.clone(), BTreeMap::new());
+    Envoy::new(config, plan.gateway.failover, workers, clock, shared.clone(), &environment)
 }
 
-fn body(plan: &Plan) -> Vec<u8> {
+/// A call of the model, as an SDK makes it: the model is in the body, where any name can stand. It
+/// carries no cookie.
+fn request(plan: &Plan) -> Request {
     let model = plan.gateway.config.models.get(plan.model);
-    json!({ "model": model.map(|model| &model.name) }).to_string().into_bytes()
+    let body = json!({ "model": model.map(|model| &model.name) }).to_string();
+    let path = format!("{}/openai/v1/chat/completions", plan.gateway.config.path_prefix);
+    Request::post(path, body).with("api-key", CLIENT_KEY)
 }
 
 /// How long Envoy waits before it tries again, as it is told to.

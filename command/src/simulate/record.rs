@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::passage::Ending;
+use super::ending::Ending;
 use super::plan::{Plan, START};
 use super::region::Outcome;
 use spillway::time::{Millis, Timestamp};
@@ -123,7 +123,7 @@ impl Record {
             *self.times.entry(took).or_default() += 1;
             return;
         }
-        let kind = match ending.reason {
+        let kind = match &ending.reason {
             Some(reason) => format!("{} {reason}", ending.status),
             None => format!("{} of a backend", ending.status),
         };

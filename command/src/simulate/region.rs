@@ -2,9 +2,8 @@
 
 use super::limit::Limit;
 use super::plan::{Announces, Outage, RegionPlan, START};
-use spillway::announced::Announcement;
-use spillway::pool::headroom::Remaining;
 use spillway::time::{Millis, Timestamp};
+use spillway_model::http::Answer;
 
 /// A region at work.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub(super) enum Outcome {
     /// An answer: 200.
     Served,
     /// An answer: 429, with what it announces.
-    Throttled(Announcement),
+    Throttled(Answer),
     /// An answer: 503.
     Failed,
     /// No answer: the connection was refused.
@@ -45,29 +44,26 @@ impl Region {
         }
         match self.limit.as_mut().map_or(Ok(()), |limit| limit.admit(tokens, now)) {
             Ok(()) => Outcome::Served,
-            Err(wait) => Outcome::Throttled(announcement(wait, self.plan.announces)),
+            Err(wait) => Outcome::Throttled(throttled(wait, self.plan.announces)),
         }
     }
 
-    /// What is left of the limit, as the headers of an answer tell it.
-    pub(super) fn remaining(&mut self, now: Timestamp) -> Remaining {
-        let Some(limit) = &mut self.limit else { return Remaining::default() };
-        let header = |number: u64| Some(number.to_string().into_bytes());
-        Remaining {
-            tokens: header(limit.remaining(now)),
-            token_limit: header(limit.most()),
-            requests: None,
-            request_limit: None,
-        }
+    /// The same answer, with what is left of the limit in its headers.
+    pub(super) fn tells_remaining(&mut self, answer: Answer, now: Timestamp) -> Answer {
+        let Some(limit) = &mut self.limit else { return answer };
+        answer
+            .with("x-ratelimit-remaining-tokens", limit.remaining(now).to_string())
+            .with("x-ratelimit-limit-tokens", limit.most().to_string())
     }
 }
 
-fn announcement(wait: Millis, announces: Announces) -> Announcement {
-    let header = |number: u64| Some(number.to_string().into_bytes());
-    Announcement {
-        retry_after_ms: header(wait.0).filter(|_| announces == Announces::Exact),
-        retry_after: header(wait.as_secs_rounded_up().max(1))
-            .filter(|_| announces != Announces::Nothing),
-        ..Announcement::default()
+fn throttled(wait: Millis, announces: Announces) -> Answer {
+    let mut answer = Answer::json(429, "{}");
+    if announces == Announces::Exact {
+        answer = answer.with("retry-after-ms", wait.0.to_string());
     }
+    if announces != Announces::Nothing {
+        answer = answer.with("retry-after", wait.as_secs_rounded_up().max(1).to_string());
+    }
+    answer
 }

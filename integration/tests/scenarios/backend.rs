@@ -100,8 +100,8 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
                 tokio::time::sleep(late).await;
                 reply(&mut stream, &answer, true).await?;
             }
-            Reaction::HangUp => return None,
-            Reaction::Silence => std::future::pending().await,
+            Reaction::HangUp | Reaction::Unreachable => return None,
+            Reaction::Silence | Reaction::GivenUp => std::future::pending().await,
         }
     }
 }

@@ -38,7 +38,10 @@ fn one_throttled_answer_opens_for_the_announced_time() {
         let blame = Blame::Throttled(announced.map(Millis::from_secs));
         let circuit = opened(&default, &[blame]);
         let until = T0 + Millis::from_secs(time);
-        assert_eq!(circuit.standing(&default, T0), Standing::Shut(until, Cause::Throttled));
+        assert_eq!(
+            circuit.standing(&default, T0),
+            Standing::Shut(until, Unavailability::Throttled)
+        );
         assert_eq!(circuit.standing(&default, until), Standing::Closed, "in full");
     }
 }
@@ -135,7 +138,7 @@ fn a_throttled_probe_shows_that_the_backend_works() {
     circuit.claim(LEASE, &rule(), later);
     circuit.probed(Some(throttled(2000)), &rule(), later, 0);
     let until = later + Millis(2000);
-    assert_eq!(circuit.standing(&rule(), later), Standing::Shut(until, Cause::Throttled));
+    assert_eq!(circuit.standing(&rule(), later), Standing::Shut(until, Unavailability::Throttled));
     assert_eq!(circuit.standing(&rule(), until), Standing::Closed);
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::breaker::Blame;
 use crate::breaker::board::{Change, Record};
 use crate::config::parse_json;
-use crate::observation::{Cause as Why, Observation, Outcome};
+use crate::observation::{AttemptResult as Why, Observation, Outcome};
 use crate::testing::test;
 use crate::time::{Micros, Millis};
 use crate::usage::Usage;
@@ -67,10 +67,10 @@ impl Scene {
     }
 }
 
-fn attempt(member: usize, model: ModelId, cause: Why, fails_over: bool) -> Observation {
-    let status = if cause == Why::NoAnswer { None } else { Some(429) };
+fn attempt(member: usize, model: ModelId, result: Why, fails_over: bool) -> Observation {
+    let status = if result == Why::NoAnswer { None } else { Some(429) };
     let took = Millis(3);
-    Observation::Attempt { model, member, status, cause, fails_over, pinned: false, took }
+    Observation::Attempt { model, member, status, result, fails_over, pinned: false, took }
 }
 
 fn request(member: usize, model: ModelId, outcome: Outcome, usage: Usage) -> Observation {

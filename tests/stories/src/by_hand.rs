@@ -3,37 +3,49 @@
 //! For what no stage plays: two requests at once, times to the microsecond, what an exchange tells
 //! besides what a client sees.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
-use spillway::breaker::board::{Board, Record};
+use spillway::breaker::board::{self, Record};
 use spillway::config::check;
 use spillway::exchange::head::Head;
-use spillway::exchange::{Effect, Event, Exchange, Shared, World};
+use spillway::exchange::{Context, Effect, Exchange};
+use spillway::failover::Failover;
 use spillway::gateway::Gateway;
 use spillway::pool::Local;
 use spillway::time::Micros;
+use spillway_model::{Clock, Memory, Shared};
 
 use crate::story::read_config;
 
 /// Nine o'clock, 2026-11-20 09:00:00 UTC.
 pub const NINE: Micros = Micros(1_795_165_200_000_000);
 
-/// A gateway, its board of circuits, and its turns. Chance always draws 0.
-#[derive(Debug)]
+/// A gateway, its circuits, and its turns. Chance always draws 0.
 pub struct ByHand {
     gateway: Rc<Gateway>,
     pools: Vec<Local>,
-    board: RefCell<Board>,
+    clock: Clock,
+    host: Memory,
 }
 
 impl ByHand {
     /// The gateway of a file without its backends, as in stories. All secrets are `key`.
     pub fn of(config: &str) -> Self {
+        Self::failing_over(config, Failover::Retry)
+    }
+
+    /// The same, that fails over in this way.
+    pub fn failing_over(config: &str, failover: Failover) -> Self {
         let config = read_config(config, |backend| format!("http://{backend}.test"));
         let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
-        let gateway = Rc::new(gateway.expect("no secrets are missing"));
-        Self { pools: gateway.pools(), gateway, board: RefCell::default() }
+        let gateway = Rc::new(gateway.expect("no secrets are missing").with_failover(failover));
+        let clock = Clock::new(Cell::new(SystemTime::UNIX_EPOCH));
+        let host = Memory::new(clock.clone(), Shared::default(), BTreeMap::new());
+        Self { pools: gateway.pools(), gateway, clock, host }
     }
 
     /// What it runs by.
@@ -41,33 +53,47 @@ impl ByHand {
         &self.gateway
     }
 
+    /// The backend of this name, by its place.
+    pub fn backend(&self, name: &str) -> spillway::config::BackendId {
+        let backends = &self.gateway.config.backends;
+        backends.iter().position(|backend| backend.name == name).expect("configured")
+    }
+
     /// A request that has not arrived.
     pub fn request(&self) -> Exchange {
         Exchange::new(Rc::clone(&self.gateway))
     }
 
-    /// Tells a request what happens at a moment. What it says of circuits is carried out; the rest
-    /// is its caller's.
-    pub fn tell(&mut self, request: &mut Exchange, at: Micros, event: Event<'_>) -> Vec<Effect> {
-        let board = &self.board;
-        let shared = Shared {
-            clock: &|| at,
-            board: &|| board.borrow().clone(),
-            record: &|record: &Record| board.borrow_mut().apply(record),
-            draw: &|| 0,
-        };
-        let effects = request.on(event, &mut World::new(&mut self.pools, &shared));
+    /// Tells a request what happens at a moment: how it goes on, and what is to be done besides. What
+    /// it says of circuits is carried out; the rest is its caller's.
+    pub fn tell<R>(
+        &mut self,
+        request: &mut Exchange,
+        at: Micros,
+        event: impl FnOnce(&mut Exchange, &mut Context<'_>) -> R,
+    ) -> (R, Vec<Effect>) {
+        self.clock.set(SystemTime::UNIX_EPOCH + Duration::from_micros(at.0));
+        let mut effects = Vec::new();
+        let mut cx = Context::new(&mut self.pools, &self.host, &mut effects);
+        let flow = event(request, &mut cx);
         for effect in &effects {
             if let Effect::Record(record) = effect {
                 self.record(record);
             }
         }
-        effects
+        (flow, effects)
     }
 
-    /// Writes onto the board, as a request does or another worker. Whether the board took it.
+    /// Records something of a circuit, as a request does or another worker. Returns whether that
+    /// changed anything.
     pub fn record(&self, record: &Record) -> bool {
-        self.board.borrow_mut().apply(record)
+        board::record(&self.host, record).is_some()
+    }
+}
+
+impl fmt::Debug for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByHand").finish_non_exhaustive()
     }
 }
 

@@ -20,6 +20,7 @@ mod refusals;
 mod routing;
 mod streams;
 mod timeouts;
+mod trailers;
 mod usage;
 mod visibility;
 
@@ -36,6 +37,7 @@ pub fn all() -> &'static [Story] {
             redirects::STORIES,
             streams::STORIES,
             timeouts::STORIES,
+            trailers::STORIES,
             refusals::STORIES,
             breaker::STORIES,
             recovery::STORIES,

@@ -8,9 +8,9 @@
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
-use spillway::announced::Announcement;
-use spillway::exchange::event::Answer;
-use spillway::exchange::{Effect, Event, Exchange};
+use spillway::exchange::Exchange;
+use spillway::exchange::answer_head::Answer;
+use spillway::exchange::flow::{RequestFlow, ResponseFlow};
 use spillway::reply::Reply;
 use spillway::time::Micros;
 use spillway_stories::by_hand::{ByHand, NINE, chat};
@@ -29,8 +29,10 @@ impl One {
     /// A request arrives: what it is told, if it may not go on.
     fn arrives(&mut self, moment: u64) -> (Exchange, Option<Reply>) {
         let mut request = self.0.request();
-        let effects = self.0.tell(&mut request, Micros(moment), Event::Arrived(chat()));
-        (request, reply(effects))
+        let moment = Micros(moment);
+        let (flow, _) = self.0.tell(&mut request, moment, |e, cx| e.on_request_headers(chat(), cx));
+        let reply = if let RequestFlow::Reply(reply) = flow { Some(reply) } else { None };
+        (request, reply)
     }
 
     /// A request is throttled at this moment, with this `Retry-After`: what its client is told so
@@ -38,22 +40,16 @@ impl One {
     fn throttled(&mut self, moment: u64, retry_after: &str, later: u64) -> Reply {
         let (mut request, refused) = self.arrives(moment - 500);
         assert_eq!(refused, None, "its backend is there");
-        self.0.tell(&mut request, Micros(moment - 400), Event::AttemptStarts);
-        let retry_after = Some(retry_after.into());
-        let announcement = Announcement { retry_after, ..Announcement::default() };
-        let answer = Answer { status: 429, announcement, has_body: true, ..Answer::default() };
-        self.0.tell(&mut request, Micros(moment), Event::Answered(answer));
-        let leaving = Event::Leaving { status: 429, region: None };
-        reply(self.0.tell(&mut request, Micros(moment + later), leaving))
-            .expect("an answer of the gateway's")
+        self.0.tell(&mut request, Micros(moment - 400), Exchange::on_attempt);
+        let fields = vec![("retry-after".to_owned(), retry_after.into())];
+        let answer = Answer { status: 429, fields, has_body: true, ..Answer::default() };
+        self.0.tell(&mut request, Micros(moment), |e, cx| e.on_answer_headers(&answer, cx));
+        let at = Micros(moment + later);
+        match self.0.tell(&mut request, at, |e, cx| e.on_response_headers(429, None, cx)).0 {
+            ResponseFlow::Replace(reply) => reply,
+            flow => panic!("an answer of the gateway's, not {flow:?}"),
+        }
     }
-}
-
-fn reply(effects: Vec<Effect>) -> Option<Reply> {
-    effects.into_iter().find_map(|effect| match effect {
-        Effect::Reply(reply) | Effect::ReplaceAnswer(reply) => Some(reply),
-        _ => None,
-    })
 }
 
 fn seconds(reply: &Reply) -> &str {

@@ -16,10 +16,10 @@ use std::collections::VecDeque;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spillway::breaker::board::{Board, Change, Record};
-use spillway::breaker::{Blame, Cause, Circuit, CircuitId, Standing};
+use spillway::breaker::{Blame, Circuit, CircuitId, Standing, Unavailability};
 use spillway::config::BreakerRule;
 use spillway::time::{Millis, Timestamp};
-use spillway_stories::envoy::SharedData;
+use spillway_model::SharedData;
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
 const LEASE: Millis = Millis::from_secs(40);
@@ -46,7 +46,8 @@ struct Failing {
 
 impl Oracle {
     fn standing(&self, now: Timestamp) -> Standing {
-        let cause = if self.failing.is_some() { Cause::Failed } else { Cause::Throttled };
+        let cause =
+            if self.failing.is_some() { Unavailability::Failed } else { Unavailability::Throttled };
         let until = self.shut_until();
         if until > now {
             return Standing::Shut(until, cause);

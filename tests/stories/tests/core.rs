@@ -1,23 +1,25 @@
-//! The first stage: every story on the pure core, for each way to fail over.
+//! The first stage: every story on the filters in memory, for each way to fail over.
 
 use spillway::failover::Failover;
-use spillway_stories::{Means, core, story};
+use spillway_stories::{Means, modelled, story};
 
 #[test]
-fn the_pure_core_plays_every_story() {
+fn the_filters_play_every_story() {
     tell(Failover::Retry);
 }
 
 #[test]
-fn the_pure_core_plays_every_story_with_redirects() {
+fn the_filters_play_every_story_with_redirects() {
     tell(Failover::Redirect);
 }
 
 #[test]
-fn the_pure_core_plays_every_story_with_redirects_of_answers_that_were_not_held() {
+fn the_filters_play_every_story_with_redirects_of_answers_that_were_not_held() {
     tell(Failover::RedirectUnheld);
 }
 
 fn tell(failover: Failover) {
-    story::tell_all(&Means::model(failover), |story| Box::new(core::stage(story, failover)));
+    story::tell_all(&Means::model(failover), |story| {
+        Box::new(modelled::in_memory(story, failover))
+    });
 }

@@ -11,24 +11,25 @@
 
 use spillway::breaker::board::{Change, Record};
 use spillway::breaker::{Blame, CircuitId};
-use spillway::config::BreakerRule;
-use spillway::exchange::{Effect, Event};
+use spillway::config::{BackendId, BreakerRule};
+use spillway::exchange::flow::Passage;
+use spillway::exchange::{Effect, Exchange};
 use spillway::time::{Micros, Millis};
 use spillway_stories::by_hand::{ByHand, NINE, chat};
 
 const TRIP: Millis = Millis::from_secs(1);
 
 /// Starts a request whose first backend breaks the connection while the probe of the second is out,
-/// and gives what follows.
-fn second_attempt(pool: &str) -> Vec<Effect> {
+/// and gives what follows: how it goes on, what is done, and which backend `uksouth` is.
+fn second_attempt(pool: &str) -> (Passage, Vec<Effect>, BackendId) {
     let config = format!(
         "circuit_breaker: {{ failures: 1, trip: 1s }}\nmodels: {{ gpt-4o: {{ pool: [{pool}] }} }}"
     );
     let mut gateway = ByHand::of(&config);
     let mut request = gateway.request();
-    gateway.tell(&mut request, NINE, Event::Arrived(chat()));
-    let named = gateway.tell(&mut request, NINE, Event::AttemptStarts);
-    assert!(named.contains(&Effect::FailOverTo("westus".into())), "{named:?}");
+    gateway.tell(&mut request, NINE, |e, cx| e.on_request_headers(chat(), cx));
+    let (_, named) = gateway.tell(&mut request, NINE, Exchange::on_attempt);
+    assert!(named.contains(&Effect::FailOverTo(gateway.backend("westus"))), "{named:?}");
 
     let backends = &gateway.gateway().config.backends;
     let westus = backends.iter().find(|backend| backend.name == "westus").expect("configured");
@@ -39,22 +40,19 @@ fn second_attempt(pool: &str) -> Vec<Effect> {
     for (change, at) in [(failed, NINE), (Change::Claimed(TRIP), then)] {
         assert!(gateway.record(&Record { circuit, rule: rule.clone(), change, at }));
     }
-    gateway.tell(&mut request, then, Event::AttemptStarts)
-}
-
-fn has_reply(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Reply(_)))
+    let (flow, effects) = gateway.tell(&mut request, then, Exchange::on_attempt);
+    (flow, effects, gateway.backend("uksouth"))
 }
 
 #[test]
 fn the_request_goes_on_where_a_third_could_answer() {
-    let effects = second_attempt("eastus, westus, uksouth");
-    assert!(!has_reply(&effects), "{effects:?}");
-    assert!(effects.contains(&Effect::FailOverTo("uksouth".into())), "{effects:?}");
+    let (flow, effects, uksouth) = second_attempt("eastus, westus, uksouth");
+    assert_eq!(flow, Passage::Continue);
+    assert!(effects.contains(&Effect::FailOverTo(uksouth)), "{effects:?}");
 }
 
 #[test]
 fn nobody_but_the_probe_is_sent_where_no_other_is_left() {
-    let effects = second_attempt("eastus, westus");
-    assert!(has_reply(&effects), "{effects:?}");
+    let (flow, ..) = second_attempt("eastus, westus");
+    assert!(matches!(flow, Passage::Reply(_)), "{flow:?}");
 }

@@ -8,31 +8,29 @@
     reason = "a property fails by panicking; nothing here runs in the filter"
 )]
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::ops::Range;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spillway::affinity::Tags;
 use spillway::announced::Announcement;
-use spillway::breaker::board::{Board, Record};
 use spillway::config::{AllowedPath, Member, check};
 use spillway::cookie::Cookies;
-use spillway::exchange::event;
+use spillway::exchange::Effect;
+use spillway::exchange::answer_head;
+use spillway::exchange::flow::{Passage, RequestFlow, ResponseFlow};
 use spillway::exchange::head::Head;
-use spillway::exchange::{Effect, Event, Exchange, Passing, Shared, World};
 use spillway::failover::Failover;
-use spillway::gateway::Gateway;
 use spillway::operation::ALLOWED;
 use spillway::outcome::Verdict;
-use spillway::pool::headroom::Remaining;
 use spillway::pool::rotation::Rotation;
 use spillway::prompt::{self, MediaType, Reading};
 use spillway::target::Target;
 use spillway::time::{Millis, Timestamp};
+use spillway_stories::by_hand::ByHand;
 use spillway_stories::http::{Answer, Reaction, Request};
 use spillway_stories::story::{Story, read_config};
-use spillway_stories::{Stage, core};
+use spillway_stories::{Stage, modelled};
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
 
@@ -158,7 +156,7 @@ proptest! {
         let story = Story {
             name: "", behaviours: &[], needs: &[], config: GATEWAY, play: |_| {},
         };
-        let mut stage = core::stage(&story, failover);
+        let mut stage = modelled::in_memory(&story, failover);
         for (reactions, pass, by_body, unreachable) in moves {
             stage.pass(std::time::Duration::from_millis(pass));
             let mut before = Vec::new();
@@ -197,53 +195,58 @@ proptest! {
 
     /// Not even events that Envoy would never send in this order: a reload, or a host that errs.
     #[test]
-    fn no_order_of_events_breaks_an_exchange(failover in failover(), events in vec((0..15_u8, header(), any::<u16>()), 1..40)) {
-        let config = read_config(GATEWAY, |backend| format!("http://{backend}.test"));
-        let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
-        let gateway = Rc::new(gateway.expect("no secrets are missing").with_failover(failover));
-        let (mut pools, board) = (gateway.pools(), RefCell::new(Board::default()));
-        let mut exchange = Exchange::new(gateway);
+    fn no_order_of_events_breaks_an_exchange(failover in failover(), events in vec((0..16_u8, header(), any::<u16>()), 1..40)) {
+        let mut gateway = ByHand::failing_over(GATEWAY, failover);
+        let mut exchange = gateway.request();
         for (kind, bytes, number) in events {
             let length = usize::from(number % 40);
-            let now = NOW + Millis(u64::from(number));
-            let shared = Shared {
-                clock: &|| now.into(),
-                board: &|| board.borrow().clone(),
-                record: &|record: &Record| board.borrow_mut().apply(record),
-                draw: &|| u64::from(number),
-            };
-            let mut world = World::new(&mut pools, &shared);
+            let at = (NOW + Millis(u64::from(number))).into();
             let paths = ["/openai/deployments/gpt-4o/embeddings", "/openai/responses", "/?"];
             let path = paths[length % 3].into();
-            let effects = match kind {
-                0 => exchange.on(Event::Arrived(Head { path, has_body: number % 2 == 0, content_length: Some(bytes), ..Head::default() }), &mut world),
-                1 => exchange.pass(Passing::Trailers),
-                2 => exchange.on(Event::Body(br#"{"model": "gpt-4o"}"#), &mut world),
-                3 => exchange.pass(Passing::Held(length)),
-                4 => exchange.on(Event::AttemptStarts, &mut world),
-                5 => exchange.on(Event::Answered(event::Answer { status: 395 + number % 120, readable: true, ..event::Answer::default() }), &mut world),
-                6 => exchange.on(Event::AnswerBody(&bytes), &mut world),
-                7 => exchange.on(Event::Leaving { status: 395 + number % 120, region: Some(bytes) }, &mut world),
-                8 => exchange.pass(Passing::FromClient(length)),
-                9 => exchange.on(Event::Ended { complete: number % 2 == 0 }, &mut world),
-                10 => exchange.on(Event::Remains(Remaining { tokens: Some(bytes), ..Remaining::default() }), &mut world),
-                11 => exchange.on(Event::Redirected, &mut world),
-                12 => exchange.on(Event::BodyBegins { bytes: br#"{"model": "gpt-4o", "#, there: length }, &mut world),
-                13 => exchange.on(Event::BodyEnds { place: length / 2..length, bytes: &bytes }, &mut world),
-                _ => exchange.pass(Passing::ToBackend(length)),
-            };
-            let replies = effects.iter().filter(|e| matches!(e, Effect::Reply(_) | Effect::ReplaceAnswer(_))).count();
+            let status = 395 + number % 120;
+            let (replies, effects) = gateway.tell(&mut exchange, at, |e, cx| match kind {
+                0 => {
+                    let (has_body, content_length) = (number % 2 == 0, Some(bytes));
+                    let head = Head { path, has_body, content_length, ..Head::default() };
+                    matches!(e.on_request_headers(head, cx), RequestFlow::Reply(_))
+                }
+                1 => { e.on_request_trailers(cx); false }
+                2 => matches!(e.on_request_body(br#"{"model": "gpt-4o"}"#, cx), RequestFlow::Reply(_)),
+                3 => matches!(e.on_bytes_held(length, number % 7 == 0), Passage::Reply(_)),
+                4 => matches!(e.on_attempt(cx), Passage::Reply(_)),
+                5 => {
+                    let fields = vec![("x-ratelimit-remaining-tokens".to_owned(), bytes)];
+                    let (readable, has_body) = (true, number % 3 != 0);
+                    let answer = answer_head::Answer { status, fields, readable, has_body, ..Default::default() };
+                    e.on_answer_headers(&answer, cx);
+                    false
+                }
+                6 => { e.on_answer_body(&bytes, cx); false }
+                7 => matches!(e.on_response_headers(status, Some(bytes), cx), ResponseFlow::Replace(_)),
+                8 => matches!(e.on_bytes_passing(length), Passage::Reply(_)),
+                9 => { e.on_end(number % 2 == 0, cx); false }
+                10 => { e.on_no_answer(number % 2 == 0); e.on_upstream_reset(number % 3 == 0, cx); false }
+                11 => { e.on_return(cx); false }
+                12 => matches!(e.on_body_beginning(br#"{"model": "gpt-4o", "#, length, cx), RequestFlow::Reply(_)),
+                13 => { e.on_opening(&bytes, number % 2 == 0, cx); e.on_hold_expired(cx); false }
+                14 => {
+                    let read = |from: usize| bytes.get(from..).unwrap_or_default().to_vec();
+                    e.on_stream_part(bytes.len(), number % 2 == 0, &read, cx);
+                    false
+                }
+                _ => {
+                    let read = |place: Range<usize>| bytes.get(place).unwrap_or_default().to_vec();
+                    matches!(e.on_bytes_upstream(length, &read, cx), Passage::Reply(_))
+                }
+            });
             let sends = effects.iter().filter(|e| matches!(e, Effect::SendTo { .. })).count();
-            prop_assert!(replies + sends <= 1, "{effects:?}");
+            prop_assert!(usize::from(replies) + sends <= 1, "{effects:?}");
             for effect in effects {
                 match effect {
                     Effect::ReplaceBody { place, .. } => {
                         prop_assert!(place.start <= place.end && place.end <= length);
                     }
                     Effect::SendTo { retries, .. } => prop_assert!(retries <= 1),
-                    Effect::Record(record) => {
-                        board.borrow_mut().apply(&record);
-                    }
                     _ => {}
                 }
             }
@@ -264,7 +267,7 @@ proptest! {
         let story = Story {
             name: "", behaviours: &[], needs: &[], config: RENAMED, play: |_| {},
         };
-        let mut stage = core::stage(&story, failover);
+        let mut stage = modelled::in_memory(&story, failover);
         stage.script("eastus", vec![Answer::json(500, "").into()]);
         let request = Request::post("/openai/responses", body("gpt-4o")).cut_at(cuts);
         let request = if streamed { request.streamed() } else { request };

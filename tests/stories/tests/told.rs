@@ -7,12 +7,11 @@
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
-use spillway::announced::Announcement;
-use spillway::exchange::event::Answer;
+use spillway::exchange::answer_head::Answer;
 use spillway::exchange::head::Head;
-use spillway::exchange::{Effect, Event, Exchange};
-use spillway::observation::{Cause, Observation, Outcome};
-use spillway::pool::headroom::Remaining;
+use spillway::exchange::{Context, Effect, Exchange};
+use spillway::observation::{AttemptResult, Observation, Outcome};
+use spillway::reason::Reason;
 use spillway::time::{Micros, Millis};
 use spillway_stories::by_hand::{ByHand, NINE, chat};
 
@@ -37,8 +36,9 @@ impl Request {
         )
     }
 
-    fn at(mut self, micros: u64, event: Event<'_>) -> Self {
-        let effects = self.gateway.tell(&mut self.exchange, Micros(NINE.0 + micros), event);
+    fn at(mut self, micros: u64, event: impl Happens) -> Self {
+        let at = Micros(NINE.0 + micros);
+        let (_, effects) = self.gateway.tell(&mut self.exchange, at, event);
         self.told.extend(effects.into_iter().filter_map(|effect| match effect {
             Effect::Tell(observation) => Some(observation),
             _ => None,
@@ -47,14 +47,14 @@ impl Request {
     }
 
     fn arrives(self, has_body: bool) -> Self {
-        self.at(0, Event::Arrived(Head { has_body, ..chat() }))
+        self.at(0, arrived(Head { has_body, ..chat() }))
     }
 
     /// What was told of each attempt.
-    fn attempts(&self) -> Vec<(usize, Option<u16>, Cause, bool, Millis)> {
+    fn attempts(&self) -> Vec<(usize, Option<u16>, AttemptResult, bool, Millis)> {
         let attempt = |told: &Observation| match *told {
-            Observation::Attempt { member, status, cause, fails_over, took, .. } => {
-                Some((member, status, cause, fails_over, took))
+            Observation::Attempt { member, status, result, fails_over, took, .. } => {
+                Some((member, status, result, fails_over, took))
             }
             _ => None,
         };
@@ -62,34 +62,61 @@ impl Request {
     }
 }
 
-fn answered(status: u16) -> Event<'static> {
-    let announcement = Announcement { retry_after: Some(b"5".into()), ..Announcement::default() };
-    Event::Answered(Answer { status, announcement, has_body: true, ..Answer::default() })
+/// Something that happens to a request.
+trait Happens: FnOnce(&mut Exchange, &mut Context<'_>) {}
+
+impl<F: FnOnce(&mut Exchange, &mut Context<'_>)> Happens for F {}
+
+fn arrived(head: Head) -> impl Happens {
+    move |exchange: &mut Exchange, cx: &mut Context<'_>| _ = exchange.on_request_headers(head, cx)
 }
 
-fn opening() -> Event<'static> {
-    Event::Opening { bytes: b"{}", end: true, readable: true }
+fn attempt(exchange: &mut Exchange, cx: &mut Context<'_>) {
+    exchange.on_attempt(cx);
 }
 
-fn leaving(status: u16) -> Event<'static> {
-    Event::Leaving { status, region: None }
+fn answered(status: u16) -> impl Happens {
+    answered_with(status, &[("retry-after", "5")])
 }
 
-const ENDED: Event<'static> = Event::Ended { complete: true };
+fn answered_with(status: u16, headers: &[(&str, &str)]) -> impl Happens {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+    let fields = headers.iter().map(own).collect();
+    let readable = true;
+    answer(Answer { status, fields, has_body: true, readable, ..Answer::default() })
+}
+
+fn answer(answer: Answer) -> impl Happens {
+    move |exchange: &mut Exchange, cx: &mut Context<'_>| _ = exchange.on_answer_headers(&answer, cx)
+}
+
+fn opening(exchange: &mut Exchange, cx: &mut Context<'_>) {
+    exchange.on_opening(b"{}", true, cx);
+}
+
+fn leaving(status: u16) -> impl Happens {
+    move |exchange: &mut Exchange, cx: &mut Context<'_>| {
+        exchange.on_response_headers(status, None, cx);
+    }
+}
+
+fn ended(complete: bool) -> impl Happens {
+    move |exchange: &mut Exchange, cx: &mut Context<'_>| exchange.on_end(complete, cx)
+}
 
 #[test]
 fn a_failover_is_two_attempts_and_one_request_with_the_gateways_own_time() {
     let request = Request::for_two()
         .arrives(true)
-        .at(40, Event::AttemptStarts)
+        .at(40, attempt)
         .at(9_040, answered(429))
-        .at(10_050, Event::AttemptStarts)
+        .at(10_050, attempt)
         .at(30_050, answered(200))
-        .at(31_050, opening())
+        .at(31_050, opening)
         .at(31_062, leaving(200))
-        .at(45_000, ENDED);
-    let first = (0, Some(429), Cause::Throttled, true, Millis(9));
-    let second = (1, Some(200), Cause::Ok, false, Millis(20));
+        .at(45_000, ended(true));
+    let first = (0, Some(429), AttemptResult::Throttled, true, Millis(9));
+    let second = (1, Some(200), AttemptResult::Ok, false, Millis(20));
     assert_eq!(request.attempts(), [first, second]);
     let Some(Observation::Request { outcome, status, own, first_byte, total, attempts, .. }) =
         request.told.last()
@@ -106,11 +133,12 @@ fn a_failover_is_two_attempts_and_one_request_with_the_gateways_own_time() {
 fn an_attempt_that_nobody_answers_is_told_when_the_next_begins_or_envoy_answers() {
     let request = Request::for_two()
         .arrives(false)
-        .at(1, Event::AttemptStarts)
-        .at(5_000, Event::AttemptStarts)
+        .at(1, attempt)
+        .at(5_000, attempt)
         .at(9_000, leaving(503))
-        .at(9_001, ENDED);
-    let failed = |member, fails_over, took| (member, None, Cause::NoAnswer, fails_over, took);
+        .at(9_001, ended(true));
+    let failed =
+        |member, fails_over, took| (member, None, AttemptResult::NoAnswer, fails_over, took);
     assert_eq!(request.attempts(), [failed(0, true, Millis(5)), failed(1, false, Millis(4))]);
     let Some(Observation::Request { outcome, .. }) = request.told.last() else { panic!("none") };
     assert_eq!(*outcome, Outcome::Unavailable);
@@ -118,12 +146,11 @@ fn an_attempt_that_nobody_answers_is_told_when_the_next_begins_or_envoy_answers(
 
 #[test]
 fn a_client_that_leaves_is_told_as_such() {
-    let early = Request::for_two().arrives(false).at(1, Event::AttemptStarts);
-    let early = early.at(9_000, Event::Ended { complete: false });
-    assert_eq!(early.attempts(), [(0, None, Cause::Abandoned, false, Millis(0))]);
-    let late = Request::for_two().arrives(false).at(1, Event::AttemptStarts);
-    let late =
-        late.at(5, answered(200)).at(6, leaving(200)).at(9, Event::Ended { complete: false });
+    let early = Request::for_two().arrives(false).at(1, attempt);
+    let early = early.at(9_000, ended(false));
+    assert_eq!(early.attempts(), [(0, None, AttemptResult::Abandoned, false, Millis(0))]);
+    let late = Request::for_two().arrives(false).at(1, attempt);
+    let late = late.at(5, answered(200)).at(6, leaving(200)).at(9, ended(false));
     for (request, status) in [(early, None), (late, Some(200))] {
         let Some(Observation::Request { outcome, status: seen, .. }) = request.told.last() else {
             panic!("{:?}", request.told)
@@ -134,20 +161,21 @@ fn a_client_that_leaves_is_told_as_such() {
 
 #[test]
 fn a_switch_of_protocols_is_an_answer_where_it_was_asked_for() {
-    for (switches, cause, fails_over) in [(true, Cause::Ok, false), (false, Cause::BadStart, true)]
+    for (switches, result, fails_over) in
+        [(true, AttemptResult::Ok, false), (false, AttemptResult::BadStart, true)]
     {
-        let answer = Answer { status: 101, switches, has_body: true, ..Answer::default() };
-        let request = Request::for_two().arrives(true).at(1, Event::AttemptStarts);
-        let request = request.at(2, Event::Answered(answer));
-        assert_eq!(request.attempts(), [(0, Some(101), cause, fails_over, Millis(0))]);
+        let switch = Answer { status: 101, switches, has_body: true, ..Answer::default() };
+        let request = Request::for_two().arrives(true).at(1, attempt);
+        let request = request.at(2, answer(switch));
+        assert_eq!(request.attempts(), [(0, Some(101), result, fails_over, Millis(0))]);
     }
 }
 
 #[test]
 fn a_refusal_tells_its_reason_and_no_backend() {
     let config = "models: { gpt-4o: { pool: [eastus] } }\nclients: [{ name: chat, key: \"${K}\" }]";
-    let request = Request::of(config).at(0, Event::Arrived(chat()));
-    let request = request.at(3, leaving(401)).at(5, ENDED);
+    let request = Request::of(config).at(0, arrived(chat()));
+    let request = request.at(3, leaving(401)).at(5, ended(true));
     let [
         Observation::Request {
             model: None, client: None, member: None, outcome, reason, own, ..
@@ -156,7 +184,7 @@ fn a_refusal_tells_its_reason_and_no_backend() {
     else {
         panic!("{:?}", request.told)
     };
-    assert_eq!((outcome, reason), (Outcome::Rejected, Some("invalid_api_key")));
+    assert_eq!((outcome, reason), (Outcome::Rejected, Some(Reason::InvalidApiKey)));
     assert_eq!(own, Micros(3));
 }
 
@@ -166,17 +194,13 @@ fn a_client_is_told_by_its_place_and_headroom_as_it_was_announced() {
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: true } }
 clients: [{ name: chat, key: \"${K}\" }]";
     let head = chat().with_key(b"key".into());
-    let header = |text: &str| Some(text.as_bytes().to_vec());
-    let remaining =
-        Remaining { tokens: header("250"), token_limit: header("1000"), ..Remaining::default() };
+    let remaining = [("x-ratelimit-remaining-tokens", "250"), ("x-ratelimit-limit-tokens", "1000")];
     let request = Request::of(config)
-        .at(0, Event::Arrived(head))
-        .at(1, Event::AttemptStarts)
-        .at(2, answered(200))
-        .at(3, Event::Remains(remaining))
-        .at(3, Event::Remains(Remaining::default()))
+        .at(0, arrived(head))
+        .at(1, attempt)
+        .at(2, answered_with(200, &remaining))
         .at(4, leaving(200))
-        .at(5, ENDED);
+        .at(5, ended(true));
     let headroom = Observation::Headroom { model: 0, member: 0, share: 250 };
     assert_eq!(request.told.iter().filter(|told| **told == headroom).count(), 1);
     let Some(Observation::Request { client, model, member, .. }) = request.told.last() else {
@@ -189,16 +213,16 @@ clients: [{ name: chat, key: \"${K}\" }]";
 fn a_pool_at_its_limits_tells_of_its_model_and_of_the_last_429() {
     let request = Request::for_two()
         .arrives(false)
-        .at(1, Event::AttemptStarts)
+        .at(1, attempt)
         .at(2, answered(429))
-        .at(3, Event::AttemptStarts)
+        .at(3, attempt)
         .at(4, answered(429))
         .at(5, leaving(429))
-        .at(6, Event::Ended { complete: false });
+        .at(6, ended(false));
     assert_eq!(request.attempts().iter().filter(|(.., over, _)| *over).count(), 1);
     let Some(Observation::Request { outcome, reason, status, .. }) = request.told.last() else {
         panic!("{:?}", request.told)
     };
     let told = (*outcome, *reason, *status);
-    assert_eq!(told, (Outcome::Exhausted, Some("exhausted"), Some(429)));
+    assert_eq!(told, (Outcome::Exhausted, Some(Reason::Exhausted), Some(429)));
 }

@@ -4,9 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::teller::{Teller, Told};
 use crate::explain::Question;
-use crate::explain::story::{DecidedBy, Story};
+use crate::explain::story::{DecidedBy, Own, Story};
 use spillway::gateway::Gateway;
-use spillway::reply::Reply;
 use spillway::target::Target;
 
 /// All of it, for people.
@@ -24,8 +23,12 @@ pub(super) fn text(gateway: &Gateway, question: &Question, story: &Story) -> Str
         lines.push(String::new());
     }
     lines.push(line("answer", &answer(teller.as_ref().map(|(teller, _)| teller), story)));
-    if let Some(Reply { headers, body, .. }) = &story.ending.reply {
-        lines.extend(headers.iter().map(|(name, value)| line("", &format!("{name}: {value}"))));
+    if let Some(Own { headers, body, .. }) = &story.ending.own {
+        lines.extend(
+            headers.0.iter().map(|(name, value)| {
+                line("", &format!("{name}: {}", String::from_utf8_lossy(value)))
+            }),
+        );
         if !body.is_empty() {
             lines.push(line("", &String::from_utf8_lossy(body)));
         }
@@ -53,11 +56,11 @@ pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> Str
         };
         teller.members().into_iter().map(object).collect::<Vec<Value>>()
     });
-    let reply = story.ending.reply.as_ref();
-    let headers: Map<String, Value> = reply
+    let own = story.ending.own.as_ref();
+    let headers: Map<String, Value> = own
         .iter()
-        .flat_map(|reply| &reply.headers)
-        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .flat_map(|own| &own.headers.0)
+        .map(|(name, value)| (name.clone(), json!(String::from_utf8_lossy(value))))
         .collect();
     let all = json!({
         "path": path(gateway, question),
@@ -68,9 +71,9 @@ pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> Str
         "members": members.unwrap_or_default(),
         "answer": {
             "status": story.ending.status,
-            "reason": reply.map(|reply| reply.reason),
+            "reason": own.map(|own| own.reason.as_str()),
             "headers": headers,
-            "body": reply.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok()),
+            "body": own.and_then(|own| serde_json::from_slice::<Value>(&own.body).ok()),
             "cookie": story.ending.cookie,
             "why": answer(teller.as_ref().map(|(teller, _)| teller), story),
         },
@@ -126,11 +129,11 @@ fn answer(teller: Option<&Teller<'_>>, story: &Story) -> String {
     let status = story.ending.status;
     let last = teller.zip(story.attempts.last());
     let last = last.map(|(teller, attempt)| (teller.name(attempt.member), teller.end()));
-    match (&story.ending.reply, last) {
+    match (&story.ending.own, last) {
         (None, Some((name, end))) => format!("{status}, as {name} answered: {end}"),
         (None, None) => status.to_string(),
-        (Some(reply), None) => format!("{status} {}, and no backend is asked", reply.reason),
-        (Some(reply), Some((_, end))) => format!("{status} {}: {end}", reply.reason),
+        (Some(own), None) => format!("{status} {}, and no backend is asked", own.reason),
+        (Some(own), Some((_, end))) => format!("{status} {}: {end}", own.reason),
     }
 }
 

@@ -5,7 +5,7 @@
 //! of each answer.
 
 use crate::explain::story::Story;
-use spillway::breaker::{Cause, Standing};
+use spillway::breaker::{Standing, Unavailability};
 use spillway::config::Model;
 use spillway::gateway::Gateway;
 
@@ -114,8 +114,8 @@ impl Teller<'_> {
         let why = match self.story.standings.get(member) {
             Some(Standing::Shut(until, cause)) => {
                 let after = match cause {
-                    Cause::Throttled => "a 429",
-                    Cause::Failed => "failures",
+                    Unavailability::Throttled => "a 429",
+                    Unavailability::Failed => "failures",
                 };
                 format!("circuit open for {}, after {after}", until.since(self.story.now))
             }

@@ -77,6 +77,30 @@ models: { gpt-4o: { pool: [eastus] } }",
         },
     },
     Story {
+        name: "the labs' empty 503 is still counted by its cause: at the limit, or failing",
+        behaviours: &[9],
+        needs: &[],
+        config: "
+when_exhausted: service_unavailable
+circuit_breaker: { failures: 1, trip: 60s }
+models: { throttled: { pool: [eastus] }, failing: { pool: [westus] } }",
+        play: |stage| {
+            stage.will("eastus", [throttled("retry-after", "60")]);
+            stage.will("westus", [failure(500)]);
+            for (model, first, kind, outcome) in [
+                ("throttled", 429, "throttled", "exhausted"),
+                ("failing", 500, "failing", "unavailable"),
+            ] {
+                stage.chat(model).is(first);
+                stage.chat(model).is(503).says("").lacks("retry-after");
+                assert_eq!(stage.noted("outcome"), outcome);
+                let kind = [("model", model), ("kind", kind)];
+                let counted = u64::from(first == 429) + 1;
+                stage.expect_counted("spillway_pool_exhausted_total", &kind, counted);
+            }
+        },
+    },
+    Story {
         name: "where everyone fails, it is a 503 with the time to come back",
         behaviours: &[9, 10],
         needs: &[],

@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use spillway_model::{Clock, Shared, Stream};
 use spillway_stories::Headers;
-use spillway_stories::envoy::{Clock, Shared, Stream};
 use wasmtime::{Caller, Engine, Linker, Module, Result};
 
 use crate::writer;
@@ -104,8 +104,8 @@ fn which(map: u32) -> Result<Which> {
     match map {
         0 => Ok(|stream| stream.request.as_mut()),
         1 => Ok(|stream| stream.request_trailers.as_mut()),
-        2 => Ok(|stream| stream.answer.as_mut()),
-        3 => Ok(|stream| stream.answer_trailers.as_mut()),
+        2 => Ok(|stream| stream.response.as_mut()),
+        3 => Ok(|stream| stream.response_trailers.as_mut()),
         other => Err(fail(format!("the filter uses the header map {other}"))),
     }
 }

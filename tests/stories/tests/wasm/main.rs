@@ -19,7 +19,8 @@ use std::time::UNIX_EPOCH;
 
 use serde_json::json;
 use spillway::failover::Failover;
-use spillway_stories::envoy::{Clock, Envoy, Shared};
+use spillway_model::{Clock, Shared};
+use spillway_stories::modelled::Modelled;
 use spillway_stories::{Means, story};
 
 #[test]
@@ -60,9 +61,9 @@ fn tell(failover: Failover) {
     };
     story::tell_all(&Means::model(failover), |story| {
         let filter = filter.clone();
-        let seating = move |config: &_, clock: &_, shared: &_| {
+        let start = move |config: &_, clock: &_, shared: &_| {
             seats::Worker::start(&filter, config, failover, clock, shared)
         };
-        Box::new(Envoy::new(story, failover, Box::new(seating)))
+        Box::new(Modelled::new(story, failover, Box::new(start)))
     });
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spillway::failover::Failover;
-use spillway_stories::envoy::{Action, Callback, Clock, Seat, Seats, Shared, Stream};
+use spillway_model::http::Headers;
+use spillway_model::{Action, Callback, Clock, Place, Runtime, Shared, Stream};
 use spillway_stories::story::environment;
 use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
 
@@ -103,7 +104,7 @@ impl Worker {
 
     fn call_back(&mut self, context: u32, callback: Callback) -> Action {
         let count = |headers: &Option<_>| match headers {
-            Some(spillway_stories::Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
+            Some(Headers(all)) => u32::try_from(all.len()).unwrap_or(u32::MAX),
             None => 0,
         };
         let action: u32 = match callback {
@@ -115,15 +116,15 @@ impl Worker {
                 self.call("proxy_on_request_body", (context, size as u32, u32::from(end)))
             }
             Callback::RequestTrailers => self.call("proxy_on_request_trailers", (context, 1_u32)),
-            Callback::AnswerHeaders { end } => {
-                let count = count(&self.store.data().stream.answer);
+            Callback::ResponseHeaders { end } => {
+                let count = count(&self.store.data().stream.response);
                 self.call("proxy_on_response_headers", (context, count, u32::from(end)))
             }
-            Callback::AnswerBody { size, end } => {
+            Callback::ResponseBody { size, end } => {
                 self.call("proxy_on_response_body", (context, size as u32, u32::from(end)))
             }
-            Callback::AnswerTrailers => {
-                let count = count(&self.store.data().stream.answer_trailers);
+            Callback::ResponseTrailers => {
+                let count = count(&self.store.data().stream.response_trailers);
                 self.call("proxy_on_response_trailers", (context, count))
             }
             Callback::Log => {
@@ -139,13 +140,13 @@ impl Worker {
     }
 }
 
-impl Seats for Worker {
-    fn open(&mut self, seat: Seat) -> u32 {
+impl Runtime for Worker {
+    fn open(&mut self, place: Place) -> u32 {
         self.last += 1;
-        let root = match seat {
-            Seat::Gateway => GATEWAY_ROOT,
-            Seat::Backend => BACKEND_ROOT,
-            Seat::Writer => return WRITER,
+        let root = match place {
+            Place::Downstream => GATEWAY_ROOT,
+            Place::Upstream => BACKEND_ROOT,
+            Place::LastWords => return WRITER,
         };
         self.roots.insert(self.last, root);
         self.call::<_, ()>("proxy_on_context_create", (self.last, root));
@@ -203,7 +204,7 @@ impl Writer {
     }
 
     fn on(&mut self, callback: Callback, stream: &mut Stream) -> Action {
-        let Callback::AnswerBody { size, end } = callback else { return Action::Continue };
+        let Callback::ResponseBody { size, end } = callback else { return Action::Continue };
         std::mem::swap(&mut self.store.data_mut().stream, stream);
         let action = self.part.call(&mut self.store, (WRITER, size as u32, u32::from(end)));
         std::mem::swap(&mut self.store.data_mut().stream, stream);

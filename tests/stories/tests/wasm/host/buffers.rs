@@ -18,7 +18,7 @@ fn get(mut vm: Vm<'_>, buffer: u32, start: u32, length: u32, place: u32, size: u
     let host = vm.data();
     let bytes = match buffer {
         REQUEST_BODY => host.stream.request_body.as_deref(),
-        ANSWER_BODY => host.stream.answer_body.as_deref(),
+        ANSWER_BODY => host.stream.response_body.as_deref(),
         PLUGIN_CONFIGURATION => Some(host.plugin_configuration.as_slice()),
         other => return Err(fail(format!("the filter reads the buffer {other}"))),
     };
@@ -36,8 +36,8 @@ fn set(mut vm: Vm<'_>, buffer: u32, start: u32, length: u32, place: u32, size: u
     let (start, length) = (start as usize, length as usize);
     let done = match (buffer, length) {
         (REQUEST_BODY, _) => stream.replace_request_body(start, length, &with),
-        (ANSWER_BODY, 0) => stream.append_to_answer(start, &with),
-        (ANSWER_BODY, _) if start == 0 => stream.replace_answer(length, &with),
+        (ANSWER_BODY, 0) => stream.append_to_response(start, &with),
+        (ANSWER_BODY, _) if start == 0 => stream.replace_response(length, &with),
         (other, _) => return Err(fail(format!("the filter writes the buffer {other}"))),
     };
     Ok(if done { OK } else { BAD_ARGUMENT })

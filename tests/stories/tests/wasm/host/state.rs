@@ -140,7 +140,7 @@ fn resume(mut vm: Vm<'_>, what: u32) -> Result<u32> {
     if what != ANSWER {
         return Err(fail(format!("the filter resumes the stream {what}")));
     }
-    vm.data_mut().stream.answer_resumed = true;
+    vm.data_mut().stream.response_resumed = true;
     Ok(OK)
 }
 

@@ -61,7 +61,7 @@ fn fd_write(mut vm: Vm<'_>, fd: u32, parts: u32, count: u32, written: u32) -> Re
 
 /// Random to the filter: what the story says.
 fn random(mut vm: Vm<'_>, place: u32, length: u32) -> Result<u32> {
-    let draw = vm.data().shared.borrow().draw.to_le_bytes();
+    let draw = vm.data().shared.borrow_mut().draw.draw().to_le_bytes();
     let bytes: Vec<u8> = draw.into_iter().cycle().take(length as usize).collect();
     write(&mut vm, place, &bytes)?;
     Ok(OK)

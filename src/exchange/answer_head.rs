@@ -1,0 +1,63 @@
+//! The head of a backend's answer: what judging and cleaning need of it.
+
+use crate::announced::Announcement;
+use crate::cleaning::Fields;
+use crate::pool::headroom::Remaining;
+use crate::stream;
+
+/// The head of a backend's answer.
+#[derive(Debug, Default, Clone)]
+pub struct Answer {
+    /// All of its headers.
+    pub fields: Fields,
+    /// Its status; 0 where it has none that can be read.
+    pub status: u16,
+    /// Whether the request asked for another protocol, such as WebSocket: then 101 is an answer.
+    pub switches: bool,
+    /// Whether its content type is that of a stream of events.
+    pub says_events: bool,
+    /// Whether a body follows.
+    pub has_body: bool,
+    /// Whether the body can be read: not compressed.
+    pub readable: bool,
+}
+
+impl Answer {
+    /// Reads the head of an answer. `switches`: the request asked for another protocol.
+    pub fn read(fields: Fields, has_body: bool, switches: bool) -> Self {
+        let find = |wanted: &str| find(&fields, wanted);
+        let status = find(":status").and_then(|value| std::str::from_utf8(value).ok());
+        let status = status.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let says_events = status < 400 && find("content-type").is_some_and(stream::is_event_stream);
+        let readable = has_body && find("content-encoding").is_none();
+        Self { status, switches, says_events, has_body, readable, fields }
+    }
+
+    /// What it announces: when its backend wants to be asked again.
+    pub(super) fn announcement(&self) -> Announcement {
+        Announcement {
+            retry_after_ms: self.value("retry-after-ms"),
+            retry_after: self.value("retry-after"),
+            reset_requests: self.value("x-ratelimit-reset-requests"),
+            reset_tokens: self.value("x-ratelimit-reset-tokens"),
+        }
+    }
+
+    /// What it says is left of its backend's limits.
+    pub(super) fn remaining(&self) -> Remaining {
+        Remaining {
+            tokens: self.value("x-ratelimit-remaining-tokens"),
+            requests: self.value("x-ratelimit-remaining-requests"),
+            token_limit: self.value("x-ratelimit-limit-tokens"),
+            request_limit: self.value("x-ratelimit-limit-requests"),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        find(&self.fields, name).map(<[u8]>::to_vec)
+    }
+}
+
+fn find<'a>(fields: &'a Fields, wanted: &str) -> Option<&'a [u8]> {
+    fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice())
+}

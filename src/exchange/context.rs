@@ -1,0 +1,243 @@
+//! What an exchange decides over during one event, and what it leaves to be done: the time, the
+//! circuits, what its worker knows of the pools, and the effects.
+
+use std::cell::Cell;
+
+use super::Effect;
+use crate::breaker::board::{self, Board, Change, Record};
+use crate::breaker::{Standing, Unavailability};
+use crate::config::ModelId;
+use crate::gateway::Route;
+use crate::host::Outside;
+use crate::pool::Local;
+use crate::time::{Micros, Millis, Timestamp};
+
+/// The state around a request, as one worker sees it during one event.
+pub struct Context<'a> {
+    /// When this event is, once somebody has asked.
+    moment: Cell<Option<Micros>>,
+    /// What the worker knows of each model's pool.
+    pub(super) pools: &'a mut [Local],
+    outside: &'a dyn Outside,
+    /// The circuits, once they were fetched.
+    circuits: Option<Board>,
+    /// What is to be done, in this order.
+    effects: &'a mut Vec<Effect>,
+}
+
+/// How readily a half-open circuit is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Eagerness {
+    /// When it is the member's turn: with a request that can still go elsewhere.
+    InTurn,
+    /// When no other member is left: with a request that has failed before.
+    AsLastResort,
+    /// Not at all.
+    Never,
+}
+
+impl<'a> Context<'a> {
+    /// A context of which nothing was looked at: neither the clock nor the circuits. Most events need
+    /// little of it, and each look is a host call.
+    pub fn new(
+        pools: &'a mut [Local],
+        outside: &'a dyn Outside,
+        effects: &'a mut Vec<Effect>,
+    ) -> Self {
+        Self { moment: Cell::new(None), pools, outside, circuits: None, effects }
+    }
+
+    /// When this event is, to the microsecond: for what the gateway itself takes, and for what lasts
+    /// from now on.
+    pub fn moment(&self) -> Micros {
+        let moment = self.moment.get().unwrap_or_else(|| self.outside.moment());
+        self.moment.set(Some(moment));
+        moment
+    }
+
+    /// When this event is.
+    pub fn now(&self) -> Timestamp {
+        self.moment().cut_off()
+    }
+
+    /// Any number.
+    pub(super) fn draw(&self) -> u64 {
+        self.outside.draw()
+    }
+
+    /// Has something done, after what was before.
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// The same with several, or none.
+    pub(super) fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {
+        self.effects.extend(effects);
+    }
+
+    /// When to ask again where nobody knows: in a second.
+    pub(super) fn soon(&self) -> Timestamp {
+        self.moment().rounded_up() + Millis::from_secs(1)
+    }
+
+    /// The member whose turn it is among those that `may` and whose circuits let it through. Where
+    /// its circuit is half-open, it must still be claimed.
+    pub(super) fn select(
+        &mut self,
+        id: ModelId,
+        route: &Route<'_>,
+        eagerness: Eagerness,
+        may: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let in_turn = eagerness == Eagerness::InTurn;
+        let readily = |standing, draw: u64| match standing {
+            Standing::Closed => true,
+            Standing::Returning(share) => draw % 1000 < u64::from(share),
+            Standing::HalfOpen => in_turn,
+            Standing::Probed(_) | Standing::Shut(..) => false,
+        };
+        let in_need = |standing, _| matches!(standing, Standing::Returning(_));
+        let ever = eagerness != Eagerness::Never;
+        let at_last = |standing, _| ever && standing == Standing::HalfOpen;
+        None.or_else(|| self.next_turn(id, route, &may, readily))
+            .or_else(|| self.next_turn(id, route, &may, in_need))
+            .or_else(|| self.next_turn(id, route, &may, at_last))
+    }
+
+    /// Chooses the member whose turn it is, and claims its probe where its circuit is half-open. The
+    /// flag says whether it is one.
+    pub(super) fn choose(
+        &mut self,
+        id: ModelId,
+        route: &Route<'_>,
+        may: impl Fn(usize) -> bool,
+    ) -> Option<(usize, bool)> {
+        self.claim_of(route, |cx| cx.select(id, route, Eagerness::InTurn, &may))
+    }
+
+    /// The same of the member that `next` names, which is asked again where another worker claims
+    /// faster.
+    pub(super) fn claim_of(
+        &mut self,
+        route: &Route<'_>,
+        next: impl Fn(&mut Self) -> Option<usize>,
+    ) -> Option<(usize, bool)> {
+        // After each claim that fails, one member less can be claimed.
+        for _ in 0..=route.model.pool.len() {
+            let member = next(self)?;
+            if self.standing(route, member) != Standing::HalfOpen {
+                return Some((member, false));
+            }
+            if self.claim(route, member) {
+                return Some((member, true));
+            }
+        }
+        None
+    }
+
+    /// Takes note that a member had its turn.
+    pub(super) fn charge(
+        &mut self,
+        id: ModelId,
+        route: &Route<'_>,
+        chosen: usize,
+        may: impl Fn(usize) -> bool,
+    ) {
+        let now = self.now();
+        let circuits = self.circuits.get_or_insert_with(|| board::fetch(self.outside));
+        let Some(local) = self.pools.get_mut(id) else { return };
+        local.take(route.model, chosen, now, |at| {
+            may(at) && is_choosable(standing(circuits, route, at, now))
+        });
+    }
+
+    /// What a member's circuit lets through now.
+    pub(super) fn standing(&mut self, route: &Route<'_>, member: usize) -> Standing {
+        let now = self.now();
+        standing(self.circuits(), route, member, now)
+    }
+
+    /// Claims the probe of a half-open circuit.
+    pub(super) fn claim(&mut self, route: &Route<'_>, member: usize) -> bool {
+        let change = Change::Claimed(route.lease);
+        let Some(record) = route.record(member, change, self.moment()) else { return false };
+        self.circuits = None;
+        board::record(self.outside, &record).is_some()
+    }
+
+    /// The members that may not be chosen now.
+    pub(super) fn shut<'b>(&'b mut self, route: &'b Route<'_>) -> impl Iterator<Item = usize> {
+        let members = if self.circuits().is_empty() { 0 } else { route.model.pool.len() };
+        (0..members).filter(|member| !is_choosable(self.standing(route, *member)))
+    }
+
+    /// This member, if it may be chosen now.
+    pub(super) fn may_be(&mut self, route: &Route<'_>, member: usize) -> Option<usize> {
+        is_choosable(self.standing(route, member)).then_some(member)
+    }
+
+    /// When the first of these members may be chosen again, and why not before; `None` where one
+    /// may be chosen now. Where any of them is only throttled, that is why: it works.
+    pub(super) fn soonest(
+        &mut self,
+        route: &Route<'_>,
+        members: impl IntoIterator<Item = usize>,
+    ) -> Option<(Timestamp, Unavailability)> {
+        let soon = self.soon();
+        let mut soonest: Option<(Timestamp, Unavailability)> = None;
+        for member in members {
+            let (until, why) = match self.standing(route, member) {
+                Standing::Shut(until, why) => (until, why),
+                // Nobody knows when the probe is answered: perhaps soon.
+                Standing::Probed(until) => (until.min(soon), Unavailability::Failed),
+                _ => return None,
+            };
+            soonest = Some(soonest.map_or((until, why), |(other, before)| {
+                let throttled =
+                    why == Unavailability::Throttled || before == Unavailability::Throttled;
+                let why =
+                    if throttled { Unavailability::Throttled } else { Unavailability::Failed };
+                (other.min(until), why)
+            }));
+        }
+        soonest
+    }
+
+    /// Has something recorded of a circuit, and sees at once what all workers are about to see.
+    pub(super) fn record(&mut self, record: Record) {
+        self.circuits().apply(&record);
+        self.push(Effect::Record(record));
+    }
+
+    fn circuits(&mut self) -> &mut Board {
+        self.circuits.get_or_insert_with(|| board::fetch(self.outside))
+    }
+
+    fn next_turn(
+        &mut self,
+        id: ModelId,
+        route: &Route<'_>,
+        may: impl Fn(usize) -> bool,
+        lets: impl Fn(Standing, u64) -> bool,
+    ) -> Option<usize> {
+        let (now, outside) = (self.now(), self.outside);
+        let circuits = self.circuits.get_or_insert_with(|| board::fetch(outside));
+        self.pools.get(id)?.peek(route.model, now, |at| {
+            let lets = || {
+                let standing = standing(circuits, route, at, now);
+                let returning = matches!(standing, Standing::Returning(_));
+                lets(standing, if returning { outside.draw() } else { 0 })
+            };
+            may(at) && lets()
+        })
+    }
+}
+
+fn standing(circuits: &Board, route: &Route<'_>, member: usize, now: Timestamp) -> Standing {
+    let Some(id) = route.circuits.get(member) else { return Standing::Closed };
+    circuits.standing(*id, &route.model.breaker, now)
+}
+
+const fn is_choosable(standing: Standing) -> bool {
+    matches!(standing, Standing::Closed | Standing::Returning(_) | Standing::HalfOpen)
+}

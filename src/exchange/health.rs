@@ -1,0 +1,102 @@
+//! What an answer says about its backend: for the circuit that all workers share, for the share of
+//! failures, for the retry budget.
+
+use super::{Context, Effect, Exchange};
+use crate::breaker::Blame;
+use crate::breaker::board::Change;
+use crate::observation::Observation;
+use crate::outcome::Verdict;
+use crate::pool::headroom::Remaining;
+
+impl Exchange {
+    /// Draws the consequences of how the last attempt ended.
+    pub(super) fn learn(&mut self, verdict: Verdict, cx: &mut Context<'_>) {
+        self.learn_of(verdict, cx);
+    }
+
+    fn learn_of(&mut self, verdict: Verdict, cx: &mut Context<'_>) -> Option<()> {
+        let member = self.attempts.last()?;
+        let sending = self.sending.as_mut()?;
+        sending.failed = verdict.failed();
+        let id = sending.model;
+        let probe = sending.probes.iter().position(|probe| *probe == member);
+        if let Some(probe) = probe {
+            sending.probes.swap_remove(probe);
+        }
+        let gateway = self.gateway.clone();
+        let route = gateway.route(id)?;
+        let counts = route.model.breaker.failure_ratio.is_some() && probe.is_none();
+        if probe.is_none() && verdict.blame.is_none() && !(counts && verdict.good) {
+            return None;
+        }
+        let (change, tally) = match verdict.blame {
+            blame if probe.is_some() => (Change::Probed(blame, cx.draw()), None),
+            // Of what is counted, the record is what follows should it be too much.
+            None => {
+                let now = cx.now();
+                let tally = cx.pools.get_mut(id)?.tallies.get_mut(member)?;
+                let due = tally.good(&route.model.breaker, now)?;
+                (Change::Blamed(Blame::FailedTooOften(None), 0), Some(due))
+            }
+            Some(Blame::Failed(announced)) if counts => {
+                let tally = cx.pools.get_mut(id)?.tallies.get_mut(member)?;
+                let all = tally.failed();
+                (Change::Blamed(Blame::FailedTooOften(announced), cx.draw()), Some(all))
+            }
+            Some(blame) => (Change::Blamed(blame, cx.draw()), None),
+        };
+        let record = route.record(member, change, cx.moment())?;
+        match tally {
+            Some(tally) => cx.push(Effect::Count { tally, record }),
+            None => cx.record(record),
+        }
+        Some(())
+    }
+
+    /// An attempt that ends without an answer is only seen when the next one starts, or when Envoy
+    /// answers by itself.
+    pub(super) fn learn_of_silence(&mut self, cx: &mut Context<'_>) {
+        if self.attempts.unanswered().is_some() {
+            self.attempts.failed(cx.now());
+            self.learn(Verdict::NO_ANSWER, cx);
+        }
+    }
+
+    /// Whether one more attempt keeps within the retry budget, should the last one have failed.
+    pub(super) fn is_within_budget(&self, cx: &Context<'_>) -> bool {
+        let Some(sending) = self.sending.as_ref().filter(|sending| sending.failed) else {
+            return true;
+        };
+        let budget = cx.pools.get(sending.model).map(|local| &local.budget);
+        let percent = self.route().map(|route| route.model.retry.budget);
+        let each = sending.allowed.saturating_sub(1);
+        budget.zip(percent).is_none_or(|(budget, percent)| budget.allows(percent, each, cx.now()))
+    }
+
+    /// What a backend says is left of its limits.
+    pub(super) fn see_remaining(&self, remaining: &Remaining, cx: &mut Context<'_>) {
+        let (Some(sending), Some(member)) = (&self.sending, self.attempts.last()) else { return };
+        let (model, now) = (sending.model, cx.now());
+        let local = cx.pools.get_mut(model);
+        let headroom = local.and_then(|local| local.headroom.get_mut(member));
+        let share = headroom.and_then(|headroom| headroom.see(remaining, now));
+        let tell = |share| Effect::Tell(Observation::Headroom { model, member, share });
+        cx.extend(share.map(tell));
+    }
+
+    /// The request is over, however it ended: what it has claimed and not used goes back, and it counts
+    /// no more as under way. `complete`: the client's answer has passed to its end.
+    pub fn on_end(&mut self, complete: bool, cx: &mut Context<'_>) {
+        let (now, at) = (cx.now(), cx.moment());
+        self.telemetry.own.stop(at);
+        self.tell_request(complete, cx);
+        let Some(sending) = &mut self.sending else { return };
+        let (id, probes) = (sending.model, std::mem::take(&mut sending.probes));
+        if let Some(local) = cx.pools.get_mut(id) {
+            local.budget.end(now);
+        }
+        let Some(route) = self.gateway.route(id) else { return };
+        let back = |member| Some(Effect::Record(route.record(member, Change::Released, at)?));
+        cx.extend(probes.into_iter().filter_map(back));
+    }
+}

@@ -1,0 +1,73 @@
+//! A configuration that serves: what the file says, and what this worker knows besides.
+//!
+//! Requests keep theirs to their end, whatever becomes of the file meanwhile.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::meters::Meters;
+use crate::breaker::CircuitId;
+use crate::breaker::board::Turn;
+use crate::config::BackendId;
+use crate::gateway::Gateway;
+use crate::host::Host;
+use crate::observation::Observation;
+use crate::pool::Local;
+use crate::status::Rows;
+use crate::status::report::Config as About;
+use crate::time::Timestamp;
+
+/// A gateway and what this worker knows of its pools.
+#[derive(Debug)]
+pub struct Instance {
+    pub(super) gateway: Rc<Gateway>,
+    /// What is counted for the status, by row.
+    pub(super) rows: Rows,
+    pub(super) about: About,
+    pub(super) pools: RefCell<Vec<Local>>,
+    pub(super) meters: Meters,
+    /// By backend, where it is not the backend's own name.
+    clusters: HashMap<String, String>,
+}
+
+impl Instance {
+    /// An instance that has served nothing yet.
+    pub(super) fn new(
+        gateway: Rc<Gateway>,
+        clusters: HashMap<String, String>,
+        about: About,
+    ) -> Self {
+        let pools = RefCell::new(gateway.pools());
+        let rows = Rows::new(&gateway.config);
+        let meters = Meters::default();
+        Self { gateway, rows, about, pools, meters, clusters }
+    }
+
+    /// What it was made from.
+    pub fn gateway(&self) -> &Rc<Gateway> {
+        &self.gateway
+    }
+
+    /// The cluster of this backend: a request stays with the definition of a backend that it began
+    /// with, whatever a reload makes of that name (ADR 15).
+    pub(super) fn cluster(&self, backend: BackendId) -> &str {
+        let backend = self.gateway.config.backends.get(backend);
+        let name = backend.map(|backend| backend.name.as_str()).unwrap_or_default();
+        self.clusters.get(name).map_or(name, String::as_str)
+    }
+
+    /// A circuit has changed. Returns when its gauges want to be set again.
+    pub(super) fn circuit_turned(
+        &self,
+        circuit: CircuitId,
+        turn: Turn,
+        host: &dyn Host,
+    ) -> Option<Timestamp> {
+        for (model, member) in self.gateway.covered(circuit) {
+            let observation = Observation::Circuit { model, member, turn };
+            self.meters.tell(&observation, &self.gateway, host);
+        }
+        self.meters.set_gauges(&self.gateway, host.now(), host)
+    }
+}

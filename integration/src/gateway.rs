@@ -1,5 +1,9 @@
-//! A gateway of a test's own.
+//! A gateway of a test's own, or one that is [`Lent`] to it.
 
+mod lent;
+mod setup;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,22 +14,13 @@ use spillway_simulator::Region;
 use tempfile::TempDir;
 
 use crate::call::{Answer, Call, Client};
-use crate::process::{ACCESS_LOG, Addresses, CONFIG, LOG, Process, Start};
+use crate::process::{ACCESS_LOG, CONFIG, LOG, Process};
 use crate::prometheus::Metrics;
 use crate::regions::key_of;
-use crate::turn::turn;
-use crate::{admin, find, wait};
+use crate::{admin, wait};
 
-/// A gateway, before it is started.
-#[derive(Debug)]
-pub struct Setup {
-    config: String,
-    workers: u32,
-    environment: Vec<(String, String)>,
-    may_trap: bool,
-    otlp: Option<SocketAddr>,
-    bootstrap: Option<fn(&str, &Path) -> Value>,
-}
+pub use lent::Lent;
+pub use setup::Setup;
 
 /// A running gateway. It ends when it is dropped, and then fails the test if the filter trapped.
 #[derive(Debug)]
@@ -41,17 +36,27 @@ pub struct Gateway {
     // Ended before the folder is removed: fields are dropped in this order.
     process: Process,
     directory: TempDir,
-    may_trap: bool,
+    setup: Setup,
+    /// Where the access log is.
+    folder: PathBuf,
+    /// Where the logs begin that belong to whoever has it now, in bytes.
+    log_from: usize,
+    access_log_from: usize,
+    /// How often it has gone on to another configuration.
+    turns: usize,
+    /// Where backends were that it has had.
+    addresses: BTreeSet<String>,
 }
 
 impl Gateway {
-    /// A gateway in front of these regions. `config` is the file's text without `backends`: every
-    /// region becomes one under its own name, with its own key from the environment.
-    pub async fn start<const N: usize>(config: &str, regions: [&Region; N]) -> Self {
-        Self::setup(config, regions).start().await
+    /// A gateway in front of these regions, lent: other tests have used it. `config` is the file's
+    /// text without `backends`: every region becomes one under its own name, with its own key from
+    /// the environment.
+    pub async fn start<const N: usize>(config: &str, regions: [&Region; N]) -> Lent {
+        Self::setup(config, regions).lend().await
     }
 
-    /// The same, to be changed before it is started.
+    /// The same, to be changed before it is started or lent.
     pub fn setup<const N: usize>(config: &str, regions: [&Region; N]) -> Setup {
         let mut all = String::from("backends:\n");
         let mut environment = Vec::new();
@@ -68,7 +73,7 @@ impl Gateway {
 
     /// A gateway with exactly this configuration and environment.
     pub fn of(config: String, environment: Vec<(String, String)>) -> Setup {
-        Setup { config, workers: 2, environment, may_trap: false, otlp: None, bootstrap: None }
+        Setup::new(config, environment)
     }
 
     /// The address as a URL.
@@ -151,12 +156,12 @@ impl Gateway {
 
     /// The access log as text.
     pub fn access_log(&self) -> String {
-        self.read(ACCESS_LOG)
+        read(&self.folder.join(ACCESS_LOG), self.access_log_from)
     }
 
     /// What the command and Envoy have logged.
     pub fn log(&self) -> String {
-        self.read(LOG)
+        read(&self.directory.path().join(LOG), self.log_from)
     }
 
     /// Where the status page is. Only `up` serves one.
@@ -215,9 +220,13 @@ impl Gateway {
         kilobytes.and_then(|text| text.trim().parse::<u64>().ok()).expect("a number of kB") * 1024
     }
 
-    fn read(&self, file: &str) -> String {
-        let bytes = std::fs::read(self.directory.path().join(file)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+    /// Fails the test if the filter trapped, or the gateway has ended by itself.
+    fn assert_sound(&mut self) {
+        let died = !self.asked_to_end && self.process.has_ended();
+        let log = self.log();
+        let trap = !self.setup.may_trap && TRAPS.iter().any(|word| log.contains(word));
+        assert!(!trap, "the filter trapped\n{}", self.tail());
+        assert!(!died, "the gateway ended by itself\n{}", self.tail());
     }
 
     fn tail(&self) -> String {
@@ -231,83 +240,7 @@ impl Drop for Gateway {
             complain(&self.tail());
             return;
         }
-        let died = !self.asked_to_end && self.process.has_ended();
-        let log = self.log();
-        let trap = !self.may_trap && TRAPS.iter().any(|word| log.contains(word));
-        assert!(!trap, "the filter trapped\n{}", self.tail());
-        assert!(!died, "the gateway ended by itself\n{}", self.tail());
-    }
-}
-
-impl Setup {
-    /// With so many worker threads; two where nothing is said.
-    #[must_use]
-    pub fn workers(self, workers: u32) -> Self {
-        Self { workers, ..self }
-    }
-
-    /// With the filter that traps on a request with `x-spillway-trap`.
-    #[must_use]
-    pub fn that_traps(self) -> Self {
-        Self { may_trap: true, ..self }
-    }
-
-    /// With one more variable in its environment.
-    #[must_use]
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// With its spans sent to this collector.
-    #[must_use]
-    pub fn otlp(self, collector: SocketAddr) -> Self {
-        Self { otlp: Some(collector), ..self }
-    }
-
-    /// In an Envoy of somebody else's, without `spillway up`: this function is given the
-    /// configuration and a folder, and makes the bootstrap. Its first listener is ours, and the
-    /// access log belongs into the folder, as [`access_log_in`] says.
-    #[must_use]
-    pub fn in_bootstrap(self, bootstrap: fn(&str, &Path) -> Value) -> Self {
-        Self { bootstrap: Some(bootstrap), ..self }
-    }
-
-    /// Starts it, and waits until it takes requests.
-    pub async fn start(self) -> Gateway {
-        let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
-        let start = Start {
-            directory: directory.path(),
-            config: &self.config,
-            filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
-            workers: self.workers,
-            environment: &self.environment,
-            otlp: self.otlp,
-        };
-        let bootstrap = self.bootstrap.map(|make| make(&self.config, directory.path()));
-        let turn = turn().await;
-        let mut process = match &bootstrap {
-            Some(bootstrap) => Process::start_envoy(&start, bootstrap),
-            None => Process::start(&start),
-        };
-        let deadline = Instant::now() + START;
-        let (at, admin, status) = loop {
-            let addresses = match &bootstrap {
-                Some(_) => addresses_of_envoy(directory.path()).await,
-                None => Process::addresses(directory.path()),
-            };
-            if let Some(addresses) = addresses {
-                break addresses;
-            }
-            let log = || std::fs::read_to_string(directory.path().join(LOG)).unwrap_or_default();
-            assert!(!process.has_ended(), "the gateway did not start\n{}", log());
-            assert!(Instant::now() < deadline, "not ready after {START:?}\n{}", log());
-            tokio::time::sleep(PAUSE).await;
-        };
-        drop(turn);
-        let may_trap = self.may_trap;
-        let (client, asked_to_end) = (Client::at(at), false);
-        Gateway { at, status, admin, client, asked_to_end, process, directory, may_trap }
+        self.assert_sound();
     }
 }
 
@@ -316,20 +249,15 @@ pub fn access_log_in(directory: &Path) -> PathBuf {
     directory.join(ACCESS_LOG)
 }
 
-/// Where clients connect and where the admin interface is, once Envoy takes requests.
-async fn addresses_of_envoy(directory: &Path) -> Option<Addresses> {
-    let admin = Process::admin(directory)?;
-    admin::ask(admin, "/ready").await?;
-    let listeners = admin::ask(admin, "/listeners?format=json").await?;
-    let listeners: Value = serde_json::from_str(&listeners).ok()?;
-    let first = listeners.pointer("/listener_statuses/0/local_address/socket_address")?;
-    let address = format!("{}:{}", first["address"].as_str()?, first["port_value"]);
-    Some((address.parse().ok()?, admin, None))
-}
-
 #[allow(clippy::print_stderr, reason = "shown by the test harness, for failed tests only")]
 fn complain(text: &str) {
     eprintln!("{text}");
+}
+
+/// What a file holds from here on.
+fn read(file: &Path, from: usize) -> String {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
 }
 
 fn tail(title: &str, text: &str) -> String {

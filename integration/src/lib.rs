@@ -3,8 +3,9 @@
 //!
 //! Everything the filter decides is tested elsewhere in microseconds. What is left is whether
 //! Envoy does with the filter and the rendered configuration what both were written for, and only
-//! Envoy can tell. So a test here starts a gateway of its own (a second or so, by `turn`), says what the
-//! regions do, and looks at both ends: what the client got, and what each region saw.
+//! Envoy can tell. So a test here has a gateway, says what the regions do, and looks at both ends:
+//! what the client got, and what each region saw. Most are lent one that runs already ([`Lent`]);
+//! to start one of its own takes a test a second or so (`turn`).
 //!
 //! A [`Gateway`] takes free ports, keeps its logs in a folder of its own, shows them only when the
 //! test fails, and ends with the test, however that ends. A test never waits for time to pass
@@ -23,6 +24,7 @@ mod admin;
 mod authority;
 mod call;
 pub mod find;
+mod foreign;
 mod gateway;
 mod journal;
 pub mod page;
@@ -38,7 +40,7 @@ mod wait;
 
 pub use authority::Authority;
 pub use call::{Answer, Call, Client};
-pub use gateway::{Gateway, Setup, access_log_in};
+pub use gateway::{Gateway, Lent, Setup, access_log_in};
 pub use journal::{Journal, story};
 pub use plain::Plain;
 pub use python::Python;

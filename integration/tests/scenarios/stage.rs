@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use spillway_integration::{Gateway, Raw, Setup, eventually};
+use spillway_integration::{Gateway, Lent, Raw, Setup, eventually};
 use spillway_stories::http::{Answer, Headers, Reaction, Received, Request};
 use spillway_stories::stage::Stage;
-use spillway_stories::story::{REGIONS, Story, environment};
+use spillway_stories::story::{Need, REGIONS, Story, environment};
 use tokio::runtime::Runtime;
 
 use super::backend::Backend;
@@ -14,7 +14,9 @@ use super::backend::Backend;
 /// The stage.
 pub(super) struct OnEnvoy {
     // Ended before the backends' runtime is.
-    gateway: Gateway,
+    gateway: Lent,
+    /// Whether it has counted nothing before.
+    counts: bool,
     backends: BTreeMap<&'static str, Backend>,
     runtime: Runtime,
     sent: usize,
@@ -25,20 +27,28 @@ pub(super) struct OnEnvoy {
 }
 
 impl OnEnvoy {
-    /// One worker: whose turn it is, is known to each worker for itself.
+    /// One worker: whose turn it is, is known to each worker for itself. Most stories are told on a
+    /// gateway that others were told on before, with backends of their own.
     pub(super) fn set(story: &Story, setup: impl FnOnce(Setup) -> Setup) -> Self {
         let runtime = Runtime::new().expect("a runtime");
+        let counts = story.needs.contains(&Need::Counts);
         let (backends, gateway) = runtime.block_on(async {
             let backends: BTreeMap<_, _> =
                 REGIONS.into_iter().map(|name| (name, Backend::start(name))).collect();
             let config = story.config(|name| format!("http://{}", backends[name].address));
             let environment = environment().into_iter().collect();
             let gateway = Gateway::of(config.to_string(), environment).workers(1);
-            let gateway = setup(gateway).start().await;
+            let gateway = setup(gateway);
+            let gateway = if counts {
+                Lent::from(gateway.start().await)
+            } else {
+                gateway.lend_after(Some(FIRST)).await
+            };
             (backends, gateway)
         });
         Self {
             gateway,
+            counts,
             backends,
             runtime,
             sent: 0,
@@ -121,6 +131,7 @@ impl Stage for OnEnvoy {
     }
 
     fn expect_counted(&mut self, name: &str, labels: &[(&str, &str)], amount: u64) {
+        assert!(self.counts, "this story needs `Need::Counts`");
         let what = format!("{name} {labels:?} to be {amount}");
         // A request is counted when it is over, a little after its client has the answer.
         self.runtime.block_on(eventually(&what, async || {
@@ -192,6 +203,12 @@ fn wire(request: &Request) -> Vec<Vec<u8>> {
     parts
 }
 
+/// What a gateway begins with: it names every variable that a story's clients have keys in.
+const FIRST: &str = r#"
+backends: { first: { url: "http://127.0.0.1:1", api_key: "${EASTUS_KEY}" } }
+models: { first: { pool: [first] } }
+clients: [{ name: chat, key: "${CHAT_KEY}" }, { name: batch, key: "${BATCH_KEY}" }]
+"#;
 const BETWEEN_PARTS: Duration = Duration::from_millis(5);
 const PAUSE: Duration = Duration::from_millis(5);
 const EARLY: Duration = Duration::from_millis(5);

@@ -8,7 +8,7 @@ use crate::http::{Answer, Reaction, Received, Request};
 
 /// A gateway between a client and backends that do as they are told.
 ///
-/// The last four methods are only called by stories that say so in [`crate::Story::needs`].
+/// `expect_counted` and the last four methods are only called by stories that say so in [`crate::Story::needs`].
 pub trait Stage {
     /// What the clock says that the gateway looks at.
     fn now(&self) -> SystemTime;
@@ -34,7 +34,8 @@ pub trait Stage {
     /// `eastus 429 12ms, westus 200 340ms`. Empty: nothing.
     fn noted(&self, word: &str) -> String;
 
-    /// Expects that what Prometheus finds under this name and these labels is so much in sum.
+    /// Expects that what Prometheus finds under this name and these labels is so much in sum
+    /// ([`crate::Need::Counts`]).
     fn expect_counted(&mut self, name: &str, labels: &[(&str, &str)], amount: u64);
 
     /// Expects that `backend`, which has just been told to rest for `rest`, is asked by none of

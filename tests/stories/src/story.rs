@@ -39,6 +39,8 @@ pub enum Need {
     OddBytes,
     /// A listener that hands paths on as they came, as in a mesh.
     PathsAsTheyAre,
+    /// A gateway that has counted nothing yet ([`Stage::expect_counted`]).
+    Counts,
     /// An Envoy that fails over in one of these ways.
     Failover(&'static [Failover]),
 }
@@ -63,6 +65,7 @@ impl Need {
             Self::Reload => "the configuration stays",
             Self::OddBytes => "no odd bytes can be sent",
             Self::PathsAsTheyAre => "the listener normalises paths",
+            Self::Counts => "other stories are counted too",
             need if *need == AFTER_SILENCE => "no failover without an answer",
             need if *need == AFTER_READING => {
                 "no failover after an answer that was held to be read"

@@ -8,7 +8,7 @@ pub(super) const STORIES: &[Story] = &[
     Story {
         name: "a failover counts two attempts, one failover, one opening and one request",
         behaviours: &[],
-        needs: &[],
+        needs: &[Need::Counts],
         config: TIERS,
         play: |stage| {
             stage.will("eastus", [throttled("retry-after", "30")]);
@@ -36,7 +36,7 @@ pub(super) const STORIES: &[Story] = &[
     Story {
         name: "429s that clients see are counted apart from those that backends say",
         behaviours: &[],
-        needs: &[],
+        needs: &[Need::Counts],
         config: TIERS,
         play: |stage| {
             stage.will("eastus", [throttled("retry-after", "30")]);
@@ -58,7 +58,7 @@ pub(super) const STORIES: &[Story] = &[
     Story {
         name: "what the gateway refuses is counted by its reason and by no client's words",
         behaviours: &[],
-        needs: &[],
+        needs: &[Need::Counts],
         config: "
 models: { gpt-4o: { pool: [eastus] } }
 clients: [{ name: chat-app, key: \"${CHAT_KEY}\" }]",
@@ -81,7 +81,7 @@ clients: [{ name: chat-app, key: \"${CHAT_KEY}\" }]",
     Story {
         name: "each failure is counted under its own cause",
         behaviours: &[],
-        needs: &[AFTER_SILENCE],
+        needs: &[AFTER_SILENCE, Need::Counts],
         config: "
 circuit_breaker: { failures: 1000 }
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
@@ -115,7 +115,7 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
     Story {
         name: "a refused credential and a pool that fails are seen as such",
         behaviours: &[],
-        needs: &[],
+        needs: &[Need::Counts],
         config: "
 circuit_breaker: { failures: 1 }
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
@@ -138,7 +138,7 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
     Story {
         name: "an answer that breaks off is no answered request",
         behaviours: &[],
-        needs: &[],
+        needs: &[Need::Counts],
         config: TIERS,
         play: |stage| {
             let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{}}]}\n\n";
@@ -154,7 +154,7 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
     Story {
         name: "headroom is what the backend has announced last",
         behaviours: &[],
-        needs: &[],
+        needs: &[Need::Counts],
         config: "
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: true } }",
         play: |stage| {
@@ -171,7 +171,7 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }], headroom: 
     Story {
         name: "a circuit's gauge falls back by itself when its time is over",
         behaviours: &[],
-        needs: &[Need::VirtualTime],
+        needs: &[Need::VirtualTime, Need::Counts],
         config: "
 circuit_breaker: { failures: 1, trip: 60s }
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
@@ -198,7 +198,7 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
     Story {
         name: "a circuit's gauge is the same whichever worker has changed it",
         behaviours: &[],
-        needs: &[Need::VirtualTime, Need::Workers],
+        needs: &[Need::VirtualTime, Need::Workers, Need::Counts],
         config: "
 circuit_breaker: { failures: 1, trip: 60s }
 models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",

@@ -1,0 +1,131 @@
+//! What a gateway is started with.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Gateway, PAUSE, START, lent};
+use crate::call::Client;
+use crate::process::{LOG, Process, Start};
+use crate::turn::turn;
+use crate::{find, foreign};
+
+/// Makes the bootstrap of an Envoy of somebody else's, from the configuration and a folder.
+pub(crate) type Bootstrap = fn(&str, &Path) -> Value;
+
+/// A gateway, before it is started.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub(super) config: String,
+    pub(super) workers: u32,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) may_trap: bool,
+    pub(super) otlp: Option<SocketAddr>,
+    pub(super) bootstrap: Option<Bootstrap>,
+}
+
+impl Setup {
+    pub(super) const fn new(config: String, environment: Vec<(String, String)>) -> Self {
+        let (may_trap, otlp, bootstrap) = (false, None, None);
+        Self { config, workers: 2, environment, may_trap, otlp, bootstrap }
+    }
+
+    /// With so many worker threads; two where nothing is said.
+    #[must_use]
+    pub fn workers(self, workers: u32) -> Self {
+        Self { workers, ..self }
+    }
+
+    /// With the filter that traps on a request with `x-spillway-trap`.
+    #[must_use]
+    pub fn that_traps(self) -> Self {
+        Self { may_trap: true, ..self }
+    }
+
+    /// With one more variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With its spans sent to this collector.
+    #[must_use]
+    pub fn otlp(self, collector: SocketAddr) -> Self {
+        Self { otlp: Some(collector), ..self }
+    }
+
+    /// In an Envoy of somebody else's, without `spillway up`: this function is given the
+    /// configuration and a folder, and makes the bootstrap. Its first listener is ours, and the
+    /// access log belongs into the folder, as [`access_log_in`] says.
+    #[must_use]
+    pub fn in_bootstrap(self, bootstrap: Bootstrap) -> Self {
+        Self { bootstrap: Some(bootstrap), ..self }
+    }
+
+    /// Starts it, and waits until it takes requests.
+    pub async fn start(self) -> Gateway {
+        let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
+        let bootstrap = self.bootstrap.map(|make| make(&self.config, directory.path()));
+        let folder = directory.path().to_owned();
+        self.start_in(directory, folder, bootstrap).await
+    }
+
+    /// Starts it here, with its access log in this folder.
+    pub(super) async fn start_in(
+        self,
+        directory: TempDir,
+        folder: PathBuf,
+        bootstrap: Option<Value>,
+    ) -> Gateway {
+        let start = Start {
+            directory: directory.path(),
+            config: &self.config,
+            filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
+            workers: self.workers,
+            environment: &self.environment,
+            otlp: self.otlp,
+        };
+        let turn = turn().await;
+        let mut process = match &bootstrap {
+            Some(bootstrap) => Process::start_envoy(&start, bootstrap),
+            None => Process::start(&start),
+        };
+        let deadline = Instant::now() + START;
+        let (at, admin, status) = loop {
+            let addresses = match &bootstrap {
+                Some(_) => foreign::addresses(directory.path()).await,
+                None => Process::addresses(directory.path()),
+            };
+            if let Some(addresses) = addresses {
+                break addresses;
+            }
+            let log = || std::fs::read_to_string(directory.path().join(LOG)).unwrap_or_default();
+            assert!(!process.has_ended(), "the gateway did not start\n{}", log());
+            assert!(Instant::now() < deadline, "not ready after {START:?}\n{}", log());
+            tokio::time::sleep(PAUSE).await;
+        };
+        drop(turn);
+        let (client, asked_to_end, setup) = (Client::at(at), false, self);
+        let (log_from, access_log_from, turns) = (0, 0, 0);
+        let addresses = lent::addresses(&setup.config);
+        Gateway {
+            at,
+            status,
+            admin,
+            client,
+            asked_to_end,
+            process,
+            directory,
+            setup,
+            folder,
+            log_from,
+            access_log_from,
+            turns,
+            addresses,
+        }
+    }
+}

@@ -44,8 +44,8 @@ pub struct Gateway {
     access_log_from: usize,
     /// How often it has gone on to another configuration.
     turns: usize,
-    /// Where backends were that it has had.
-    addresses: BTreeSet<String>,
+    /// The ports of all backends that it has had.
+    ports: BTreeSet<u16>,
 }
 
 impl Gateway {

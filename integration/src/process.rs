@@ -5,9 +5,13 @@
 //! with it in any case.
 
 use std::fs::{self, File};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -64,8 +68,8 @@ impl Process {
         Self(command.spawn().expect("the command starts"))
     }
 
-    /// An Envoy that somebody else's bootstrap runs, without `up` around it. It ends with the thread
-    /// that has started it.
+    /// An Envoy that somebody else's bootstrap runs, without `up` around it. It ends with this
+    /// process at the latest.
     pub(crate) fn start_envoy(start: &Start<'_>, bootstrap: &Value) -> Self {
         let file = |name: &str| start.directory.join(name);
         fs::write(file(BOOTSTRAP), bootstrap.to_string()).expect("a bootstrap");
@@ -85,7 +89,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log);
-        Self(command.spawn().expect("the command starts"))
+        Self(spawn_to_end_with_us(command))
     }
 
     /// Where the admin interface of such an Envoy is, once it has said so.
@@ -130,6 +134,25 @@ impl Process {
     }
 }
 
+/// What asks the kernel to be ended with its parent is ended with the thread that has started it. A
+/// test's ends when the test does, and a lent gateway does not: so another thread starts it.
+fn spawn_to_end_with_us(command: Command) -> Child {
+    type Spawned = io::Result<Child>;
+    type Order = (Command, Sender<Spawned>);
+    static STARTER: LazyLock<Sender<Order>> = LazyLock::new(|| {
+        let (orders, ordered) = channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, answer) in ordered {
+                let _ = answer.send(command.spawn());
+            }
+        });
+        orders
+    });
+    let (answer, answered) = channel();
+    STARTER.send((command, answer)).expect("a thread that starts it");
+    answered.recv().expect("an answer").expect("the command starts")
+}
+
 impl Drop for Process {
     /// Asked twice, it does not wait for streams that still run.
     fn drop(&mut self) {
@@ -145,7 +168,7 @@ impl Drop for Process {
                 self.signal(Signal::TERM);
                 asked_twice = true;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use spillway_integration::{
-    Call, Gateway, Journal, Python, eventually, region, region_with, story,
+    Call, Gateway, Journal, Lent, Python, eventually, region, region_with, story,
 };
 use spillway_simulator::{Fault, Limits, Region, Reset, RetryAfter, Script};
 
@@ -24,9 +24,9 @@ const KEY: &str = "client-key";
 const EACH: [Python; 2] = [Python::Old, Python::New];
 const EVERY: [Python; 4] = [Python::Old, Python::One, Python::Two, Python::New];
 
-async fn gateway<const N: usize>(models: &str, regions: [&Region; N]) -> Gateway {
+async fn gateway<const N: usize>(models: &str, regions: [&Region; N]) -> Lent {
     let config = format!("clients: [{{ name: lab, key: \"${{CLIENT}}\" }}]\n{models}");
-    Gateway::setup(&config, regions).env("CLIENT", KEY).start().await
+    Gateway::setup(&config, regions).env("CLIENT", KEY).lend().await
 }
 
 const PAIR: &str = "
@@ -242,7 +242,7 @@ async fn a_failing_pool_makes_each_sdk_wait_and_succeed() {
 }
 
 /// Two regions that give this answer once to each SDK's model.
-async fn everybody_says(fault: &Fault) -> (Gateway, [Region; 2]) {
+async fn everybody_says(fault: &Fault) -> (Lent, [Region; 2]) {
     let regions = [region("eastus").await, region("westus").await];
     let models: Vec<String> = (0..EVERY.len()).map(|n| format!("m{n}")).collect();
     for region in &regions {

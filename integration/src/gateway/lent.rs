@@ -104,7 +104,7 @@ impl Gateway {
     /// that while it runs.
     async fn follow(&mut self, setup: &Setup) -> bool {
         self.log_from = length(&self.directory.path().join(LOG));
-        self.addresses.extend(addresses(&setup.config));
+        self.ports.extend(ports(&setup.config));
         self.turns += 1;
         if let Some(make) = setup.bootstrap {
             let directory = self.directory.path();
@@ -154,7 +154,7 @@ impl Gateway {
         same_bootstrap
             && own.workers == setup.workers
             && setup.environment.iter().all(|variable| own.environment.contains(variable))
-            && addresses(&setup.config).is_disjoint(&self.addresses)
+            && ports(&setup.config).is_disjoint(&self.ports)
     }
 }
 
@@ -218,11 +218,12 @@ fn take(setup: &Setup) -> Option<Gateway> {
     Some(pool.idle.remove(at))
 }
 
-/// The addresses on this machine that a configuration names.
-pub(super) fn addresses(config: &str) -> BTreeSet<String> {
-    let after = config.split("127.0.0.1:").skip(1);
-    let port = |text: &str| text.chars().take_while(char::is_ascii_digit).collect();
-    after.map(port).collect()
+/// The ports that a configuration names: each backend has one of its own. Other numbers that stand
+/// behind a colon do no harm.
+pub(super) fn ports(config: &str) -> BTreeSet<u16> {
+    let after = config.split(':').skip(1);
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    after.filter_map(|text| text[..digits(text)].parse().ok()).collect()
 }
 
 fn length(file: &std::path::Path) -> usize {

@@ -111,7 +111,7 @@ impl Setup {
         drop(turn);
         let (client, asked_to_end, setup) = (Client::at(at), false, self);
         let (log_from, access_log_from, turns) = (0, 0, 0);
-        let addresses = lent::addresses(&setup.config);
+        let ports = lent::ports(&setup.config);
         Gateway {
             at,
             status,
@@ -125,7 +125,7 @@ impl Setup {
             log_from,
             access_log_from,
             turns,
-            addresses,
+            ports,
         }
     }
 }

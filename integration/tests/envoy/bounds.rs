@@ -53,7 +53,7 @@ timeouts: { request_body: 1s }
 circuit_breaker: { failures: 1 }
 models: { gpt-4o-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] } }
 ";
-    let gateway = Gateway::start(config, [&eastus, &westus]).await;
+    let gateway = Gateway::setup(config, [&eastus, &westus]).start().await;
     let body = chat(20_000);
     // One is held to be read, one passes to a backend while it arrives.
     for path in ["/openai/v1/chat/completions", "/openai/deployments/gpt-4o-mini/embeddings"] {

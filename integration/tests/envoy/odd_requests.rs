@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spillway_integration::{Call, Client, Gateway, Journal, Raw, RawAnswer, eventually, region};
+use spillway_integration::{
+    Call, Client, Gateway, Journal, Lent, Raw, RawAnswer, eventually, region,
+};
 use spillway_simulator::{Fault, Region, RetryAfter};
 
 const CONFIG: &str = "
@@ -16,7 +18,7 @@ const BODY: &str =
 
 /// A gateway whose first backend says 429 every other time, so that each request is also sent a
 /// second time somewhere.
-async fn gateway() -> (Gateway, Region, Region) {
+async fn gateway() -> (Lent, Region, Region) {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
     let gateway = Gateway::start(CONFIG, [&eastus, &westus]).await;
     (gateway, eastus, westus)

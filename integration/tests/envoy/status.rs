@@ -27,7 +27,7 @@ async fn regions() -> [Region; 3] {
 
 async fn gateway(regions: &[Region; 3]) -> Gateway {
     let [eastus, sweden, westus] = regions;
-    Gateway::start(CONFIG, [eastus, sweden, westus]).await
+    Gateway::setup(CONFIG, [eastus, sweden, westus]).start().await
 }
 
 /// A model's member in a report.

@@ -35,7 +35,7 @@ async fn gateway<const N: usize>(lines: [String; N], regions: [&Region; N]) -> G
         lines.concat(),
         pool.join(", ")
     );
-    Gateway::start(&config, regions).await
+    Gateway::setup(&config, regions).start().await
 }
 
 #[tokio::test]

@@ -7,10 +7,15 @@
 # what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# rust: the toolchain with clippy, rustfmt and both wasm targets, and a linker.
+# rust: the toolchain that rust-toolchain.toml names, with its components and targets, and a linker.
 setup_rust() {
     command -v cargo >/dev/null ||
         fail "cargo is not there: install Rust as https://rustup.rs says, then open a new shell"
+    if command -v rustup >/dev/null && ! rustc --version >/dev/null 2>&1; then
+        say "rust: installing $(toolchain channel)"
+        quietly rustup-toolchain "rustup cannot install Rust $(toolchain channel): is there a way to static.rust-lang.org?" \
+            rustup toolchain install
+    fi
     local wanted found
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(rustc --version | cut -d ' ' -f 2)
@@ -18,11 +23,12 @@ setup_rust() {
         fail "rustc $found is too old, $wanted is needed: run rustup update stable"
     command -v cc >/dev/null || apt_install cc build-essential
 
-    # rustup leaves a proxy for a component that is not installed: only running it tells.
-    cargo clippy --version >/dev/null 2>&1 || rustup_add component clippy
-    cargo fmt --version >/dev/null 2>&1 || rustup_add component rustfmt
     local part
-    for part in wasm32-wasip1 wasm32-unknown-unknown; do
+    for part in $(toolchain components); do
+        # rustup leaves a proxy for a component that is not installed: only running it tells.
+        "cargo-${part/rustfmt/fmt}" --version >/dev/null 2>&1 || rustup_add component "$part"
+    done
+    for part in $(toolchain targets); do
         [ -d "$(rustc --print target-libdir --target "$part")" ] || rustup_add target "$part"
     done
 }

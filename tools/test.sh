@@ -8,11 +8,30 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 stages=(check core simulator demo wasm envoy page older compose counts)
 
-# check: formatting, and clippy for the command and for the filter.
+# check: formatting; clippy for the command and for the filter; what is documented; what is depended
+# on.
 stage_check() {
     cargo fmt --all --check &&
         cargo clippy --quiet --workspace --all-targets -- -D warnings &&
-        cargo clippy --quiet -p spillway --lib --target wasm32-wasip1 -- -D warnings
+        cargo clippy --quiet -p spillway --lib --target wasm32-wasip1 -- -D warnings &&
+        RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items &&
+        dependencies
+}
+
+# What is depended on, as deny.toml has it. Advisories are a list on the network. Without a way to it,
+# the last one that was fetched is asked, and that is said.
+dependencies() {
+    local deny=("$tools/deny/bin/cargo-deny" --workspace --locked) lists
+    "${deny[@]}" check bans licenses sources || return
+    if ! "${deny[@]}" fetch db; then
+        lists=("${CARGO_HOME:-$HOME/.cargo}"/advisory-dbs/*/crates)
+        if [ ! -d "${lists[0]}" ]; then
+            echo "check: no advisory was asked for: there is no way to RustSec's list"
+            return
+        fi
+        echo "check: advisories are those of an older list: there is no way to RustSec's"
+    fi
+    "${deny[@]}" check --disable-fetch advisories
 }
 
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
@@ -108,7 +127,7 @@ needs_filter_and_command() {
 # What a stage needs before it runs.
 needs() {
     case $1 in
-        check) tools/setup.sh rust ;;
+        check) tools/setup.sh rust deny ;;
         core) tools/build.sh filter ;;
         simulator) tools/setup.sh rust ;;
         demo) tools/setup.sh demo ;;

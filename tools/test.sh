@@ -6,6 +6,9 @@
 # skipped without a word.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+# What cargo built for the tests, a line each: package, target, the package's folder, executable.
+built=$target/tests.tsv
+
 stages=(check core simulator demo wasm envoy page older compose counts)
 
 # check: formatting; clippy for the command and for the filter; what is documented; what is depended
@@ -37,11 +40,16 @@ dependencies() {
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
 # what fuzzing has found worth keeping, and how the benchmark reckons and writes its page.
 stage_core() {
-    cargo test -p spillway -p spillway-command -p spillway-stories -p spillway-fuzz -p spillway-bench
+    local package failed=0
+    for package in spillway spillway-command spillway-stories spillway-fuzz spillway-bench; do
+        tests_of "$package" || failed=1
+    done
+    cargo test --workspace --doc || failed=1
+    return $failed
 }
 
 stage_simulator() {
-    cargo test -p spillway-simulator
+    tests_of spillway-simulator
 }
 
 # demo: the demo's verdicts and pictures, from runs that are written down.
@@ -64,8 +72,7 @@ stage_envoy() {
         name=$(basename "$path" .rs)
         [[ " page ${all[*]} ${alone[*]} " = *" $name "* ]] || all+=("$name")
     done
-    cargo test -p spillway-integration --no-run || return
-    cargo test -p spillway-integration --lib || failed=1
+    tests_of spillway-integration lib || failed=1
     for name in "${all[@]}"; do
         if [ $running = 3 ]; then
             wait -n || failed=1
@@ -84,24 +91,24 @@ stage_envoy() {
 }
 
 envoy_target() {
-    cargo test -p spillway-integration --test "$1" >"$logs/envoy-$1.log" 2>&1
+    tests_of spillway-integration "$1" >"$logs/envoy-$1.log" 2>&1
 }
 
 # page: the status page in a browser; screenshots are left in .tools/screenshots.
 stage_page() {
-    cargo test -p spillway-integration --test page
+    cargo test --workspace --test page
 }
 
 # older: the stories of failover (behaviours 5 to 8) on the oldest Envoy, which fails over in
 # another way. `make versions` tells all stories on every Envoy, and these in a mesh too.
 stage_older() {
     SPILLWAY_ENVOY=$tools/envoys/$oldest/bin/envoy SHOWS=5,6,7,8 \
-        cargo test -p spillway-integration --test scenarios
+        tests_of spillway-integration scenarios
 }
 
 # chaos: a minute of bad weather, or CHAOS_SECONDS. Stage envoy has a short form of it.
 stage_chaos() {
-    CHAOS_SECONDS=${CHAOS_SECONDS:-60} cargo test -p spillway-integration --test chaos -- --nocapture
+    CHAOS_SECONDS=${CHAOS_SECONDS:-60} tests_of spillway-integration chaos --nocapture
 }
 
 # compose: docker-compose.yml and a rendered one, as they are written, on a real Docker engine.
@@ -112,29 +119,70 @@ stage_compose() {
 # counts: instructions of the core, and how they changed. It fails where something cannot be counted,
 # and never by a number.
 stage_counts() {
-    cargo test -p spillway-bench-core --lib && tools/counts.sh | sed 's/^/counts: /'
+    tests_of spillway-bench-core lib && tools/counts.sh | sed 's/^/counts: /'
 }
 
 stage_clients() {
-    cargo test -p spillway-integration --test clients
+    tests_of spillway-integration clients
 }
 
 needs_filter_and_command() {
     tools/build.sh filter
-    quietly build-command "the command does not build" cargo build -p spillway-command --bin spillway
+    needs_tests
+}
+
+# All tests, and the command with them, in one build: which features a library has depends on who is
+# built with it, and package by package, cargo would compile much of it once for each.
+needs_tests() {
+    [ -z "${tests_are_built:-}" ] || return 0
+    say "the tests: building"
+    quietly build-tests "the tests do not build" cargo test --workspace --no-run
+    cargo test --workspace --no-run --quiet --message-format json 2>/dev/null | python3 -c '
+import json, os, sys
+for line in sys.stdin:
+    built = json.loads(line)
+    if built.get("executable") and built["profile"]["test"]:
+        package, target = built["package_id"], built["target"]
+        name = package.rpartition("#")[2].rpartition("@")[0] or package.rpartition("/")[2].partition("#")[0]
+        kind = target["kind"][0]
+        print(name, target["name"] if kind == "test" else "bin" if kind == "bin" else "lib",
+              os.path.dirname(built["manifest_path"]), built["executable"], sep="\t")
+' >"$built"
+    tests_are_built=yes
+}
+
+# tests_of PACKAGE [TARGET [ARGUMENT…]]: runs the tests of a target (lib, bin, or a name), or all of a
+# package, where cargo would run them.
+tests_of() {
+    local package=$1 wanted=${2:-} name target folder executable failed=0 found=0
+    shift $(($# < 2 ? $# : 2))
+    while IFS=$'\t' read -r name target folder executable; do
+        [[ $name = "$package" && ($wanted = "$target" || -z $wanted) ]] || continue
+        found=1
+        printf 'Running %s, %s\n' "$package" "$target"
+        CARGO_MANIFEST_DIR=$folder env -C "$folder" "$executable" "$@" || failed=1
+    done <"$built"
+    [ $found = 1 ] || { echo "no test target ${wanted:-of} $package"; return 1; }
+    return $failed
 }
 
 # What a stage needs before it runs.
 needs() {
     case $1 in
         check) tools/setup.sh rust deny ;;
-        core) tools/build.sh filter ;;
-        simulator) tools/setup.sh rust ;;
+        core) needs_filter_and_command ;;
+        simulator)
+            tools/setup.sh rust
+            needs_tests
+            ;;
         demo) tools/setup.sh demo ;;
         compose) python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
             fail "python3 is not there, or older than 3.10" ;;
         wasm) tools/setup.sh node ;;
-        counts) tools/setup.sh counts ;;
+        counts)
+            tools/setup.sh counts
+            needs_tests
+            ;;
         chaos)
             tools/setup.sh envoy
             needs_filter_and_command

@@ -83,6 +83,8 @@ impl Process {
             .arg("--admin-address-path")
             .arg(file(ADMIN))
             .args(["--concurrency", &start.workers.to_string(), "--disable-hot-restart"])
+            // A listener that is taken away goes at once, with all that it has watched.
+            .args(["--drain-time-s", "1"])
             .args(["--log-level", "info", "--file-flush-interval-msec", "100"])
             .envs(start.environment.iter().map(|(name, value)| (name, value)))
             .env("TMPDIR", start.directory)

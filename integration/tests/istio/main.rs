@@ -63,7 +63,9 @@ fn a_sidecar_plays_the_stories() {
 
 fn tell(bootstrap: fn(&str, &Path) -> Value, except: &[&str]) {
     let version = version::ask(&find::envoy()).unwrap();
-    let means = Means { failover: version.abilities().failover, ..story::on_a_real_envoy() };
+    // Three proxies are told stories at once.
+    let (failover, at_once) = (version.abilities().failover, 2);
+    let means = Means { failover, at_once, ..story::on_a_real_envoy() };
     let all = std::env::var("STORIES").is_ok_and(|which| which == "all");
     let is_for_us = |story: &story::Story| {
         let fails_over = story.behaviours.iter().any(|number| (5..=8).contains(number));

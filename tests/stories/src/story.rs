@@ -117,11 +117,11 @@ impl Means<'_> {
     }
 }
 
-/// What a real Envoy cannot do, and the model can. A story mostly waits there: for its turn to start
-/// an Envoy, for a circuit's time to pass, for the access log.
+/// What a real Envoy cannot do, and the model can. A story mostly waits there: for
+/// another configuration, for a circuit's time to pass, for the access log.
 pub fn on_a_real_envoy() -> Means<'static> {
     let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload, Need::PathsAsTheyAre];
-    Means { failover: Failover::Retry, lacks, at_once: 8 }
+    Means { failover: Failover::Retry, lacks, at_once: 6 }
 }
 
 impl Story {

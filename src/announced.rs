@@ -10,6 +10,8 @@
 //! ([`Record::holds_from`](crate::breaker::board::Record::holds_from)). So a span is never over
 //! early, and a date is over when it says.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::time::UNIX_EPOCH;
 
 use crate::time::{Micros, Millis};

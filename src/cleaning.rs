@@ -18,6 +18,8 @@
 //! What this cannot do: the filter does not know backends' keys (Envoy alone has them), so it cannot
 //! look for one in a body or under a name that nobody knows.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use crate::credential;
 use crate::location::Places;
 
@@ -53,7 +55,8 @@ pub fn changes(
         } else if name == SET_COOKIE {
             sets_cookie = true;
         } else if ADDRESSES.contains(&name.as_str()) && is_first() {
-            let is_alone = !fields.iter().skip(at + 1).any(|(other, _)| other == name);
+            let is_alone =
+                !fields.iter().skip(at.saturating_add(1)).any(|(other, _)| other == name);
             let address = places.filter(|_| is_alone).and_then(|places| places.rewrite(value));
             match address {
                 Some(address) if address == *value => {}

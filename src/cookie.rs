@@ -4,6 +4,8 @@
 //! on as it came. A header is bytes: browsers send cookies that are not UTF-8. HTTP/2 and some
 //! HTTP/1.1 clients send several `cookie` lines, which are one header (RFC 9113 §8.2.3).
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::ops::Range;
 
 /// A request's cookies.

@@ -8,6 +8,8 @@
 //! cost more than reading most bodies, so a worker tells its part in steps, and knows the others' as
 //! of then. The sum is off by at most a step for each worker.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 /// What one worker knows of all bodies that are held.
 #[derive(Debug, Default)]
 pub struct Held {

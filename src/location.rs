@@ -9,6 +9,8 @@
 //!
 //! The grammar is RFC 3986 §4; bytes above 127 are left in paths and queries, as servers write them.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
@@ -131,7 +133,7 @@ fn after_user(authority: &[u8]) -> Option<&[u8]> {
 fn host_and_port(authority: &[u8]) -> Option<(&str, Option<u16>)> {
     let host = std::str::from_utf8(after_user(authority)?).ok()?;
     let end = match host.strip_prefix('[') {
-        Some(_) => host.find(']')? + 1,
+        Some(_) => host.find(']')?.saturating_add(1),
         None => host.find(':').unwrap_or(host.len()),
     };
     let (host, port) = host.split_at_checked(end)?;
@@ -193,7 +195,7 @@ fn without_credentials(part: &[u8]) -> Vec<u8> {
     let mut removed = false;
     for parameter in parameters.split_inclusive(|byte| b"&;?".contains(byte)) {
         let next = parameter.last().copied().filter(|byte| b"&;?".contains(byte));
-        let pair = parameter.get(..parameter.len() - usize::from(next.is_some()));
+        let pair = parameter.get(..parameter.len().saturating_sub(usize::from(next.is_some())));
         let pair = pair.unwrap_or_default();
         if is_credential(pair) {
             removed = true;

@@ -7,6 +7,8 @@
 //! The rules are DESIGN's table "Judging an answer"; what a pool sets for `retry` and
 //! `circuit_breaker` changes them for that pool.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use serde::Deserialize;
 
 use crate::breaker::Blame;

@@ -4,6 +4,8 @@
 //! what is wrong and what to do, and none names a backend. Where API Management answers otherwise,
 //! a setting gives its answer byte for byte.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
@@ -270,7 +272,8 @@ fn wait(until: Timestamp, now: Micros) -> Millis {
 /// When to come back, for a person: "until" with the date, and how long that is.
 fn retry_when(until: Timestamp, wait: Millis) -> String {
     let seconds = wait.as_secs_rounded_up().max(1);
-    let until = UNIX_EPOCH + Duration::from_secs(Millis(until.0).as_secs_rounded_up());
+    let until = Duration::from_secs(Millis(until.0).as_secs_rounded_up());
+    let until = UNIX_EPOCH.checked_add(until).unwrap_or(UNIX_EPOCH);
     let until = httpdate::fmt_http_date(until);
     let unit = if seconds == 1 { "second" } else { "seconds" };
     format!("until {until}. Please retry after {seconds} {unit}.")

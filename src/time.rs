@@ -3,6 +3,8 @@
 //! The core never asks what time it is: whoever calls it says so. Both types are plain numbers so
 //! that they fit into shared data and survive a reload.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::fmt;
 use std::ops::{Add, Sub};
 

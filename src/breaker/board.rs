@@ -11,6 +11,8 @@
 //! little-endian, the failures last and with their count before them. Bytes that are not so made
 //! are an empty board: a board of another version, or a damaged one, costs a few 429s and no trap.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::{Blame, Circuit, CircuitId, Standing, Why};
 use crate::config::BreakerRule;
 use crate::host::{Store, change};

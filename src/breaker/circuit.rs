@@ -1,5 +1,7 @@
 //! One circuit: what was seen of a deployment at a backend, and what follows for the next request.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::{Blame, Unavailability};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
@@ -65,7 +67,7 @@ impl Circuit {
         if self.closed_at == Timestamp(0) || is_over || self.closed_at > now {
             return Standing::Closed;
         }
-        let share = since.0.saturating_mul(1000) / rule.ramp.0.max(1);
+        let share = since.0.saturating_mul(1000).checked_div(rule.ramp.0).unwrap_or(1000);
         Standing::Returning(u32::try_from(share).unwrap_or(1000).max(LEAST_SHARE))
     }
 
@@ -200,7 +202,8 @@ fn announced_time(announced: Option<Millis>, rule: &BreakerRule) -> Option<Milli
 
 /// Up to a tenth of the time more.
 fn jittered(time: Millis, draw: u64) -> Millis {
-    let more = u128::from(time.0) * u128::from(draw) / u128::from(u64::MAX) / 10;
+    let drawn = u128::from(time.0).saturating_mul(u128::from(draw));
+    let more = drawn.checked_div(u128::from(u64::MAX)).unwrap_or_default() / 10;
     Millis(time.0.saturating_add(u64::try_from(more).unwrap_or_default()))
 }
 

@@ -9,6 +9,8 @@
 //! The window is kept in as many slices of equal length. It covers the interval up to now, but for
 //! the part of its oldest slice that is already over.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::CircuitId;
 use crate::config::BreakerRule;
 use crate::host::{Store, change};
@@ -107,8 +109,9 @@ impl Window {
         let sum = |of: fn(&Slice) -> u32| self.slices.iter().map(|s| u64::from(of(s))).sum::<u64>();
         let (good, failed) = (sum(|slice| slice.good), sum(|slice| slice.failed));
         let Some(percent) = rule.failure_ratio else { return false };
-        good + failed >= u64::from(rule.minimum_requests)
-            && failed * 100 >= u64::from(percent) * (good + failed)
+        let all = good.saturating_add(failed);
+        all >= u64::from(rule.minimum_requests)
+            && failed.saturating_mul(100) >= u64::from(percent).saturating_mul(all)
     }
 
     /// The window as bytes.
@@ -145,7 +148,7 @@ impl Slice {
 
 fn slice(rule: &BreakerRule, now: Timestamp) -> u64 {
     let Millis(interval) = rule.interval;
-    now.0 / (interval / SLICES).max(1)
+    now.0.checked_div(interval / SLICES).unwrap_or(now.0)
 }
 
 const SLICES: u64 = 32;

@@ -1,5 +1,7 @@
 //! Durations as a person writes them: `500ms`, `60s`, `10m`, `1h`.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::{Problem, quoted};
 use crate::time::Millis;
 

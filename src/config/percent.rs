@@ -1,5 +1,7 @@
 //! Shares as a person writes them: `50%`.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::{Problem, quoted};
 
 /// The whole number of percent that the text says, from `from` to 100.

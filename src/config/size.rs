@@ -1,5 +1,7 @@
 //! Sizes in bytes as a person writes them: `500KiB`, `20MB`, `1048576`.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::{Problem, quoted};
 
 /// The largest size: the filter's memory is counted in 32 bits.

@@ -11,6 +11,8 @@
 //! here, are therefore written as in a URL, with `%`; so are `"` and `\`, which not every Envoy
 //! escapes in `/stats/prometheus`, and control characters.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::fmt::Write as _;
 
 use super::{Label, Metric};
@@ -101,7 +103,7 @@ impl Series {
                 let mut before: Vec<u32> = before.filter(|other| *other < own).collect();
                 before.sort_unstable();
                 before.dedup();
-                Some((before.len() + 1).to_string())
+                Some(before.len().saturating_add(1).to_string())
             }
             Label::Word(..) => Some(self.word?.to_owned()),
         }

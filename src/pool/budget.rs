@@ -11,6 +11,8 @@
 //! may be tried again. After a start, or a pause, they are all there is: counted once, a burst that
 //! meets two dead backends would be refused the third, which works.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use crate::time::Timestamp;
 
 /// One worker's account of one pool.
@@ -58,16 +60,17 @@ impl Budget {
         let each = u64::try_from(each).unwrap_or(1).max(1);
         let (mut requests, mut retries) = (u64::from(self.under_way).saturating_mul(each), 0);
         for second in self.seconds.iter().filter(recent) {
-            requests += u64::from(second.ended);
-            retries += u64::from(second.retries);
+            requests = requests.saturating_add(u64::from(second.ended));
+            retries = u64::saturating_add(retries, u64::from(second.retries));
         }
-        retries < ALWAYS + requests.saturating_mul(u64::from(percent)) / 100
+        let share = requests.saturating_mul(u64::from(percent)) / 100;
+        retries < share.saturating_add(ALWAYS)
     }
 
     /// The current second; what stood in its place was ten seconds ago.
     fn second(&mut self, now: Timestamp) -> Option<&mut Second> {
         let number = now.0 / 1000;
-        let place = usize::try_from(number % SECONDS as u64).ok()?;
+        let place = usize::try_from(number.checked_rem(SECONDS as u64)?).ok()?;
         let second = self.seconds.get_mut(place)?;
         if second.number != number {
             *second = Second { number, ..Second::default() };
@@ -95,12 +98,11 @@ mod tests {
     }
 
     fn allowed_of(mut budget: Budget, percent: u32, each: usize, now: Timestamp) -> u32 {
-        let mut count = 0;
-        while budget.allows(percent, each, now) && count < 10_000 {
+        let mut retries = 0..10_000;
+        while budget.allows(percent, each, now) && retries.next().is_some() {
             budget.retry(now);
-            count += 1;
         }
-        count
+        retries.start
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //!
 //! What was seen a minute ago says nothing: the limits are per minute.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use crate::time::{Millis, Timestamp};
 
 /// What is known of one member.
@@ -79,7 +81,7 @@ impl Peak {
             *self = Self { at: now, most: remaining };
         }
         let limit = number(limit).unwrap_or(self.most).max(1);
-        u32::try_from(remaining.min(limit).saturating_mul(1000) / limit).ok()
+        u32::try_from(remaining.min(limit).saturating_mul(1000).checked_div(limit)?).ok()
     }
 }
 

@@ -11,6 +11,8 @@
 //! Members that may not be chosen take no part: a turn that comes while their circuit is open
 //! passes by, so that one that returns gets its share and not a herd.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::BTreeSet;
 
 use crate::config::Member;
@@ -32,7 +34,8 @@ impl Rotation {
     /// A rotation in which nobody has had a turn.
     pub fn new(pool: &[Member]) -> Self {
         // Half a stride from the start, so that the great weights do not all come first.
-        let due: Vec<Due> = pool.iter().map(|member| YEAR + stride(member) / 2).collect();
+        let half = |member: &Member| stride(member) / 2;
+        let due: Vec<Due> = pool.iter().map(|member| YEAR.saturating_add(half(member))).collect();
         let mut priorities: Vec<u32> = pool.iter().map(|member| member.priority).collect();
         priorities.sort_unstable();
         priorities.dedup();
@@ -105,12 +108,13 @@ fn delayed(due: Due, member: &Member, share: u32) -> Due {
         return due;
     }
     let stride = stride(member);
-    let longer = stride.saturating_mul(u64::from(WHOLE)) / u64::from(share.max(1));
+    let whole = stride.saturating_mul(u64::from(WHOLE));
+    let longer = whole.checked_div(u64::from(share)).unwrap_or(whole);
     due.saturating_add(longer.saturating_sub(stride))
 }
 
 fn stride(member: &Member) -> Due {
-    YEAR / u64::from(member.weight.max(1))
+    YEAR.checked_div(u64::from(member.weight)).unwrap_or(YEAR)
 }
 
 /// The whole weight counts.

@@ -11,6 +11,8 @@
 //! The bytes: a version, then rows, failovers and workers, each with their number before them.
 //! Bytes that are not so made are no activity at all: five minutes of numbers are lost, no more.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};

@@ -1,5 +1,7 @@
 //! What was seen of one model, or of one member of its pool: counts by slices of time.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -78,7 +80,7 @@ impl Row {
         wire::put(bytes, self.cells.len() as u64);
         let mut before = 0;
         for (slice, cell) in &self.cells {
-            wire::put(bytes, slice - before);
+            wire::put(bytes, slice.saturating_sub(before));
             before = *slice;
             cell.encode(bytes);
         }
@@ -130,6 +132,6 @@ pub(super) fn slice(at: Timestamp) -> u64 {
 
 /// The slices that are kept. Workers' clocks may differ a little, so the next one is.
 pub(super) fn kept(now: Timestamp) -> RangeInclusive<u64> {
-    let last = slice(now);
-    (last + 1).saturating_sub(SLICES)..=last + 1
+    let next = slice(now).saturating_add(1);
+    next.saturating_sub(SLICES)..=next
 }

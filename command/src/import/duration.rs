@@ -3,6 +3,8 @@
 //! Only spans that are always as long: a month and a year are not, and Azure's circuit breakers have
 //! no use for them.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use spillway::config::{Problem, duration};
 use spillway::time::Millis;
 
@@ -45,7 +47,7 @@ fn sum(mut rest: &str, mut units: &[(char, u64)]) -> Option<u64> {
         let at = units.iter().position(|(unit, _)| after.starts_with(*unit))?;
         let (_, factor) = units.get(at)?;
         sum = sum.checked_add(scaled(number, *factor)?)?;
-        units = units.get(at + 1..)?;
+        units = units.get(at.checked_add(1)?..)?;
         rest = after.get(1..)?;
     }
     Some(sum)
@@ -60,8 +62,8 @@ fn scaled(number: &str, factor: u64) -> Option<u64> {
     }
     let mut sum = whole.parse::<u64>().ok()?.checked_mul(factor)?;
     if let Ok(part) = fraction.parse::<u64>() {
-        let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
-        sum = sum.checked_add(part.checked_mul(factor)? / scale)?;
+        let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+        sum = sum.checked_add(part.checked_mul(factor)?.checked_div(scale)?)?;
     }
     Some(sum)
 }

@@ -22,7 +22,7 @@ up: ## Leave the same gateway and regions running, with three curl commands to t
 test: ## Set up everything and pass every test
 	@tools/test.sh all
 
-check: ## Formatting and clippy, for the machine and for wasm
+check: ## Formatting, clippy for the machine and for wasm, documentation, dependencies
 	@tools/test.sh check
 
 test-core: ## Unit tests, properties, transcripts, scenarios on the core and on the built filter

@@ -160,7 +160,7 @@ tests_of() {
         [[ $name = "$package" && ($wanted = "$target" || -z $wanted) ]] || continue
         found=1
         printf 'Running %s, %s\n' "$package" "$target"
-        CARGO_MANIFEST_DIR=$folder env -C "$folder" "$executable" "$@" || failed=1
+        CARGO_MANIFEST_DIR=$folder env -C "$folder" "$executable" "$@" </dev/null || failed=1
     done <"$built"
     [ $found = 1 ] || { echo "no test target ${wanted:-of} $package"; return 1; }
     return $failed

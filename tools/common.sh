@@ -20,12 +20,6 @@ export PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 # The words that rust-toolchain.toml has for this key.
 toolchain() { sed -n "s/^$1 = //p" rust-toolchain.toml | tr -d '[]",'; }
 
-# rustup may have this very Rust under the name of its channel alone, and be told to install nothing.
-if command -v rustup >/dev/null && ! rustc --version >/dev/null 2>&1 &&
-    [ "$(rustc +stable --version 2>/dev/null | cut -d ' ' -f 2)" = "$(toolchain channel)" ]; then
-    export RUSTUP_TOOLCHAIN=stable
-fi
-
 mkdir -p "$logs"
 
 say() { printf '%s\n' "$*"; }

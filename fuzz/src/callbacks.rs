@@ -104,6 +104,7 @@ mod tests {
         play.step(&call(true, response(200, 0)));
         play.step(&call(true, body(b"{\"usage\":{\"completion_tokens\":7}}")));
         play.step(&call(false, response(200, 0)));
+        play.step(&call(false, body(b"{}")));
         play.step(&call(false, Callback::Log));
         assert_eq!(play.told(0, "completion_tokens").as_deref(), Some("7"));
         assert_eq!(play.told(0, "outcome").as_deref(), Some("answered"));

@@ -167,8 +167,8 @@ impl Request {
         let size = self.there(Body::Response);
         self.downstream(|filter, call| filter.on_response_headers(false, call));
         self.downstream(|filter, call| filter.on_response_body(size, true, call));
-        self.downstream(|filter, call| filter.on_log(call));
-        self.downstream(|filter, call| filter.on_delete(call));
+        self.downstream(Filter::on_log);
+        self.downstream(Filter::on_delete);
     }
 
     /// The tokens that the access log is told of, so that whoever plays it can see that they were

@@ -167,6 +167,7 @@ impl Play {
     }
 
     /// Whether the answer of a request's backend asks the router for another attempt.
+    #[cfg(test)]
     pub(super) fn asks_again(&self, at: usize) -> bool {
         let answer = self.requests[at].stream.response.as_ref();
         answer.is_some_and(|headers| headers.get(RETRY).is_some())

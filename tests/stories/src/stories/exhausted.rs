@@ -79,7 +79,7 @@ models: { gpt-4o: { pool: [eastus] } }",
     Story {
         name: "the labs' empty 503 is still counted by its cause: at the limit, or failing",
         behaviours: &[9],
-        needs: &[],
+        needs: &[Need::Counts],
         config: "
 when_exhausted: service_unavailable
 circuit_breaker: { failures: 1, trip: 60s }

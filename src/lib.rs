@@ -22,6 +22,7 @@ pub mod filter;
 pub mod gateway;
 pub mod held;
 pub mod host;
+mod json;
 pub mod location;
 pub mod metrics;
 pub mod observation;

@@ -1,12 +1,11 @@
 //! Finds `usage` in a JSON answer that passes, without holding the answer.
 //!
 //! An answer may be many megabytes of embeddings, and its `usage` often stands last. So its bytes are
-//! followed as they come, cut anywhere: strings are stepped over by searching for their end, and of
-//! everything else only what opens, closes or separates is looked at. What is kept are the kinds of
-//! the objects and lists that are open (a bit each), the beginning of a name, and the one object that
-//! is wanted. A `usage` in a prompt, in a tool's arguments or anywhere else than in its place is none.
+//! followed as they come, cut anywhere ([`Tolerant`]). What is kept is the one object that is wanted. A
+//! `usage` in a prompt, in a tool's arguments or anywhere else than in its place is none.
 
 use super::Usage;
+use crate::json::{Event, Kind, Spelling, Tolerant};
 
 /// Where `usage` stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +20,11 @@ pub enum Place {
 #[derive(Debug)]
 pub struct Scan {
     place: Place,
-    /// Objects and lists that are open.
-    depth: u32,
-    /// Which of them are lists, the outermost in the lowest bit.
-    lists: u128,
-    /// Inside of a string, and after its backslash.
-    string: Option<Escape>,
-    /// The next string is a name.
-    expects_name: bool,
-    /// The beginning of the name that is being read.
-    name: Option<Name>,
+    reader: Tolerant,
+    /// The name that is being read.
+    name: Spelling,
     /// The value that comes is one that matters.
     wanted: Option<Wanted>,
-    /// The object that is open at the second level is the `response`.
-    in_response: bool,
     /// The `usage` object that has begun.
     object: Option<Vec<u8>>,
     /// It is no JSON object, or too deep.
@@ -43,36 +33,21 @@ pub struct Scan {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Escape {
-    No,
-    Yes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Response,
     Usage,
 }
 
-/// A name's beginning, and one byte more to know that it is longer.
-#[derive(Debug, Clone, Copy, Default)]
-struct Name {
-    bytes: [u8; LONGEST_NAME + 1],
-    length: usize,
-}
-
 impl Scan {
     /// Nothing read yet.
     pub fn new(place: Place) -> Self {
+        let mut reader = Tolerant::new().no_deeper_than(DEEPEST);
+        reader.tell_to(1);
         Self {
             place,
-            depth: 0,
-            lists: 0,
-            string: None,
-            expects_name: false,
-            name: None,
+            reader,
+            name: Spelling::new(),
             wanted: None,
-            in_response: false,
             object: None,
             lost: false,
             usage: Usage::default(),
@@ -86,143 +61,67 @@ impl Scan {
 
     /// Reads on.
     pub fn push(&mut self, bytes: &[u8]) {
-        let mut at = 0;
+        let mut rest = self.reader.part(bytes);
         // Where the part of the wanted object begins that is not kept yet.
         let mut from = 0;
         while !self.lost
-            && let Some(rest) = bytes.get(at..)
-            && !rest.is_empty()
+            && let Some(event) = self.reader.next(&mut rest)
         {
-            if let Some(escape) = self.string {
-                at = at.saturating_add(self.in_string(rest, escape));
-                continue;
-            }
-            let Some(next) = rest.iter().position(is_mark) else {
-                self.lost |= self.depth == 0 && !rest.trim_ascii().is_empty();
-                break;
-            };
-            let (skipped, mark) = rest.split_at(next);
-            self.lost |= self.depth == 0 && !skipped.trim_ascii().is_empty();
-            let place = at.saturating_add(next);
-            at = place.saturating_add(1);
-            match mark.first() {
-                Some(b'"') => self.begin_string(),
-                Some(open @ (b'{' | b'[')) => {
-                    if self.open(*open == b'[') {
-                        from = place;
+            let at = bytes.len().saturating_sub(rest.len());
+            match event {
+                Event::Opens(kind) => {
+                    if self.open(kind) {
+                        from = at.saturating_sub(1);
                     }
                 }
-                Some(b'}' | b']') => {
+                Event::Closes => {
                     if self.close() {
                         self.keep(bytes.get(from..at).unwrap_or_default());
                         self.read();
                     }
                 }
-                _ => {
-                    self.expects_name = !self.in_list();
+                // A name that is spelled with escapes is not recognised: nobody spells this one so.
+                Event::Name(piece) => {
+                    let depth = self.reader.nesting().depth();
+                    let name = self.name.whole(piece, LONGEST_NAME.saturating_add(1));
+                    self.wanted = name.and_then(|name| wants(self.place, depth, name));
+                }
+                Event::Text(_) | Event::Word(_) => {
                     self.wanted = None;
+                    self.lost = self.reader.nesting().depth() == 0;
                 }
             }
         }
+        self.lost |= self.reader.has_failed();
         self.keep(bytes.get(from..).unwrap_or_default());
     }
 
-    /// Reads on in a string; tells how many bytes that were.
-    fn in_string(&mut self, rest: &[u8], escape: Escape) -> usize {
-        if escape == Escape::Yes {
-            self.string = Some(Escape::No);
-            self.spell(rest.get(..1).unwrap_or_default());
-            return 1;
-        }
-        let Some(end) = memchr::memchr2(b'"', b'\\', rest) else {
-            self.spell(rest);
-            return rest.len();
-        };
-        let (text, mark) = rest.split_at(end);
-        self.spell(text);
-        if mark.first() == Some(&b'\\') {
-            // A name that is spelled with escapes is not recognised: nobody spells this one so.
-            self.spell(b"\\");
-            self.string = Some(Escape::Yes);
-        } else {
-            self.string = None;
-            if let Some(name) = self.name.take() {
-                self.wanted = self.wants(&name);
-            }
-        }
-        end.saturating_add(1)
-    }
-
-    fn begin_string(&mut self) {
-        self.string = Some(Escape::No);
-        let names = std::mem::take(&mut self.expects_name);
-        self.name = (names && self.object.is_none() && self.matters()).then(Name::default);
-        self.lost |= self.depth == 0;
-    }
-
-    /// Whether names at this level may be wanted.
-    const fn matters(&self) -> bool {
-        self.depth == 1 || (self.depth == 2 && self.in_response)
-    }
-
-    fn wants(&self, name: &Name) -> Option<Wanted> {
-        match (name.text(), self.place) {
-            (b"usage", Place::Top) if self.depth == 1 => Some(Wanted::Usage),
-            (b"usage", Place::Response) if self.depth == 2 => Some(Wanted::Usage),
-            (b"response", Place::Response) if self.depth == 1 => Some(Wanted::Response),
-            _ => None,
-        }
-    }
-
-    fn spell(&mut self, bytes: &[u8]) {
-        if let Some(name) = &mut self.name {
-            name.extend(bytes);
-        }
-    }
-
     /// An object or a list begins. Tells whether it is the wanted object.
-    fn open(&mut self, list: bool) -> bool {
+    fn open(&mut self, kind: Kind) -> bool {
         let wanted = self.wanted.take();
-        if self.depth >= DEEPEST || (self.depth == 0 && list) {
-            self.lost = true;
+        if kind == Kind::List {
+            self.lost = self.reader.nesting().depth() == 1;
             return false;
         }
-        let bit = 1_u128 << self.depth;
-        if list {
-            self.lists |= bit;
-        } else {
-            self.lists &= !bit;
+        match wanted {
+            Some(Wanted::Response) => self.reader.tell_to(2),
+            Some(Wanted::Usage) => self.object = Some(Vec::new()),
+            None => {}
         }
-        self.depth = self.depth.saturating_add(1);
-        self.expects_name = !list;
-        if list {
-            return false;
-        }
-        self.in_response |= wanted == Some(Wanted::Response);
-        let is_usage = wanted == Some(Wanted::Usage);
-        if is_usage {
-            self.object = Some(Vec::new());
-        }
-        is_usage
+        wanted == Some(Wanted::Usage)
     }
 
     /// An object or a list ends. Tells whether the wanted one does.
     fn close(&mut self) -> bool {
-        self.expects_name = false;
         self.wanted = None;
-        self.depth = self.depth.saturating_sub(1);
+        let depth = self.reader.nesting().depth();
         let level = if self.place == Place::Top { 1 } else { 2 };
-        if self.depth <= 1 {
-            self.in_response = false;
+        if depth <= 1 {
+            self.reader.tell_to(1);
         }
         // Whatever follows the whole is none of it.
-        self.lost |= self.depth == 0;
-        self.object.is_some() && self.depth == level
-    }
-
-    fn in_list(&self) -> bool {
-        let innermost = self.depth.checked_sub(1);
-        innermost.is_some_and(|innermost| self.lists >> innermost & 1 == 1)
+        self.lost = depth == 0;
+        self.object.is_some() && depth == level
     }
 
     /// Keeps bytes of the wanted object, if it is open.
@@ -242,29 +141,19 @@ impl Scan {
     }
 }
 
-impl Name {
-    fn extend(&mut self, bytes: &[u8]) {
-        for (place, byte) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
-            *place = *byte;
-        }
-        self.length = self.length.saturating_add(bytes.len()).min(self.bytes.len());
+fn wants(place: Place, depth: usize, name: &[u8]) -> Option<Wanted> {
+    match (name, place, depth) {
+        (b"usage", Place::Top, 1) | (b"usage", Place::Response, 2) => Some(Wanted::Usage),
+        (b"response", Place::Response, 1) => Some(Wanted::Response),
+        _ => None,
     }
-
-    fn text(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-/// Whether this opens, closes or separates.
-const fn is_mark(byte: &u8) -> bool {
-    matches!(byte, b'"' | b'{' | b'}' | b'[' | b']' | b',')
 }
 
 /// `response`.
 const LONGEST_NAME: usize = 8;
 
-/// Levels of objects and lists: as many as bits, and as many as a JSON parser takes.
-const DEEPEST: u32 = 127;
+/// Levels of objects and lists: as many as a JSON parser takes.
+const DEEPEST: usize = 127;
 
 /// No `usage` is longer; those seen are below 600 bytes.
 const LONGEST_OBJECT: usize = 4096;

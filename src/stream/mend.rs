@@ -4,121 +4,61 @@
 //! it reaches the next event. So the object is closed where it stands: strings, numbers and words
 //! are ended, missing values are `null`, and the outermost object stays open for one more member.
 
+use crate::json::{Awaits, Escape, Event, Inside, Kind, Tolerant};
+
 /// What must follow these bytes so that one more member can stand in the object that they begin;
 /// `None` where they begin no object, or a whole one.
 pub(super) fn mend(json: &[u8]) -> Option<Vec<u8>> {
-    let mut cut = Cut::default();
-    json.iter().for_each(|byte| cut.read(*byte));
-    if cut.open.first() != Some(&b'{') {
-        return None;
+    let mut reader = Tolerant::new();
+    let (mut rest, mut word) = (reader.part(json), &[][..]);
+    while let Some(event) = reader.next(&mut rest) {
+        if let Event::Word(piece) = event {
+            word = piece.written;
+        }
     }
-    let mut end = cut.finish(json);
-    for open in cut.open.iter().skip(1).rev() {
-        end.push(if *open == b'{' { b'}' } else { b']' });
+    let mut end = rest_of_value(&reader, json, word);
+    let mut open = reader.nesting().clone();
+    while open.depth() > 1 {
+        end.push(if open.innermost() == Some(Kind::Object) { b'}' } else { b']' });
+        open.close();
+    }
+    if open.innermost() != Some(Kind::Object) {
+        return None;
     }
     let is_empty = json.trim_ascii() == b"{";
     end.extend(if is_empty { &b""[..] } else { b"," });
     Some(end)
 }
 
-/// Where in a JSON text its end stands.
-#[derive(Default)]
-struct Cut {
-    /// The objects and lists that are open.
-    open: Vec<u8>,
-    awaits: Awaits,
-    /// Inside of a string: how far in an escape.
-    string: Option<Escape>,
-    /// The number or word that has begun.
-    word: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Awaits {
-    #[default]
-    Value,
-    /// A value, or the end of a list that is empty so far.
-    First,
-    /// A name, or the end of an object that is empty so far.
-    FirstName,
-    Name,
-    Colon,
-    Comma,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Escape {
-    No,
-    Begun,
-    /// So many digits of four are missing.
-    Digits(usize),
-}
-
-impl Cut {
-    fn read(&mut self, byte: u8) {
-        if let Some(escape) = self.string {
-            self.string = match (escape, byte) {
-                (Escape::No, b'"') => {
-                    self.value_or_name();
-                    None
-                }
-                (Escape::No, b'\\') => Some(Escape::Begun),
-                (Escape::Begun, b'u') => Some(Escape::Digits(4)),
-                (Escape::Digits(left), _) if left > 1 => Some(Escape::Digits(left - 1)),
-                _ => Some(Escape::No),
-            };
-            return;
-        }
-        if !self.word.is_empty() && matches!(byte, b',' | b'}' | b']' | b' ' | b'\t') {
-            self.word.clear();
-            self.awaits = Awaits::Comma;
-        }
-        match byte {
-            b'"' => self.string = Some(Escape::No),
-            b'{' | b'[' => {
-                self.open.push(byte);
-                self.awaits = if byte == b'{' { Awaits::FirstName } else { Awaits::First };
-            }
-            b'}' | b']' => {
-                self.open.pop();
-                self.awaits = Awaits::Comma;
-            }
-            b':' => self.awaits = Awaits::Value,
-            b',' if self.open.last() == Some(&b'{') => self.awaits = Awaits::Name,
-            b',' => self.awaits = Awaits::Value,
-            b' ' | b'\t' => {}
-            _ => self.word.push(byte),
-        }
-    }
-
-    fn value_or_name(&mut self) {
-        let is_name = matches!(self.awaits, Awaits::FirstName | Awaits::Name);
-        self.awaits = if is_name { Awaits::Colon } else { Awaits::Comma };
-    }
-
-    /// Ends the innermost value, which may be half a string, half a number or missing.
-    fn finish(&mut self, json: &[u8]) -> Vec<u8> {
-        let mut end = Vec::new();
-        if let Some(escape) = self.string.take() {
+/// Ends the innermost value, which may be half a text, half a word or missing.
+fn rest_of_value(reader: &Tolerant, json: &[u8], word: &[u8]) -> Vec<u8> {
+    let (mut end, mut awaits) = (Vec::new(), reader.awaits());
+    match reader.inside() {
+        Inside::Text(escape) | Inside::Name(escape) => {
             match escape {
                 Escape::No => end.extend(rest_of_character(json)),
                 Escape::Begun => end.push(b'\\'),
-                Escape::Digits(left) => end.extend(std::iter::repeat_n(b'0', left)),
+                Escape::Digits(missing) => {
+                    end.extend(std::iter::repeat_n(b'0', usize::from(missing)));
+                }
             }
             end.push(b'"');
-            self.value_or_name();
-        } else if !self.word.is_empty() {
-            end.extend(rest_of_word(&self.word));
-            self.awaits = Awaits::Comma;
+            let is_name = matches!(reader.inside(), Inside::Name(_));
+            awaits = if is_name { Awaits::Colon } else { Awaits::Comma };
         }
-        end.extend_from_slice(match self.awaits {
-            Awaits::Value => b"null",
-            Awaits::Colon => b":null",
-            Awaits::Name => b"\"\":null",
-            Awaits::First | Awaits::FirstName | Awaits::Comma => b"",
-        });
-        end
+        Inside::Word(_) => {
+            end.extend(rest_of_word(word));
+            awaits = Awaits::Comma;
+        }
+        Inside::Nothing => {}
     }
+    end.extend_from_slice(match awaits {
+        Awaits::Value => b"null",
+        Awaits::Colon => b":null",
+        Awaits::Name => b"\"\":null",
+        Awaits::First | Awaits::FirstName | Awaits::Comma => b"",
+    });
+    end
 }
 
 fn rest_of_word(word: &[u8]) -> &'static [u8] {

@@ -61,3 +61,10 @@ pub(crate) struct Piece<'p> {
     /// It is the last piece. A word is known to have ended when the byte after it is there.
     pub(crate) last: bool,
 }
+
+impl Piece<'_> {
+    /// Where they end.
+    pub(crate) const fn end(&self) -> usize {
+        self.at.saturating_add(self.written.len())
+    }
+}

@@ -23,7 +23,9 @@ mod fold;
 mod json;
 mod media_type;
 mod members;
+mod mistake;
 mod multipart;
+mod names;
 mod opaque;
 mod parameters;
 mod places;
@@ -35,7 +37,7 @@ mod walk;
 
 pub use ahead::Ahead;
 pub use media_type::MediaType;
-pub use members::{Member, Members, place};
+pub use members::{Member, Members, NoObject, Written};
 pub use multipart::Boundary;
 pub use opaque::may_be_json;
 pub use places::Places;

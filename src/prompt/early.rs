@@ -9,9 +9,8 @@
 
 use std::ops::Range;
 
-use super::members::Members;
 use super::places::Places;
-use super::walk::Found;
+use super::walk::Walk;
 use super::{Ahead, Form, NamedModel};
 use crate::words::word;
 
@@ -85,12 +84,15 @@ pub(super) fn name(beginning: &[u8], places: &Places) -> Option<Name> {
 /// Whether the name that follows this is the outermost object's, and its first: whether this, the
 /// name, and a value are all that an object needs. What comes before must name no other model.
 fn is_outermost(before: &[u8], places: &Places) -> bool {
-    let object = [before, NAME, b":0}"].concat();
-    let Ok(object) = std::str::from_utf8(&object) else { return false };
-    let mut found = Found::default();
-    let read = Members::walk(object, &places.ways(), &mut found);
-    let is_it = found.model.is_some_and(|value| value.get() == "0");
-    read.is_ok() && is_it && found.others.is_empty() && found.ambiguous.is_none()
+    if std::str::from_utf8(before).is_err() {
+        return false;
+    }
+    let mut walk = Walk::new(places.ways(), 0);
+    walk.push(before);
+    walk.push(b"\"model\":0}");
+    let Some(found) = walk.object() else { return false };
+    let is_it = found.model.is_some_and(|place| place.start > before.len());
+    is_it && found.others.is_empty() && found.ambiguous.is_none()
 }
 
 const NAME: &[u8] = b"\"model\"";

@@ -4,11 +4,12 @@
 //! (comments, `NaN`, a second object, UTF-16) is read by some servers and refused by others, so it
 //! goes to none.
 
-use serde_json::value::RawValue;
+use std::ops::Range;
 
-use super::members::{Members, place};
+use super::members::{Members, Written};
+use super::mistake::mistake;
 use super::places::{Places, Way};
-use super::walk::Found;
+use super::walk::{Found, Walk};
 use super::{Form, NamedModel, Reading, Refusal, early};
 
 /// A byte order mark. Some clients write it; every reader skips it, or refuses it.
@@ -33,25 +34,35 @@ pub(super) fn read<'a>(
         return Ok(Reading { named: Some(named), ..Reading::default() });
     }
     let text = text(json)?;
-    let mut found = Found::default();
-    let members = Members::walk(text, &places.ways(), &mut found)
-        .map_err(|e| Refusal::Invalid(format!("the request body is not valid JSON: {e}")))?;
+    let at = body.len().saturating_sub(json.len());
+    let mut walk = Walk::new(places.ways(), at).with_members(Members::NAMES);
+    walk.push(json);
+    let Some(found) = walk.object() else {
+        let mistake = mistake(text);
+        return Err(Refusal::Invalid(format!("the request body is not valid JSON: {mistake}")));
+    };
+    let members = Members::of(&found, body);
     let (named, others) = names(found, body, places)?;
-    Ok(Reading { named, others, members: Some(members) })
+    Ok(Reading { named, others, members })
 }
 
 /// Reads the value of a form's part in which these ways go on.
 pub(super) fn read_part(
     body: &[u8],
-    value: &[u8],
-    ways: &[Way],
+    place: Range<usize>,
+    ways: Vec<Way>,
     places: &Places,
 ) -> Result<(Option<NamedModel>, Vec<String>), Refusal> {
-    let mut found = Found::default();
-    found.walk(text(value)?, ways).map_err(|e| {
-        Refusal::Invalid(format!("a part of the request body is not valid JSON: {e}"))
-    })?;
-    // What is found borrows from the part, and the part from the body.
+    let part = body.get(place.clone()).unwrap_or_default();
+    let text = text(part)?;
+    let mut walk = Walk::new(ways, place.start);
+    walk.push(part);
+    let Some(found) = walk.end() else {
+        let mistake = mistake(text);
+        return Err(Refusal::Invalid(format!(
+            "a part of the request body is not valid JSON: {mistake}"
+        )));
+    };
     names(found, body, places)
 }
 
@@ -62,26 +73,28 @@ fn text(json: &[u8]) -> Result<&str, Refusal> {
 
 /// The names, decoded.
 fn names(
-    found: Found<'_>,
+    found: Found,
     body: &[u8],
     places: &Places,
 ) -> Result<(Option<NamedModel>, Vec<String>), Refusal> {
     if let Some(why) = found.ambiguous {
         return Err(Refusal::Invalid(why));
     }
-    let model = found.model.filter(|value| value.get() != "null");
+    let written = |place: &Range<usize>| Written::in_place(place, body);
+    let model = found.model.as_ref().and_then(written).filter(|value| value.text != "null");
     let named = model.map(|value| {
         let name = decoded(value, places.model)?;
-        Ok(NamedModel { name, place: place(value, body), form: Form::Json })
+        Ok(NamedModel { name, place: value.place(), form: Form::Json })
     });
     // What is no text there is something else, such as a JSON schema.
-    let texts = found.others.into_iter().filter(|value| value.get().starts_with('"'));
-    let others = texts.map(|value| decoded(value, "a further model"));
+    let others = found.others.iter().filter_map(written);
+    let others = others.filter(|value| value.text.starts_with('"'));
+    let others = others.map(|value| decoded(value, "a further model"));
     Ok((named.transpose()?, others.collect::<Result<_, _>>()?))
 }
 
-fn decoded(value: &RawValue, what: &str) -> Result<String, Refusal> {
+fn decoded(value: Written<'_>, what: &str) -> Result<String, Refusal> {
     let quoted = if what.contains(' ') { what.to_owned() } else { format!("`{what}`") };
-    serde_json::from_str(value.get())
+    serde_json::from_str(value.text)
         .map_err(|_| Refusal::Invalid(format!("{quoted} in the request body must be text")))
 }

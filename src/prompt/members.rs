@@ -2,18 +2,12 @@
 //!
 //! To read a long prompt takes longer than all else that is done with it, so the name of the model,
 //! and what decides whether a stream reports its usage, are looked for together. Nothing is built:
-//! what is found borrows from the body, so its address says where it stands.
+//! what is found borrows from the body.
 
-use std::fmt;
 use std::ops::Range;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::json::BOM;
-use super::places::Way;
-use super::walk::{Found, Name, Names, Walk};
+use super::walk::{Found, Place, Walk};
 
 /// The members that matter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,48 +23,56 @@ pub struct Members<'a> {
 }
 
 /// One of them.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Member<'a> {
     /// It is not there.
     #[default]
     Missing,
     /// It is there: its value as it is written, which may be `null`.
-    Once(&'a RawValue),
+    Once(Written<'a>),
     /// It is there more than once, and readers may differ in which of them they take.
     Again,
 }
 
+/// A value as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Where it begins in the body.
+    pub at: usize,
+}
+
+/// It is no JSON object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoObject;
+
 impl<'a> Members<'a> {
+    /// The members, each with all its names.
+    pub(super) const NAMES: &'static [&'static [&'static str]] =
+        &[&["model"], &["stream"], &["stream_options"], &["data_sources", "dataSources"]];
+
     /// Reads a whole body.
     ///
     /// # Errors
     /// It is no JSON object.
-    pub fn read(body: &'a [u8]) -> serde_json::Result<Self> {
-        let body = body.strip_prefix(BOM).unwrap_or(body);
-        let mut from = serde_json::Deserializer::from_slice(body);
-        let members = Outermost { ways: &[], found: &mut Found::default() }.deserialize(&mut from);
-        members.and_then(|members| from.end().map(|()| members))
+    pub fn read(body: &'a [u8]) -> Result<Self, NoObject> {
+        let json = body.strip_prefix(BOM).unwrap_or(body);
+        let mut walk = Walk::new(Vec::new(), body.len().saturating_sub(json.len()));
+        walk = walk.with_members(Self::NAMES);
+        walk.push(json);
+        walk.object().and_then(|found| Self::of(&found, body)).ok_or(NoObject)
     }
 
-    /// Reads a whole body, and walks the ways to the places that name models in the same pass.
-    pub(super) fn walk(
-        text: &'a str,
-        ways: &[Way],
-        found: &mut Found<'a>,
-    ) -> serde_json::Result<Self> {
-        let mut from = serde_json::Deserializer::from_str(text);
-        let members = Outermost { ways, found }.deserialize(&mut from)?;
-        from.end().map(|()| members)
-    }
-
-    fn of_name(&mut self, name: &str) -> Option<&mut Member<'a>> {
-        match name {
-            "model" => Some(&mut self.model),
-            "stream" => Some(&mut self.stream),
-            "stream_options" => Some(&mut self.stream_options),
-            "data_sources" | "dataSources" => Some(&mut self.data_sources),
-            _ => None,
-        }
+    /// The members of a body in which they were found. `None`: one is not UTF-8.
+    pub(super) fn of(found: &Found, body: &'a [u8]) -> Option<Self> {
+        let [model, stream, stream_options, data_sources] = &found.members;
+        Some(Self {
+            model: Member::of(model, body)?,
+            stream: Member::of(stream, body)?,
+            stream_options: Member::of(stream_options, body)?,
+            data_sources: Member::of(data_sources, body)?,
+        })
     }
 }
 
@@ -79,63 +81,44 @@ impl<'a> Member<'a> {
     pub fn is_null(self) -> bool {
         match self {
             Self::Missing => true,
-            Self::Once(value) => value.get() == "null",
+            Self::Once(value) => value.text == "null",
             Self::Again => false,
         }
     }
 
-    const fn is(&mut self, value: &'a RawValue) {
-        *self = match self {
-            Self::Missing => Self::Once(value),
-            Self::Once(_) | Self::Again => Self::Again,
-        };
+    fn of(place: &Place, body: &'a [u8]) -> Option<Self> {
+        Some(match place {
+            Place::Missing => Self::Missing,
+            Place::Once(place) => Self::Once(Written::in_place(place, body)?),
+            Place::Again => Self::Again,
+        })
     }
 }
 
-/// Where a value stands in the body that it was read from.
-pub fn place(value: &RawValue, body: &[u8]) -> Range<usize> {
-    // It borrows from the body: the distance of the two is where it stands.
-    let start = (value.get().as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
-    start..start.saturating_add(value.get().len())
-}
-
-/// The outermost object.
-struct Outermost<'w, 'a> {
-    ways: &'w [Way],
-    found: &'w mut Found<'a>,
-}
-
-impl<'de> DeserializeSeed<'de> for Outermost<'_, 'de> {
-    type Value = Members<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Outermost<'_, 'de> {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl<'a> Written<'a> {
+    /// Where it stands in the body.
+    pub const fn place(self) -> Range<usize> {
+        self.at..self.at.saturating_add(self.text.len())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut members, mut names) = (Members::default(), Names::new(self.ways));
-        while let Some(Name(name)) = map.next_key()? {
-            let ways = names.next(&name, self.found);
-            let walk = Walk { ways: &ways, found: self.found };
-            if let Some(member) = members.of_name(&name) {
-                let value = map.next_value()?;
-                member.is(value);
-                walk.through(value).map_err(A::Error::custom)?;
-            } else if ways.is_empty() {
-                map.next_value::<IgnoredAny>()?;
-            } else {
-                map.next_value_seed(walk)?;
+    /// The member of this name, of the object that this is. `None`: this is no object.
+    pub fn member(self, name: &'static [&'static [&'static str]]) -> Option<Member<'a>> {
+        let mut walk = Walk::new(Vec::new(), 0).with_members(name);
+        walk.push(self.text.as_bytes());
+        let [first, ..] = &walk.object()?.members;
+        let member = Member::of(first, self.text.as_bytes())?;
+        Some(match member {
+            Member::Once(value) => {
+                Member::Once(Self { at: self.at.saturating_add(value.at), ..value })
             }
-        }
-        Ok(members)
+            other => other,
+        })
+    }
+
+    /// What stands in this place of a body. `None`: it is not UTF-8.
+    pub(super) fn in_place(place: &Range<usize>, body: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body.get(place.clone())?).ok()?;
+        Some(Self { text, at: place.start })
     }
 }
 
@@ -147,7 +130,7 @@ mod tests {
     fn told(member: Member<'_>) -> &str {
         match member {
             Member::Missing => "missing",
-            Member::Once(value) => value.get(),
+            Member::Once(value) => value.text,
             Member::Again => "again",
         }
     }
@@ -166,12 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_where_its_address_says() {
+    fn a_value_says_where_it_stands() {
         let body = br#" { "model" : "gpt-4o" } "#;
         let Member::Once(value) = Members::read(body).expect("an object").model else {
             panic!("it is there once")
         };
-        assert_eq!(body.get(place(value, body)), Some(&br#""gpt-4o""#[..]));
+        assert_eq!(body.get(value.place()), Some(&br#""gpt-4o""#[..]));
     }
 
     #[test]

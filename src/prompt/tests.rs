@@ -188,7 +188,7 @@ fn other_places_are_read_in_the_same_pass() {
     let body = br#"{"model":"a","stream":true,"tools":[{"model":"b"}]}"#;
     let reading = super::read(body, &MediaType::Json, &tools).expect("plain");
     let members = reading.members.expect("it was parsed");
-    assert!(matches!(members.stream, Member::Once(value) if value.get() == "true"));
+    assert!(matches!(members.stream, Member::Once(value) if value.text == "true"));
 }
 
 #[test]

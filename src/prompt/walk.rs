@@ -4,215 +4,286 @@
 //! which of two members of one name they take, and in whether they take `Model` for `model`. So on
 //! every step of a way a name may occur once in its object, and no other may fold to it.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::fmt;
+use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
-use super::fold::{folded, folds};
+use super::names::Names;
 use super::places::{Step, Way};
+use crate::json::{Event, Kind, Piece, Spelling, Strict, decoded};
 
-/// What was found.
+/// What was found: places in the text, texts with their quotes.
 #[derive(Debug, Default)]
-pub(super) struct Found<'a> {
+pub(super) struct Found {
     /// What names the model of the request.
-    pub(super) model: Option<&'a RawValue>,
+    pub(super) model: Option<Range<usize>>,
     /// What stands in the other places.
-    pub(super) others: Vec<&'a RawValue>,
+    pub(super) others: Vec<Range<usize>>,
+    /// The members of the outermost object that were asked for.
+    pub(super) members: [Place; MOST_MEMBERS],
     /// The first thing that can be read in two ways, as a sentence.
     pub(super) ambiguous: Option<String>,
 }
 
-impl<'a> Found<'a> {
-    /// Walks through a whole text.
-    pub(super) fn walk(&mut self, text: &'a str, ways: &[Way]) -> serde_json::Result<()> {
-        let mut from = serde_json::Deserializer::from_str(text);
-        Walk { ways, found: self }.deserialize(&mut from)?;
-        from.end()
-    }
+/// Where a member stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nowhere.
+    #[default]
+    Missing,
+    /// Its value stands here.
+    Once(Range<usize>),
+    /// It is there more than once.
+    Again,
+}
 
-    fn is(&mut self, value: &'a RawValue, way: Way) {
-        if !way.is_model {
-            self.others.push(value);
-        } else if self.model.replace(value).is_some() {
-            self.refuse("the request body names its model twice".to_owned());
-        }
-    }
-
+impl Found {
     pub(super) fn refuse(&mut self, why: String) {
         self.ambiguous.get_or_insert(why);
     }
-}
 
-/// Walks these ways through one value.
-pub(super) struct Walk<'w, 'a> {
-    pub(super) ways: &'w [Way],
-    pub(super) found: &'w mut Found<'a>,
-}
-
-impl<'a> Walk<'_, 'a> {
-    /// Walks through a value that is there as it is written.
-    pub(super) fn through(self, value: &'a RawValue) -> serde_json::Result<()> {
-        let mut further = Vec::new();
-        for way in self.ways {
-            if way.has_ended() {
-                self.found.is(value, *way);
-            } else {
-                further.push(*way);
-            }
-        }
-        if further.is_empty() {
-            return Ok(());
-        }
-        self.found.walk(value.get(), &further)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        if self.ways.iter().any(|way| way.has_ended()) {
-            return self.through(Deserialize::deserialize(from)?).map_err(D::Error::custom);
-        }
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = Names::new(self.ways);
-        while let Some(Name(name)) = map.next_key()? {
-            let ways = names.next(&name, self.found);
-            if ways.is_empty() {
-                map.next_value::<IgnoredAny>()?;
-            } else {
-                map.next_value_seed(Walk { ways: &ways, found: self.found })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let each = self.ways.iter().map(|way| way.step());
-        let ways: Vec<_> =
-            each.filter_map(|(step, next)| (step == Step::Each).then_some(next)).collect();
-        if ways.is_empty() {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
-        }
-        while seq.next_element_seed(Walk { ways: &ways, found: self.found })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-/// The names of one object.
-pub(super) struct Names<'w> {
-    ways: &'w [Way],
-    /// Those on a way that were there.
-    seen: Vec<&'static str>,
-    /// All, folded, where a way leads to each.
-    all: BTreeSet<String>,
-}
-
-impl<'w> Names<'w> {
-    pub(super) const fn new(ways: &'w [Way]) -> Self {
-        Self { ways, seen: Vec::new(), all: BTreeSet::new() }
-    }
-
-    /// The ways that lead on from the member of this name.
-    pub(super) fn next(&mut self, name: &str, found: &mut Found<'_>) -> Vec<Way> {
-        let (mut ways, mut here, mut any) = (Vec::new(), None, false);
-        for way in self.ways {
-            let (step, next) = way.step();
-            match step {
-                Step::Name(known) if known == name => {
-                    here = Some((known, next));
-                    ways.push(next);
+    /// A value that was asked for begins here.
+    fn begins(&mut self, wanted: Wanted, at: usize) {
+        match wanted {
+            Wanted::Model => {
+                if self.model.replace(at..at).is_some() {
+                    self.refuse("the request body names its model twice".to_owned());
                 }
-                Step::Name(known) if folds(known, name) => found.refuse(format!(
-                    "some servers read a member of the request body as `{known}` that is not \
-                     written so; write `{known}`"
-                )),
-                Step::AnyName => {
-                    any = true;
-                    ways.push(next);
+            }
+            Wanted::Other(_) => self.others.push(at..at),
+            Wanted::Member(index) => {
+                if let Some(member) = self.members.get_mut(index) {
+                    let first = *member == Place::Missing;
+                    *member = if first { Place::Once(at..at) } else { Place::Again };
                 }
-                Step::Name(_) | Step::Each => {}
             }
         }
-        if let Some((known, next)) = here {
-            if self.seen.contains(&known) {
-                let names = next.is_model && next.has_ended();
-                let verb = if names { "names" } else { "has" };
-                found.refuse(format!("the request body {verb} `{known}` twice"));
-            }
-            self.seen.push(known);
+    }
+
+    fn ends(&mut self, wanted: Wanted, at: usize) {
+        let place = match wanted {
+            Wanted::Model => self.model.as_mut(),
+            Wanted::Other(index) => self.others.get_mut(index),
+            Wanted::Member(index) => match self.members.get_mut(index) {
+                Some(Place::Once(place)) => Some(place),
+                _ => None,
+            },
+        };
+        if let Some(place) = place {
+            place.end = at;
         }
-        if any && !self.all.insert(folded(name).collect()) {
-            found.refuse("an object in the request body names one member twice".to_owned());
-        }
-        ways
     }
 }
 
-/// A name of a member, decoded.
-pub(super) struct Name<'a>(pub(super) Cow<'a, str>);
+/// A walk through one text, which may come in parts.
+#[derive(Debug)]
+pub(super) struct Walk {
+    reader: Strict,
+    /// The members of the outermost object that are asked for, each with all its names.
+    members: &'static [&'static [&'static str]],
+    /// The objects and lists that ways lead through, the innermost last. Only what stands in that one
+    /// is told.
+    levels: Vec<Level>,
+    /// The value that comes next, or has begun.
+    value: Value,
+    /// The values that were asked for and have not ended, with how deep they stand.
+    open: Vec<(usize, Wanted)>,
+    /// The name, text or word that is being read.
+    spelling: Spelling,
+    found: Found,
+    /// It is not read as a parser would read it.
+    wrong: bool,
+    is_object: bool,
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
+/// A value on a way.
+#[derive(Debug, Default)]
+struct Value {
+    ways: Vec<Way>,
+    /// The member of the outermost object that it is.
+    member: Option<usize>,
+    /// Where a way goes on inside of it, so that it must be readable.
+    is_read: bool,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
+#[derive(Debug)]
+enum Level {
+    Object(Names),
+    /// Its elements have these ways.
+    List(Vec<Way>),
+}
 
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Model,
+    Other(usize),
+    Member(usize),
+}
 
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
+impl Walk {
+    /// The beginning of a walk along these ways, through a text that stands at this place.
+    pub(super) const fn new(ways: Vec<Way>, at: usize) -> Self {
+        Self {
+            reader: Strict::new().starts_at(at),
+            members: &[],
+            levels: Vec::new(),
+            value: Value { ways, member: None, is_read: false },
+            open: Vec::new(),
+            spelling: Spelling::new(),
+            found: Found {
+                model: None,
+                others: Vec::new(),
+                members: [const { Place::Missing }; MOST_MEMBERS],
+                ambiguous: None,
+            },
+            wrong: false,
+            is_object: false,
+        }
+    }
+
+    /// The same, where these members of the outermost object are asked for, each with all its names.
+    pub(super) const fn with_members(
+        mut self,
+        members: &'static [&'static [&'static str]],
+    ) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// Walks on.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let mut rest = self.reader.part(bytes);
+        while !self.wrong
+            && let Some(event) = self.reader.next(&mut rest)
+        {
+            match event {
+                Event::Opens(kind) => self.opens(kind, self.reader.at(rest).saturating_sub(1)),
+                Event::Closes => self.closes(self.reader.at(rest)),
+                Event::Name(piece) => self.name(piece),
+                Event::Text(piece) => self.text(piece),
+                Event::Word(piece) => self.word(piece),
             }
         }
-        from.deserialize_str(Text)
+    }
+
+    /// What was found in an object that has ended. `None`: it has not, or is no JSON.
+    pub(super) fn object(self) -> Option<Found> {
+        if self.is_object { self.end() } else { None }
+    }
+
+    /// What was found in a text that has ended. `None`: it has not, or is no JSON.
+    pub(super) fn end(self) -> Option<Found> {
+        (self.reader.is_whole() && !self.wrong).then_some(self.found)
+    }
+
+    fn opens(&mut self, kind: Kind, at: usize) {
+        let further = self.begins(at);
+        let outermost = self.levels.is_empty();
+        let level = match kind {
+            Kind::Object if outermost || !further.is_empty() => Level::Object(Names::new(further)),
+            Kind::List => {
+                let each = further.iter().map(|way| way.step());
+                let ways: Vec<_> =
+                    each.filter_map(|(step, next)| (step == Step::Each).then_some(next)).collect();
+                if ways.is_empty() {
+                    return self.tell();
+                }
+                Level::List(ways)
+            }
+            Kind::Object => return,
+        };
+        self.is_object |= outermost && kind == Kind::Object;
+        self.levels.push(level);
+        self.tell();
+    }
+
+    fn closes(&mut self, at: usize) {
+        self.levels.truncate(self.reader.nesting().depth());
+        self.tell();
+        self.ends(at);
+    }
+
+    /// Levels are told as far as ways lead through them: they have no gaps.
+    fn tell(&mut self) {
+        self.reader.tell_to(self.levels.len());
+    }
+
+    fn name(&mut self, piece: Piece<'_>) {
+        let Some(written) = self.spelling.whole(piece, usize::MAX) else { return };
+        let (Some(Level::Object(names)), Some(name)) = (self.levels.last_mut(), decoded(written))
+        else {
+            self.wrong = true;
+            return;
+        };
+        self.value.ways = names.next(&name, &mut self.found);
+        if self.levels.len() == 1 {
+            let is_it = |names: &&[&str]| names.contains(&&*name);
+            self.value.member = self.members.iter().position(is_it);
+        }
+    }
+
+    fn text(&mut self, piece: Piece<'_>) {
+        if piece.first {
+            let further = self.begins(piece.at.saturating_sub(1));
+            self.value.is_read = !further.is_empty();
+        }
+        if self.value.is_read
+            && let Some(written) = self.spelling.whole(piece, usize::MAX)
+        {
+            self.wrong = decoded(written).is_none();
+        }
+        if piece.last {
+            self.ends(piece.end().saturating_add(1));
+        }
+    }
+
+    fn word(&mut self, piece: Piece<'_>) {
+        if piece.first {
+            let further = self.begins(piece.at);
+            self.value.is_read = !further.is_empty();
+        }
+        if self.value.is_read
+            && let Some(written) = self.spelling.whole(piece, usize::MAX)
+        {
+            // A number may be larger than any reader can count.
+            self.wrong = serde_json::from_slice::<serde_json::Value>(written).is_err();
+        }
+        if piece.last {
+            self.ends(piece.end());
+        }
+    }
+
+    /// A value begins here. Tells the ways that go on inside of it.
+    fn begins(&mut self, at: usize) -> Vec<Way> {
+        let (ways, member) = match self.levels.last() {
+            Some(Level::List(ways)) => (ways.clone(), None),
+            _ => (std::mem::take(&mut self.value.ways), self.value.member.take()),
+        };
+        let depth = self.levels.len();
+        let (ended, further): (Vec<Way>, Vec<Way>) =
+            ways.into_iter().partition(|way| way.has_ended());
+        for way in ended {
+            let wanted =
+                if way.is_model { Wanted::Model } else { Wanted::Other(self.found.others.len()) };
+            self.found.begins(wanted, at);
+            self.open.push((depth, wanted));
+        }
+        if let Some(member) = member {
+            self.found.begins(Wanted::Member(member), at);
+            self.open.push((depth, Wanted::Member(member)));
+        }
+        further
+    }
+
+    /// A value ends here.
+    fn ends(&mut self, at: usize) {
+        let depth = self.reader.nesting().depth();
+        while let Some((_, wanted)) = self.open.pop_if(|(standing, _)| *standing == depth) {
+            self.found.ends(wanted, at);
+        }
     }
 }
+
+/// So many members can be asked for.
+const MOST_MEMBERS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -224,9 +295,10 @@ mod tests {
         Places { model: "session.model", others: &["tools[].model", "by.*.model"] };
 
     fn walk(text: &str) -> Result<(Option<String>, Vec<String>), String> {
-        let mut found = Found::default();
-        found.walk(text, &PLACES.ways()).map_err(|e| e.to_string())?;
-        let text = |raw: &RawValue| raw.get().to_owned();
+        let mut walk = Walk::new(PLACES.ways(), 0);
+        walk.push(text.as_bytes());
+        let found = walk.end().ok_or("no JSON")?;
+        let text = |place: Range<usize>| text[place].to_owned();
         match found.ambiguous {
             Some(why) => Err(why),
             None => Ok((found.model.map(text), found.others.into_iter().map(text).collect())),

@@ -10,10 +10,7 @@
 
 use std::ops::Range;
 
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
-use crate::prompt::{Member, Members, place};
+use crate::prompt::{Member, Members};
 use crate::words::word;
 
 word!(STREAM = b"\"stream\"");
@@ -37,7 +34,7 @@ impl Ask {
     /// stream, or is nothing that a backend would stream for.
     pub fn of(body: &[u8], members: &Members<'_>) -> Option<Self> {
         let Member::Once(stream) = members.stream else { return None };
-        if stream.get() != "true" || !members.data_sources.is_null() {
+        if stream.text != "true" || !members.data_sources.is_null() {
             return None;
         }
         let options = match members.stream_options {
@@ -51,19 +48,17 @@ impl Ask {
                 });
             }
         };
-        let place = |raw: &RawValue| place(raw, body);
-        if options.get() == "null" {
-            return Some(Self { place: place(options), with: "{\"include_usage\":true}" });
+        if options.text == "null" {
+            return Some(Self { place: options.place(), with: "{\"include_usage\":true}" });
         }
-        let said: Options<'_> = serde_json::from_str(options.get()).ok()?;
-        match said.include_usage {
-            Some(usage) if matches!(usage.get(), "false" | "null") => {
-                Some(Self { place: place(usage), with: "true" })
+        match options.member(&[&["include_usage"]])? {
+            Member::Once(usage) if matches!(usage.text, "false" | "null") => {
+                Some(Self { place: usage.place(), with: "true" })
             }
-            Some(_) => None,
-            None => {
-                let rest = options.get().strip_prefix('{')?;
-                let start = place(options).start.checked_add(1)?;
+            Member::Once(_) | Member::Again => None,
+            Member::Missing => {
+                let rest = options.text.strip_prefix('{')?;
+                let start = options.at.checked_add(1)?;
                 let empty = rest.trim_start().starts_with('}');
                 let with = if empty { "\"include_usage\":true" } else { "\"include_usage\":true," };
                 Some(Self { place: start..start, with })
@@ -92,17 +87,6 @@ fn is_date(text: &[u8]) -> bool {
         4 | 7 => *byte == b'-',
         _ => byte.is_ascii_digit(),
     })
-}
-
-#[derive(Deserialize)]
-struct Options<'a> {
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    include_usage: Option<&'a RawValue>,
-}
-
-/// A `null` that is written is there.
-fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(from).map(Some)
 }
 
 const SINCE: &[u8] = b"2024-09-01";

@@ -60,7 +60,8 @@ impl<'b> Fields<'b> {
             }
         }
         if !further.is_empty() {
-            let (named, others) = json::read_part(self.body, value, &further, &self.places)?;
+            let place = place(value, self.body);
+            let (named, others) = json::read_part(self.body, place, further, &self.places)?;
             self.named = self.named.take().or(named);
             self.others.extend(others);
         }

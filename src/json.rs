@@ -2,7 +2,7 @@
 //!
 //! The gateway looks for few things in large texts: a model's name in a prompt, the tokens in an
 //! answer, the end of an event that was cut. A parser that builds values would hold every text twice
-//! and read none before its end. So one [`Reader`] follows the bytes, wherever they are cut, and
+//! and read none before its end. So one reader follows the bytes, wherever they are cut, and
 //! tells what begins and ends: objects, lists, names, texts, words. Whoever uses it keeps what it
 //! needs.
 //!

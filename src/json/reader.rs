@@ -96,7 +96,8 @@ impl<const STRICT: bool> Reader<STRICT> {
         &self.nesting
     }
 
-    /// What comes next, after what it is inside of.
+    /// What comes next. Inside of a text or a name: what came before it; inside of a word: what comes
+    /// after it.
     pub(crate) const fn awaits(&self) -> Awaits {
         self.awaits
     }
@@ -134,106 +135,138 @@ impl<const STRICT: bool> Reader<STRICT> {
 
     /// Reads on to what is told next. `None`: the part is read, or it is no JSON.
     pub(crate) fn next<'p>(&mut self, rest: &mut &'p [u8]) -> Option<Event<'p>> {
-        loop {
-            let event = match self.inside {
-                Inside::Nothing => {
-                    let (&byte, after) = self.mark(rest).split_first()?;
-                    let begins = *rest;
-                    *rest = after;
-                    match byte {
-                        b' ' | b'\n' | b'\t' | b'\r' => continue,
-                        b'"' => self.text(rest, Escape::No, true),
-                        b'{' => self.open(Kind::Object),
-                        b'[' => self.open(Kind::List),
-                        b'}' => self.close(Kind::Object),
-                        b']' => self.close(Kind::List),
-                        b',' => self.comma(),
-                        b':' => self.colon(),
-                        _ => {
-                            *rest = begins;
-                            self.begin_word(byte, rest)
-                        }
-                    }
-                }
-                _ if self.failed || rest.is_empty() => return None,
-                Inside::Text(escape) | Inside::Name(escape) => self.text(rest, escape, false),
-                Inside::Word(word) => self.word(rest, word, false),
-            };
-            match event {
-                Next::Told(event) => return Some(event),
-                Next::Untold => {}
-                Next::Fault => {
-                    self.failed = true;
-                    *rest = &[];
-                    return None;
-                }
+        if self.failed {
+            return None;
+        }
+        let next = match self.inside {
+            Inside::Nothing => Next::Untold,
+            _ if rest.is_empty() => return None,
+            Inside::Text(escape) => self.text(rest, escape, false, false),
+            Inside::Name(escape) => self.text(rest, escape, true, false),
+            Inside::Word(word) => self.word(rest, word, false),
+        };
+        let next = if matches!(next, Next::Untold) { self.between(rest) } else { next };
+        match next {
+            Next::Told(event) => Some(event),
+            Next::Untold => None,
+            Next::Fault => {
+                self.failed = true;
+                None
             }
         }
     }
 
-    /// Goes on to the next byte that matters. Too deep to be told, only texts and brackets do.
-    #[inline]
-    fn mark<'p>(&self, rest: &mut &'p [u8]) -> &'p [u8] {
-        if !STRICT && self.nesting.depth() > self.told {
-            let mark = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']');
-            let next = rest.iter().position(mark).unwrap_or(rest.len());
-            *rest = rest.get(next..).unwrap_or_default();
-        }
-        if self.failed { &[] } else { rest }
-    }
-
-    fn open<'p>(&mut self, kind: Kind) -> Next<'p> {
-        if (STRICT && !self.awaits_value()) || self.nesting.depth() >= self.deepest {
-            return Next::Fault;
-        }
-        let told = self.is_told();
-        self.nesting.open(kind);
-        self.awaits = if kind == Kind::List { Awaits::First } else { Awaits::FirstName };
-        if told { Next::Told(Event::Opens(kind)) } else { Next::Untold }
-    }
-
-    fn close<'p>(&mut self, kind: Kind) -> Next<'p> {
-        let empty = if kind == Kind::List { Awaits::First } else { Awaits::FirstName };
-        let may_end = self.awaits == Awaits::Comma || self.awaits == empty;
-        if STRICT && !(may_end && self.nesting.innermost() == Some(kind)) {
-            return Next::Fault;
-        }
-        self.nesting.close();
-        self.awaits = Awaits::Comma;
-        if self.is_told() { Next::Told(Event::Closes) } else { Next::Untold }
-    }
-
-    fn comma<'p>(&mut self) -> Next<'p> {
-        if STRICT && (self.awaits != Awaits::Comma || self.nesting.depth() == 0) {
-            return Next::Fault;
-        }
-        let in_object = self.nesting.innermost() == Some(Kind::Object);
-        self.awaits = if in_object { Awaits::Name } else { Awaits::Value };
-        Next::Untold
-    }
-
-    fn colon<'p>(&mut self) -> Next<'p> {
-        if STRICT && self.awaits != Awaits::Colon {
-            return Next::Fault;
-        }
-        self.awaits = Awaits::Value;
-        Next::Untold
-    }
-
-    /// Reads a piece of a text. Its first begins after the quote.
-    fn text<'p>(&mut self, rest: &mut &'p [u8], escape: Escape, first: bool) -> Next<'p> {
-        let names = match (first, self.inside) {
-            (true, _) => matches!(self.awaits, Awaits::FirstName | Awaits::Name),
-            (false, inside) => matches!(inside, Inside::Name(_)),
+    /// Reads on from between two texts or words, to what is told or to the end of the part. What is
+    /// not told never leaves this loop: most of a prompt is read here.
+    fn between<'p>(&mut self, rest: &mut &'p [u8]) -> Next<'p> {
+        let (mut bytes, mut awaits) = (*rest, self.awaits);
+        let next = loop {
+            // Too deep to be told, only texts and brackets matter to the tolerant reader.
+            if !STRICT && !self.is_told() {
+                let next = bytes.iter().position(is_mark).unwrap_or(bytes.len());
+                bytes = bytes.get(next..).unwrap_or_default();
+            }
+            let Some((&byte, after)) = bytes.split_first() else { break Next::Untold };
+            let awaits_value = matches!(awaits, Awaits::Value | Awaits::First);
+            match byte {
+                b'"' => {
+                    let names = matches!(awaits, Awaits::FirstName | Awaits::Name);
+                    if STRICT && !names && !awaits_value {
+                        break Next::Fault;
+                    }
+                    let Found::End(end) = text::end::<STRICT>(after, Escape::No) else {
+                        bytes = after;
+                        break self.text(&mut bytes, Escape::No, names, true);
+                    };
+                    awaits = if names { Awaits::Colon } else { Awaits::Comma };
+                    bytes = end;
+                    if self.is_told() {
+                        let (written, at) = (before_quote(after, end), self.at(after));
+                        let piece = Piece { written, at, first: true, last: true };
+                        break Next::Told(if names {
+                            Event::Name(piece)
+                        } else {
+                            Event::Text(piece)
+                        });
+                    }
+                }
+                b' ' | b'\n' | b'\t' | b'\r' => bytes = after,
+                b':' => {
+                    if STRICT && awaits != Awaits::Colon {
+                        break Next::Fault;
+                    }
+                    awaits = Awaits::Value;
+                    bytes = after;
+                }
+                b',' => {
+                    let innermost = self.nesting.innermost();
+                    if STRICT && (awaits != Awaits::Comma || innermost.is_none()) {
+                        break Next::Fault;
+                    }
+                    let in_object = innermost == Some(Kind::Object);
+                    awaits = if in_object { Awaits::Name } else { Awaits::Value };
+                    bytes = after;
+                }
+                b'{' | b'[' => {
+                    if (STRICT && !awaits_value) || self.nesting.depth() >= self.deepest {
+                        break Next::Fault;
+                    }
+                    let told = self.is_told();
+                    let kind = if byte == b'[' { Kind::List } else { Kind::Object };
+                    self.nesting.open(kind);
+                    awaits = if byte == b'[' { Awaits::First } else { Awaits::FirstName };
+                    bytes = after;
+                    if told {
+                        break Next::Told(Event::Opens(kind));
+                    }
+                }
+                b'}' | b']' => {
+                    let (kind, empty) = match byte {
+                        b']' => (Kind::List, Awaits::First),
+                        _ => (Kind::Object, Awaits::FirstName),
+                    };
+                    let may_end = awaits == Awaits::Comma || awaits == empty;
+                    if STRICT && !(may_end && self.nesting.innermost() == Some(kind)) {
+                        break Next::Fault;
+                    }
+                    self.nesting.close();
+                    awaits = Awaits::Comma;
+                    bytes = after;
+                    if self.is_told() {
+                        break Next::Told(Event::Closes);
+                    }
+                }
+                _ => {
+                    let word = if STRICT { Word::begin(byte) } else { None };
+                    if STRICT && (!awaits_value || word.is_none()) {
+                        break Next::Fault;
+                    }
+                    awaits = Awaits::Comma;
+                    let next = self.word(&mut bytes, word, true);
+                    if !matches!(next, Next::Untold) || bytes.is_empty() {
+                        break next;
+                    }
+                }
+            }
         };
-        if STRICT && first && !names && !self.awaits_value() {
-            return Next::Fault;
-        }
+        self.awaits = awaits;
+        *rest = bytes;
+        next
+    }
+
+    /// Reads a piece of a text or a name. Its first begins after the quote.
+    fn text<'p>(
+        &mut self,
+        rest: &mut &'p [u8],
+        escape: Escape,
+        names: bool,
+        first: bool,
+    ) -> Next<'p> {
         let at = self.at(rest);
         let (written, last) = match text::end::<STRICT>(rest, escape) {
             Found::End(end) => {
-                let (written, quote) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-                *rest = quote.get(1..).unwrap_or_default();
+                let written = before_quote(rest, end);
+                *rest = end;
                 self.inside = Inside::Nothing;
                 self.awaits = if names { Awaits::Colon } else { Awaits::Comma };
                 (written, true)
@@ -251,14 +284,6 @@ impl<const STRICT: bool> Reader<STRICT> {
         Next::Told(if names { Event::Name(piece) } else { Event::Text(piece) })
     }
 
-    fn begin_word<'p>(&mut self, byte: u8, rest: &mut &'p [u8]) -> Next<'p> {
-        let word = if STRICT { Word::begin(byte) } else { None };
-        if STRICT && !(self.awaits_value() && word.is_some()) {
-            return Next::Fault;
-        }
-        self.word(rest, word, true)
-    }
-
     /// Reads a piece of a word: its first has the byte that it began with.
     fn word<'p>(&mut self, rest: &mut &'p [u8], word: Option<Word>, first: bool) -> Next<'p> {
         let at = self.at(rest);
@@ -273,17 +298,11 @@ impl<const STRICT: bool> Reader<STRICT> {
         }
         let last = end.is_some();
         self.inside = if last { Inside::Nothing } else { Inside::Word(word) };
-        if last {
-            self.awaits = Awaits::Comma;
-        }
+        self.awaits = Awaits::Comma;
         if !self.is_told() {
             return Next::Untold;
         }
         Next::Told(Event::Word(Piece { written, at, first, last }))
-    }
-
-    const fn awaits_value(&self) -> bool {
-        matches!(self.awaits, Awaits::Value | Awaits::First)
     }
 
     const fn is_told(&self) -> bool {
@@ -297,7 +316,17 @@ enum Next<'p> {
     Fault,
 }
 
+/// What stands before the quote that this end follows.
+fn before_quote<'p>(text: &'p [u8], end: &[u8]) -> &'p [u8] {
+    text.get(..text.len().saturating_sub(end.len()).saturating_sub(1)).unwrap_or_default()
+}
+
 /// Whether a word has ended before this byte.
 const fn ends_word(byte: &u8) -> bool {
     matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r' | b':' | b'"' | b'{' | b'[')
+}
+
+/// Whether this begins or ends a text, an object or a list.
+const fn is_mark(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'{' | b'}' | b'[' | b']')
 }

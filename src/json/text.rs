@@ -15,9 +15,9 @@ pub(crate) enum Escape {
 
 /// What was found of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// Its end: so many bytes stand before its quote.
-    End(usize),
+pub(super) enum Found<'p> {
+    /// Its end: this follows its quote.
+    End(&'p [u8]),
     /// It goes on after these bytes, from inside of this escape.
     More(Escape),
     /// What must not stand in a text.
@@ -25,21 +25,18 @@ pub(super) enum Found {
 }
 
 /// Looks for the end of a text that goes on with these bytes.
-#[inline]
-pub(super) fn end<const STRICT: bool>(bytes: &[u8], mut escape: Escape) -> Found {
+#[inline(always)]
+pub(super) fn end<const STRICT: bool>(bytes: &[u8], mut escape: Escape) -> Found<'_> {
     let mut rest = bytes;
     loop {
         match escape {
             Escape::No => {
-                let Some(stop) = stop::<STRICT>(rest) else { return Found::More(Escape::No) };
-                let Some((&byte, after)) = rest.get(stop..).and_then(<[u8]>::split_first) else {
-                    return Found::Fault;
+                let Some((byte, after)) = stop::<STRICT>(rest) else {
+                    return Found::More(Escape::No);
                 };
                 rest = after;
                 match byte {
-                    b'"' => {
-                        return Found::End(bytes.len().wrapping_sub(rest.len()).wrapping_sub(1));
-                    }
+                    b'"' => return Found::End(rest),
                     b'\\' => escape = Escape::Begun,
                     _ => return Found::Fault,
                 }
@@ -76,23 +73,28 @@ pub(super) fn end<const STRICT: bool>(bytes: &[u8], mut escape: Escape) -> Found
     }
 }
 
-/// The first quote or backslash; in strict reading also the first control character.
-#[inline]
-fn stop<const STRICT: bool>(text: &[u8]) -> Option<usize> {
-    if !STRICT {
-        return memchr::memchr2(b'"', b'\\', text);
-    }
-    let mut rest = text;
-    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
-        let stops = stops(u64::from_le_bytes(*eight));
-        if stops != 0 {
-            let within = stops.trailing_zeros() as usize / 8;
-            return Some(text.len().wrapping_sub(rest.len()).wrapping_add(within));
+/// The first quote or backslash, and what follows it; in strict reading also the first control
+/// character.
+#[inline(always)]
+fn stop<const STRICT: bool>(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (&stop, after) = if STRICT {
+        let mut rest = text;
+        loop {
+            let Some((eight, after)) = rest.split_first_chunk::<8>() else {
+                let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+                break rest.get(at..)?;
+            };
+            let stops = stops(u64::from_le_bytes(*eight));
+            if stops != 0 {
+                break rest.get(stops.trailing_zeros() as usize / 8..)?;
+            }
+            rest = after;
         }
-        rest = after;
+    } else {
+        text.get(memchr::memchr2(b'"', b'\\', text)?..)?
     }
-    let within = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-    Some(text.len().wrapping_sub(rest.len()).wrapping_add(within))
+    .split_first()?;
+    Some((stop, after))
 }
 
 /// Eight bytes at once: the lowest byte in which a bit is set is the first that stops. Higher ones may
@@ -103,6 +105,7 @@ const fn stops(eight: u64) -> u64 {
     const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
     const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+    // A byte that is equal becomes 0, and only 0 borrows.
     let (quote, backslash) = (eight ^ QUOTES, eight ^ BACKSLASHES);
     let control = eight.wrapping_sub(SPACES) & !eight;
     let quote = quote.wrapping_sub(ONES) & !quote;
@@ -122,9 +125,10 @@ mod tests {
                 let mut text = [b'x'; 20];
                 text[at] = byte;
                 let quoted = matches!(byte, b'"' | b'\\');
-                assert_eq!(stop::<false>(&text), quoted.then_some(at), "{byte} at {at}");
+                let found = |stop: Option<(u8, &[u8])>| stop.map(|(_, after)| 19 - after.len());
+                assert_eq!(found(stop::<false>(&text)), quoted.then_some(at), "{byte} at {at}");
                 let stops = quoted || byte < 0x20;
-                assert_eq!(stop::<true>(&text), stops.then_some(at), "{byte} at {at}");
+                assert_eq!(found(stop::<true>(&text)), stops.then_some(at), "{byte} at {at}");
             }
         }
     }
@@ -132,9 +136,9 @@ mod tests {
     #[test]
     fn an_escaped_quote_is_no_end() {
         for (text, found) in [
-            (&br#"ab""#[..], Found::End(2)),
-            (br#"a\"b""#, Found::End(4)),
-            (br#"a\\""#, Found::End(3)),
+            (&br#"ab","#[..], Found::End(b",")),
+            (br#"a\"b"c"#, Found::End(b"c")),
+            (br#"a\\"""#, Found::End(b"\"")),
             (br"a\u00e9", Found::More(Escape::No)),
             (br"a\u00e", Found::More(Escape::Digits(1))),
             (br"a\", Found::More(Escape::Begun)),
@@ -145,8 +149,7 @@ mod tests {
         }
         for text in [&b"a\nb\""[..], br#"\x""#, br#"\u00g0""#, br#"\u""#] {
             assert_eq!(end::<true>(text, Escape::No), Found::Fault, "{text:?}");
-            let last = text.len() - 1;
-            assert_eq!(end::<false>(text, Escape::No), Found::End(last), "{text:?}");
+            assert_eq!(end::<false>(text, Escape::No), Found::End(b""), "{text:?}");
         }
     }
 }

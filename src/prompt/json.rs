@@ -41,8 +41,8 @@ pub(super) fn read<'a>(
         let mistake = mistake(text);
         return Err(Refusal::Invalid(format!("the request body is not valid JSON: {mistake}")));
     };
-    let members = Members::of(&found, body);
-    let (named, others) = names(found, body, places)?;
+    let members = Members::of(&found, |place| Written::in_place(place, text, at));
+    let (named, others) = names(&found, text, at, places)?;
     Ok(Reading { named, others, members })
 }
 
@@ -63,7 +63,7 @@ pub(super) fn read_part(
             "a part of the request body is not valid JSON: {mistake}"
         )));
     };
-    names(found, body, places)
+    names(&found, text, place.start, places)
 }
 
 fn text(json: &[u8]) -> Result<&str, Refusal> {
@@ -71,16 +71,17 @@ fn text(json: &[u8]) -> Result<&str, Refusal> {
         .map_err(|e| Refusal::Invalid(format!("the request body is not valid JSON: {e}")))
 }
 
-/// The names, decoded.
+/// The names, decoded, that were found in a text that stands at this place of the body.
 fn names(
-    found: Found,
-    body: &[u8],
+    found: &Found,
+    text: &str,
+    at: usize,
     places: &Places,
 ) -> Result<(Option<NamedModel>, Vec<String>), Refusal> {
-    if let Some(why) = found.ambiguous {
-        return Err(Refusal::Invalid(why));
+    if let Some(why) = &found.ambiguous {
+        return Err(Refusal::Invalid(why.clone()));
     }
-    let written = |place: &Range<usize>| Written::in_place(place, body);
+    let written = |place: &Range<usize>| Written::in_place(place, text, at);
     let model = found.model.as_ref().and_then(written).filter(|value| value.text != "null");
     let named = model.map(|value| {
         let name = decoded(value, places.model)?;
@@ -94,7 +95,8 @@ fn names(
 }
 
 fn decoded(value: Written<'_>, what: &str) -> Result<String, Refusal> {
-    let quoted = if what.contains(' ') { what.to_owned() } else { format!("`{what}`") };
-    serde_json::from_str(value.text)
-        .map_err(|_| Refusal::Invalid(format!("{quoted} in the request body must be text")))
+    serde_json::from_str(value.text).map_err(|_| {
+        let quoted = if what.contains(' ') { what.to_owned() } else { format!("`{what}`") };
+        Refusal::Invalid(format!("{quoted} in the request body must be text"))
+    })
 }

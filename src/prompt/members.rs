@@ -61,11 +61,18 @@ impl<'a> Members<'a> {
         let mut walk = Walk::new(Vec::new(), body.len().saturating_sub(json.len()));
         walk = walk.with_members(Self::NAMES);
         walk.push(json);
-        walk.object().and_then(|found| Self::of(&found, body)).ok_or(NoObject)
+        let written = |place: &Range<usize>| {
+            let text = std::str::from_utf8(body.get(place.clone())?).ok()?;
+            Some(Written { text, at: place.start })
+        };
+        walk.object().and_then(|found| Self::of(&found, written)).ok_or(NoObject)
     }
 
-    /// The members of a body in which they were found. `None`: one is not UTF-8.
-    pub(super) fn of(found: &Found, body: &'a [u8]) -> Option<Self> {
+    /// The members that were found, and what is written where they were. `None`: one is not UTF-8.
+    pub(super) fn of(
+        found: &Found,
+        body: impl Fn(&Range<usize>) -> Option<Written<'a>> + Copy,
+    ) -> Option<Self> {
         let [model, stream, stream_options, data_sources] = &found.members;
         Some(Self {
             model: Member::of(model, body)?,
@@ -86,10 +93,10 @@ impl<'a> Member<'a> {
         }
     }
 
-    fn of(place: &Place, body: &'a [u8]) -> Option<Self> {
+    fn of(place: &Place, written: impl Fn(&Range<usize>) -> Option<Written<'a>>) -> Option<Self> {
         Some(match place {
             Place::Missing => Self::Missing,
-            Place::Once(place) => Self::Once(Written::in_place(place, body)?),
+            Place::Once(place) => Self::Once(written(place)?),
             Place::Again => Self::Again,
         })
     }
@@ -103,22 +110,16 @@ impl<'a> Written<'a> {
 
     /// The member of this name, of the object that this is. `None`: this is no object.
     pub fn member(self, name: &'static [&'static [&'static str]]) -> Option<Member<'a>> {
-        let mut walk = Walk::new(Vec::new(), 0).with_members(name);
+        let mut walk = Walk::new(Vec::new(), self.at).with_members(name);
         walk.push(self.text.as_bytes());
         let [first, ..] = &walk.object()?.members;
-        let member = Member::of(first, self.text.as_bytes())?;
-        Some(match member {
-            Member::Once(value) => {
-                Member::Once(Self { at: self.at.saturating_add(value.at), ..value })
-            }
-            other => other,
-        })
+        Member::of(first, |place| Self::in_place(place, self.text, self.at))
     }
 
-    /// What stands in this place of a body. `None`: it is not UTF-8.
-    pub(super) fn in_place(place: &Range<usize>, body: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(body.get(place.clone())?).ok()?;
-        Some(Self { text, at: place.start })
+    /// What stands in this place, where this text stands at that one.
+    pub(super) fn in_place(place: &Range<usize>, text: &'a str, at: usize) -> Option<Self> {
+        let (start, end) = (place.start.checked_sub(at)?, place.end.checked_sub(at)?);
+        Some(Self { text: text.get(start..end)?, at: place.start })
     }
 }
 

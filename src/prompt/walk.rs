@@ -253,24 +253,24 @@ impl Walk {
 
     /// A value begins here. Tells the ways that go on inside of it.
     fn begins(&mut self, at: usize) -> Vec<Way> {
-        let (ways, member) = match self.levels.last() {
+        let (mut ways, member) = match self.levels.last() {
             Some(Level::List(ways)) => (ways.clone(), None),
             _ => (std::mem::take(&mut self.value.ways), self.value.member.take()),
         };
-        let depth = self.levels.len();
-        let (ended, further): (Vec<Way>, Vec<Way>) =
-            ways.into_iter().partition(|way| way.has_ended());
-        for way in ended {
-            let wanted =
-                if way.is_model { Wanted::Model } else { Wanted::Other(self.found.others.len()) };
-            self.found.begins(wanted, at);
-            self.open.push((depth, wanted));
+        for way in ways.iter().filter(|way| way.has_ended()) {
+            let other = Wanted::Other(self.found.others.len());
+            self.wants(if way.is_model { Wanted::Model } else { other }, at);
         }
+        ways.retain(|way| !way.has_ended());
         if let Some(member) = member {
-            self.found.begins(Wanted::Member(member), at);
-            self.open.push((depth, Wanted::Member(member)));
+            self.wants(Wanted::Member(member), at);
         }
-        further
+        ways
+    }
+
+    fn wants(&mut self, wanted: Wanted, at: usize) {
+        self.found.begins(wanted, at);
+        self.open.push((self.levels.len(), wanted));
     }
 
     /// A value ends here.

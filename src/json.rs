@@ -14,6 +14,7 @@
 //! | question | file |
 //! |---|---|
 //! | what comes next? | `reader.rs` |
+//! | what may come, and what has begun? | `state.rs` |
 //! | which objects and lists are open? | `nesting.rs` |
 //! | where does a text end? | `text.rs` |
 //! | is this a number, or `true`? | `word.rs` |
@@ -24,14 +25,16 @@
 mod nesting;
 mod reader;
 mod spelling;
+mod state;
 #[cfg(test)]
 mod tests;
 mod text;
 mod word;
 
 pub(crate) use nesting::Kind;
-pub(crate) use reader::{Awaits, Inside, Strict, Tolerant};
+pub(crate) use reader::{Strict, Tolerant};
 pub(crate) use spelling::{Spelling, decoded};
+pub(crate) use state::{Awaits, Inside};
 pub(crate) use text::Escape;
 
 /// What is there next.

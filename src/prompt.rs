@@ -20,6 +20,7 @@ use std::ops::Range;
 mod ahead;
 mod early;
 mod fold;
+mod found;
 mod json;
 mod media_type;
 mod members;

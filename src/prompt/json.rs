@@ -6,10 +6,11 @@
 
 use std::ops::Range;
 
+use super::found::Found;
 use super::members::{Members, Written};
 use super::mistake::mistake;
 use super::places::{Places, Way};
-use super::walk::{Found, Walk};
+use super::walk::Walk;
 use super::{Form, NamedModel, Reading, Refusal, early};
 
 /// A byte order mark. Some clients write it; every reader skips it, or refuses it.

@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
+use super::found::{Found, Place};
 use super::json::BOM;
-use super::walk::{Found, Place, Walk};
+use super::walk::Walk;
 
 /// The members that matter.
 #[derive(Debug, Clone, Copy, Default)]

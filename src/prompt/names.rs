@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::fold::{folded, folds};
+use super::found::Found;
 use super::places::{Step, Way};
-use super::walk::Found;
 
 /// The names of one object.
 #[derive(Debug)]

@@ -4,74 +4,10 @@
 //! which of two members of one name they take, and in whether they take `Model` for `model`. So on
 //! every step of a way a name may occur once in its object, and no other may fold to it.
 
-use std::ops::Range;
-
+use super::found::{Found, Wanted};
 use super::names::Names;
 use super::places::{Step, Way};
 use crate::json::{Event, Kind, Piece, Spelling, Strict, decoded};
-
-/// What was found: places in the text, texts with their quotes.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    /// What names the model of the request.
-    pub(super) model: Option<Range<usize>>,
-    /// What stands in the other places.
-    pub(super) others: Vec<Range<usize>>,
-    /// The members of the outermost object that were asked for.
-    pub(super) members: [Place; MOST_MEMBERS],
-    /// The first thing that can be read in two ways, as a sentence.
-    pub(super) ambiguous: Option<String>,
-}
-
-/// Where a member stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Nowhere.
-    #[default]
-    Missing,
-    /// Its value stands here.
-    Once(Range<usize>),
-    /// It is there more than once.
-    Again,
-}
-
-impl Found {
-    pub(super) fn refuse(&mut self, why: String) {
-        self.ambiguous.get_or_insert(why);
-    }
-
-    /// A value that was asked for begins here.
-    fn begins(&mut self, wanted: Wanted, at: usize) {
-        match wanted {
-            Wanted::Model => {
-                if self.model.replace(at..at).is_some() {
-                    self.refuse("the request body names its model twice".to_owned());
-                }
-            }
-            Wanted::Other(_) => self.others.push(at..at),
-            Wanted::Member(index) => {
-                if let Some(member) = self.members.get_mut(index) {
-                    let first = *member == Place::Missing;
-                    *member = if first { Place::Once(at..at) } else { Place::Again };
-                }
-            }
-        }
-    }
-
-    fn ends(&mut self, wanted: Wanted, at: usize) {
-        let place = match wanted {
-            Wanted::Model => self.model.as_mut(),
-            Wanted::Other(index) => self.others.get_mut(index),
-            Wanted::Member(index) => match self.members.get_mut(index) {
-                Some(Place::Once(place)) => Some(place),
-                _ => None,
-            },
-        };
-        if let Some(place) = place {
-            place.end = at;
-        }
-    }
-}
 
 /// A walk through one text, which may come in parts.
 #[derive(Debug)]
@@ -111,13 +47,6 @@ enum Level {
     List(Vec<Way>),
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Wanted {
-    Model,
-    Other(usize),
-    Member(usize),
-}
-
 impl Walk {
     /// The beginning of a walk along these ways, through a text that stands at this place.
     pub(super) const fn new(ways: Vec<Way>, at: usize) -> Self {
@@ -128,12 +57,7 @@ impl Walk {
             value: Value { ways, member: None, is_read: false },
             open: Vec::new(),
             spelling: Spelling::new(),
-            found: Found {
-                model: None,
-                others: Vec::new(),
-                members: [const { Place::Missing }; MOST_MEMBERS],
-                ambiguous: None,
-            },
+            found: Found::new(),
             wrong: false,
             is_object: false,
         }
@@ -282,11 +206,10 @@ impl Walk {
     }
 }
 
-/// So many members can be asked for.
-const MOST_MEMBERS: usize = 4;
-
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::super::Places;
     use super::*;
     use crate::testing::test;

@@ -84,6 +84,10 @@ pub(super) fn name(beginning: &[u8], places: &Places) -> Option<Name> {
 /// Whether the name that follows this is the outermost object's, and its first: whether this, the
 /// name, and a value are all that an object needs. What comes before must name no other model.
 fn is_outermost(before: &[u8], places: &Places) -> bool {
+    // Most clients name the model first.
+    if before == b"{" {
+        return true;
+    }
     if std::str::from_utf8(before).is_err() {
         return false;
     }

@@ -20,11 +20,11 @@
 //! The times of the last failures are kept one by one rather than as a count per window: "three
 //! within a minute" is then exactly that, wherever the minute begins.
 
-pub mod board;
 mod circuit;
+pub mod store;
 pub mod window;
 
-pub use circuit::{Circuit, Standing};
+pub use circuit::{Admission, Circuit};
 
 use sha2::{Digest, Sha256};
 
@@ -38,7 +38,7 @@ pub struct CircuitId(pub u64);
 
 /// What an answer, or its absence, says about the backend's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
+pub enum FailureKind {
     /// It asked for less traffic, perhaps until a time.
     Throttled(Option<Millis>),
     /// It failed, and may have said when to come back.
@@ -51,7 +51,7 @@ pub enum Blame {
 
 /// Why a circuit opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum OpenReason {
     /// Its backend asked for less traffic.
     Throttled,
     /// It failed too often in a row.
@@ -71,14 +71,14 @@ pub enum Unavailability {
     Failed,
 }
 
-impl Blame {
+impl FailureKind {
     /// Why a circuit opens that opens by this.
-    pub const fn why(self) -> Why {
+    pub const fn why(self) -> OpenReason {
         match self {
-            Self::Throttled(_) => Why::Throttled,
-            Self::Failed(_) => Why::Failed,
-            Self::FailedTooOften(_) => Why::FailedTooOften,
-            Self::Refused => Why::Refused,
+            Self::Throttled(_) => OpenReason::Throttled,
+            Self::Failed(_) => OpenReason::Failed,
+            Self::FailedTooOften(_) => OpenReason::FailedTooOften,
+            Self::Refused => OpenReason::Refused,
         }
     }
 }

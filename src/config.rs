@@ -15,7 +15,6 @@ pub mod json;
 pub mod name;
 pub mod nearest;
 pub mod path;
-mod patience;
 pub mod percent;
 pub mod problem;
 mod read;
@@ -24,6 +23,7 @@ pub mod secret;
 pub mod shape;
 pub mod size;
 pub mod status;
+mod timeouts;
 pub mod url;
 
 use std::collections::BTreeMap;
@@ -32,10 +32,10 @@ use crate::time::Millis;
 
 pub use allowed_path::AllowedPath;
 pub use check::{check, parse_json};
-pub use patience::{FirstEvent, Timeouts};
 pub use problem::{Problem, quoted};
 pub use rule::{BreakerRule, BreakerScope, RetryRule, StatusSet};
 pub use secret::{Secret, wrong_secrets};
+pub use timeouts::{FirstEvent, Timeouts};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 //!
 //! Envoy from 1.39 on asks for the cluster again on every retry; an older one tries the same
 //! backend again and again. What every Envoy can do is follow a redirect by itself, through the
-//! whole chain of filters: there, the backend seat turns a failed answer into a redirect to the
-//! request's own address, and the gateway seat sends the request that comes back to the next
+//! whole chain of filters: there, the upstream filter turns a failed answer into a redirect to the
+//! request's own address, and the downstream filter sends the request that comes back to the next
 //! backend (docs/adr/0008-older-envoys-by-internal-redirect.md).
 
 use serde::{Deserialize, Serialize};

@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
-use crate::breaker::board::{Change, Record};
+use crate::breaker::store::{Change, Record};
 use crate::client_key::Keyring;
 use crate::config::{
     Backend, Config, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
 };
 use crate::cookie::Cookies;
 use crate::failover::Failover;
-use crate::pool::Local;
+use crate::pool::PoolState;
 use crate::time::{Micros, Millis};
 
 /// A configuration made ready.
@@ -162,8 +162,8 @@ impl Gateway {
     }
 
     /// What a worker that has just started knows of each model's pool.
-    pub fn pools(&self) -> Vec<Local> {
-        self.config.models.iter().map(Local::new).collect()
+    pub fn pools(&self) -> Vec<PoolState> {
+        self.config.models.iter().map(PoolState::new).collect()
     }
 
     /// The members that this circuit covers: more than one where models share a deployment, or a

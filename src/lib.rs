@@ -9,7 +9,6 @@
 //! ARCHITECTURE.md has the picture and the life of a request.
 
 pub mod affinity;
-pub mod announced;
 pub mod breaker;
 pub mod cleaning;
 pub mod client_key;
@@ -32,6 +31,7 @@ pub mod pool;
 pub mod prompt;
 pub mod reason;
 pub mod reply;
+pub mod retry_after;
 pub mod status;
 pub mod stream;
 pub mod target;

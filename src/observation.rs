@@ -5,7 +5,7 @@
 //! holds nothing that a client or a backend wrote: whatever is made of it can neither leak a prompt
 //! nor grow with the traffic.
 
-use crate::breaker::board::Turn;
+use crate::breaker::store::Transition;
 use crate::config::{ClientId, ModelId};
 use crate::reason::Reason;
 use crate::time::{Micros, Millis};
@@ -38,7 +38,7 @@ pub enum Observation {
         /// The member whose circuit it is.
         member: usize,
         /// What became of it.
-        turn: Turn,
+        transition: Transition,
     },
     /// A backend has said what is left of its limits.
     Headroom {

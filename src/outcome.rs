@@ -11,7 +11,7 @@
 
 use serde::Deserialize;
 
-use crate::breaker::Blame;
+use crate::breaker::FailureKind;
 use crate::config::{BreakerRule, RetryRule};
 use crate::stream::Fault;
 use crate::time::Millis;
@@ -20,7 +20,7 @@ use crate::time::Millis;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
     /// What it says about the backend's health; `None`: nothing.
-    pub blame: Option<Blame>,
+    pub failure: Option<FailureKind>,
     /// Whether another backend should be asked, if there is one.
     pub elsewhere: bool,
     /// Whether it counts among the good answers where a share of failures is looked at. A client's
@@ -30,23 +30,23 @@ pub struct Verdict {
 
 impl Verdict {
     /// The answer is the client's, and what it asked for.
-    pub const GOOD: Self = Self { blame: None, elsewhere: false, good: true };
+    pub const GOOD: Self = Self { failure: None, elsewhere: false, good: true };
 
     /// The answer is the client's, whatever it says.
-    pub const FINAL: Self = Self { blame: None, elsewhere: false, good: false };
+    pub const FINAL: Self = Self { failure: None, elsewhere: false, good: false };
 
     /// No answer came: the connection failed, was lost, or took too long.
     pub const NO_ANSWER: Self =
-        Self { blame: Some(Blame::Failed(None)), elsewhere: true, good: false };
+        Self { failure: Some(FailureKind::Failed(None)), elsewhere: true, good: false };
 
     /// The answer has a status that is none ([`is_status`]).
     pub const NO_STATUS: Self =
-        Self { blame: Some(Blame::Failed(None)), elsewhere: true, good: false };
+        Self { failure: Some(FailureKind::Failed(None)), elsewhere: true, good: false };
 
     /// Judges by the status, and by what was announced where the status calls for it.
     pub fn on_status(
         status: u16,
-        announced: Option<Millis>,
+        retry_after: Option<Millis>,
         breaker: &BreakerRule,
         retry: &RetryRule,
     ) -> Self {
@@ -54,31 +54,31 @@ impl Verdict {
             return Self::GOOD;
         }
         let refused = matches!(status, 401 | 403) && retry.failover_on_refusal;
-        let blame = if breaker.statuses.contains(status) {
-            Some(Blame::Failed(announced))
+        let failure = if breaker.statuses.contains(status) {
+            Some(FailureKind::Failed(retry_after))
         } else if status == 429 {
-            Some(Blame::Throttled(announced))
+            Some(FailureKind::Throttled(retry_after))
         } else if refused {
-            Some(Blame::Refused)
+            Some(FailureKind::Refused)
         } else {
             None
         };
-        Self { blame, elsewhere: refused || retry.statuses.contains(status), good: false }
+        Self { failure, elsewhere: refused || retry.statuses.contains(status), good: false }
     }
 
     /// Whether the backend tried and failed: what makes asking another one a load twice borne.
     pub const fn failed(&self) -> bool {
-        matches!(self.blame, Some(Blame::Failed(_) | Blame::FailedTooOften(_)))
+        matches!(self.failure, Some(FailureKind::Failed(_) | FailureKind::FailedTooOften(_)))
     }
 
     /// The stream began with this fault, and nobody has seen it.
     pub const fn on_stream_start(fault: Fault) -> Self {
-        let blame = match fault {
-            Fault::Throttled => Blame::Throttled(None),
-            Fault::Failed => Blame::Failed(None),
+        let failure = match fault {
+            Fault::Throttled => FailureKind::Throttled(None),
+            Fault::Failed => FailureKind::Failed(None),
             Fault::Requests => return Self::FINAL,
         };
-        Self { blame: Some(blame), elsewhere: true, good: false }
+        Self { failure: Some(failure), elsewhere: true, good: false }
     }
 
     /// The stream came to this fault when the client had seen some of it: there is no way back.
@@ -89,7 +89,7 @@ impl Verdict {
     /// Judges a 404 by its body: only a missing deployment is the configuration's mistake.
     pub fn on_not_found(body: &[u8]) -> Self {
         if is_missing_deployment(body) {
-            Self { blame: Some(Blame::Refused), elsewhere: true, good: false }
+            Self { failure: Some(FailureKind::Refused), elsewhere: true, good: false }
         } else {
             Self::FINAL
         }
@@ -130,10 +130,10 @@ mod tests {
         (BreakerRule::default(), RetryRule::default())
     }
 
-    fn judged(status: u16) -> (Option<Blame>, bool) {
+    fn judged(status: u16) -> (Option<FailureKind>, bool) {
         let (breaker, retry) = rules();
         let verdict = Verdict::on_status(status, Some(Millis(7)), &breaker, &retry);
-        (verdict.blame, verdict.elsewhere)
+        (verdict.failure, verdict.elsewhere)
     }
 
     #[test]
@@ -142,12 +142,16 @@ mod tests {
             assert_eq!(judged(status), (None, false), "{status}");
         }
         for status in [401, 403] {
-            assert_eq!(judged(status), (Some(Blame::Refused), true), "{status}");
+            assert_eq!(judged(status), (Some(FailureKind::Refused), true), "{status}");
         }
         for status in [408, 500, 502, 503, 504] {
-            assert_eq!(judged(status), (Some(Blame::Failed(Some(Millis(7)))), true), "{status}");
+            assert_eq!(
+                judged(status),
+                (Some(FailureKind::Failed(Some(Millis(7)))), true),
+                "{status}"
+            );
         }
-        assert_eq!(judged(429), (Some(Blame::Throttled(Some(Millis(7)))), true));
+        assert_eq!(judged(429), (Some(FailureKind::Throttled(Some(Millis(7)))), true));
     }
 
     #[test]
@@ -166,7 +170,7 @@ mod tests {
         let (breaker, retry) = rules();
         let counts = BreakerRule { statuses: StatusSet(vec![(429, 429)]), ..breaker };
         let verdict = Verdict::on_status(429, None, &counts, &retry);
-        assert_eq!(verdict.blame, Some(Blame::Failed(None)));
+        assert_eq!(verdict.failure, Some(FailureKind::Failed(None)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What one worker knows of a pool, for itself: whose turn it is, how much of its traffic were
 //! retries, how near to their limits the members are.
 //!
-//! What all workers must agree on, the circuits, is on the [`crate::breaker::board`]. This here is
+//! What all workers must agree on, the circuits, is on the [`crate::breaker::store`]. This here is
 //! worth no host call: each worker's own traffic is a fair sample of it.
 
 pub mod budget;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 
 /// One worker's knowledge of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Local {
+pub struct PoolState {
     /// Whose turn it is.
     pub rotation: Rotation,
     /// How many of the requests were retries.
@@ -29,7 +29,7 @@ pub struct Local {
     pub tallies: Vec<Tally>,
 }
 
-impl Local {
+impl PoolState {
     /// Nothing known.
     pub fn new(model: &Model) -> Self {
         Self {
@@ -41,18 +41,18 @@ impl Local {
     }
 
     /// The member whose turn it is among those that may be chosen.
-    pub fn peek(
+    pub fn select(
         &self,
         model: &Model,
         now: Timestamp,
         may: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         let share = |at: usize| may(at).then(|| share(&self.headroom, model, at, now));
-        self.rotation.peek(&model.pool, share)
+        self.rotation.select(&model.pool, share)
     }
 
     /// Takes note that a member had its turn among those that might have been chosen.
-    pub fn take(
+    pub fn charge(
         &mut self,
         model: &Model,
         chosen: usize,
@@ -61,7 +61,7 @@ impl Local {
     ) {
         let Self { rotation, headroom, .. } = self;
         let share = |at: usize| may(at).then(|| share(headroom, model, at, now));
-        rotation.take(&model.pool, chosen, share);
+        rotation.charge(&model.pool, chosen, share);
     }
 }
 

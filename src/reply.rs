@@ -263,7 +263,7 @@ pub fn retry_after(wait: Millis) -> [(&'static str, String); 2] {
     [("retry-after", seconds.to_string()), ("retry-after-ms", wait.0.max(1).to_string())]
 }
 
-/// How long it is from now until then. Both are rounded up to whole milliseconds, for the board has
+/// How long it is from now until then. Both are rounded up to whole milliseconds, for the breaker store has
 /// its times so: the rest of a millisecond would make a second that was just announced two.
 fn wait(until: Timestamp, now: Micros) -> Millis {
     until.since(now.rounded_up())
@@ -328,13 +328,13 @@ mod tests {
     fn a_second_that_was_just_announced_is_one_second_for_the_client() {
         let start = Micros::from(NOW).0;
         // When it was announced, and when the client is told: at once, or later.
-        for (announced, later) in [(0, 0), (1, 0), (1, 998), (500, 300), (999, 0), (999, 1)] {
-            let until = Micros(start + announced).rounded_up() + Millis(1000);
-            let now = Micros(start + announced + later);
+        for (retry_after, later) in [(0, 0), (1, 0), (1, 998), (500, 300), (999, 0), (999, 1)] {
+            let until = Micros(start + retry_after).rounded_up() + Millis(1000);
+            let now = Micros(start + retry_after + later);
             for reply in [told(until, now), Reply::pinned_backend_down("m", until, now)] {
                 assert!(
                     reply.headers.contains(&("retry-after", "1".into())),
-                    "{announced} {later}"
+                    "{retry_after} {later}"
                 );
                 assert!(text(&reply).contains("Please retry after 1 second."), "{}", text(&reply));
             }

@@ -2,7 +2,7 @@
 //!
 //! An operator's first questions are which backends take traffic, which do not and until when, and
 //! what has just failed over. Metrics answer them a scrape interval later and in another tool. The
-//! filter knows the answers: circuits are on the board that all workers share, and what passes,
+//! filter knows the answers: circuits are in the breaker store that all workers share, and what passes,
 //! every worker sees for itself. So the same filter, on a listener of its own, answers them.
 //!
 //! | question | file |
@@ -18,12 +18,12 @@
 
 pub mod activity;
 pub mod cell;
-pub mod door;
+pub mod endpoint;
 mod note;
 pub mod report;
 pub mod row;
 mod share;
-pub mod survey;
+pub mod sources;
 mod wire;
 
 pub use activity::{Activity, RowId, Rows};

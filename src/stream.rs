@@ -15,13 +15,13 @@
 mod ending;
 mod events;
 mod fault;
-mod hidden;
-mod mend;
+mod json_repair;
+mod usage_chunk;
 
 pub use ending::{Api, Ending};
 pub use events::{Begun, Event, Events, Piece};
 pub use fault::Fault;
-pub use hidden::Hidden;
+pub use usage_chunk::UsageChunkFilter;
 
 use crate::words::word;
 

@@ -12,13 +12,11 @@ pub mod access_log;
 pub mod admin;
 mod bootstrap;
 pub(crate) mod cluster;
-pub mod courier;
 pub mod discovery;
 mod failover;
 pub mod find;
 pub mod health;
 pub(crate) mod listener;
-pub mod live;
 pub(crate) mod local_reply;
 mod log;
 pub mod metrics_listener;
@@ -34,6 +32,8 @@ mod tracing;
 pub mod transport;
 pub mod version;
 pub(crate) mod wasm;
+pub mod xds_state;
+pub mod xds_writer;
 
 use std::net::SocketAddr;
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use spillway::breaker::board;
+use spillway::breaker::store;
 use spillway::config::BackendId;
 use spillway::exchange::head::Head;
 use spillway::gateway::Gateway;
@@ -58,7 +58,7 @@ pub fn explain(gateway: &Rc<Gateway>, question: &Question) -> Story {
     shared.borrow_mut().draw = Draw::from(move || chance.u64(..));
     let store = Memory::new(clock.clone(), shared.clone(), BTreeMap::new());
     scene::set(gateway, &question.circuits, &store, NOW);
-    let circuits = board::fetch(&store);
+    let circuits = store::fetch(&store);
     play::play(gateway, question, (&clock, &shared), &circuits, NOW)
 }
 

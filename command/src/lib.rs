@@ -13,10 +13,10 @@
 pub mod cli;
 pub mod compose;
 pub mod envoy;
+pub mod envoy_check;
 pub mod explain;
 pub mod import;
 pub mod istio;
 pub mod kubernetes;
 pub mod lint;
 pub mod simulate;
-pub mod surroundings;

@@ -12,9 +12,9 @@ mod backend;
 mod breaker;
 mod door;
 mod older;
-mod patience;
 mod pool;
 mod retry;
+mod timeouts;
 
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ pub fn lint(config: &Config, file: &Value, failover: Failover) -> Vec<Finding> {
     affinity::look(&mut lints);
     breaker::look(&mut lints);
     retry::look(&mut lints);
-    patience::look(&mut lints);
+    timeouts::look(&mut lints);
     older::look(&mut lints, failover);
     lints.found
 }

@@ -264,7 +264,7 @@ fn pasted(pieces: Vec<(Piece, Value)>) -> Value {
     bootstrap
 }
 
-/// A module that Envoy loads into both seats and that does nothing: an empty function under the
+/// A module that Envoy loads into both filters and that does nothing: an empty function under the
 /// name of the ABI's version, a `malloc` that always gives the same place, and a memory.
 fn smallest_filter() -> Vec<u8> {
     let mut module = b"\0asm\x01\0\0\0".to_vec();

@@ -1,4 +1,4 @@
-//! Whole requests through both seats, on the model of Envoy that the stories are told on, before
+//! Whole requests through both filters, on the model of Envoy that the stories are told on, before
 //! backends that do anything, but for one that is always well.
 
 use std::time::Duration;

@@ -12,12 +12,12 @@
     reason = "a target fails by panicking; nothing here runs in the filter"
 )]
 
-pub mod announced;
 pub mod callbacks;
 pub mod config;
 pub mod cookie;
 pub mod gateway;
 pub mod request;
+pub mod retry_after;
 pub mod stream;
 pub mod usage;
 
@@ -26,7 +26,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: [Target; 8] = [
-    ("announced", announced::run),
+    ("announced", retry_after::run),
     ("callbacks", callbacks::run),
     ("config", config::run),
     ("cookie", cookie::run),

@@ -1,7 +1,7 @@
 //! Tokens in answers of any bytes, cut anywhere.
 
 use serde_json::Value;
-use spillway::stream::{Events, Hidden, Piece};
+use spillway::stream::{Events, Piece, UsageChunkFilter};
 use spillway::usage::{InEvents, Place, Scan, Usage};
 
 /// The first byte says where to cut. However an answer is cut, the same is read of it; of JSON it is
@@ -36,7 +36,7 @@ fn scanned<'a>(place: Place, parts: impl IntoIterator<Item = &'a [u8]>) -> Usage
 
 /// What passes of a stream, and what it has reported.
 fn passed<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Usage) {
-    let (mut events, mut hidden) = (Events::new(64 * 1024), Hidden::default());
+    let (mut events, mut hidden) = (Events::new(64 * 1024), UsageChunkFilter::default());
     let (mut usage, mut all) = (InEvents::new(Place::Top), Vec::new());
     for part in parts {
         events.push(part, &mut |piece: Piece<'_>| {

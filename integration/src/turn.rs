@@ -19,26 +19,26 @@ use crate::find;
 /// The right to start. It ends when it is dropped, and with the process at the latest: the kernel
 /// gives a dead process's locks back.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Transition {
     _lock: File,
 }
 
 /// Waits for a turn.
-pub(crate) async fn turn() -> Turn {
+pub(crate) async fn turn() -> Transition {
     let folder = find::target().join("turns");
     fs::create_dir_all(&folder).expect("a folder for locks");
     let turns = available_parallelism().map_or(1, usize::from);
     for number in 0..turns {
         let lock = lock(&folder, number);
         if lock.try_lock().is_ok() {
-            return Turn { _lock: lock };
+            return Transition { _lock: lock };
         }
     }
     // All are taken. Who waits for a lock gets it in the order of asking.
     let number = (process::id() as usize + LAST.fetch_add(1, Ordering::Relaxed)) % turns;
     let lock = lock(&folder, number);
     let waits = spawn_blocking(move || lock.lock().map(|()| lock));
-    Turn { _lock: waits.await.expect("no panic").expect("a lock") }
+    Transition { _lock: waits.await.expect("no panic").expect("a lock") }
 }
 
 fn lock(folder: &Path, number: usize) -> File {

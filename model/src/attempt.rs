@@ -89,9 +89,9 @@ impl<R: Runtime> Envoy<R> {
                 End::Silence(504)
             }
             Reaction::Late(answer, late) => {
-                let patience = self.until_first_byte(passage);
-                self.pass_time(late.min(patience));
-                if late >= patience {
+                let limit = self.until_first_byte(passage);
+                self.pass_time(late.min(limit));
+                if late >= limit {
                     return End::Silence(504);
                 }
                 self.hear(context, &answer, After::End, passage)
@@ -114,7 +114,7 @@ impl<R: Runtime> Envoy<R> {
     /// The answer runs through the cluster's filters, back to the router.
     fn hear(&mut self, context: u32, answer: &Answer, after: After, passage: &mut Passage) -> End {
         let failover = self.failover;
-        let mut patience = self.until_first_byte(passage);
+        let mut limit = self.until_first_byte(passage);
         let Passage { stream, worker, .. } = passage;
         let worker = &mut self.workers[*worker];
         let parts = answer.parts();
@@ -156,11 +156,11 @@ impl<R: Runtime> Envoy<R> {
             // also fires for what has nothing to do with this stream.
             while held {
                 let timer = worker.timer().unwrap_or(Duration::MAX);
-                self.clock.set(self.clock.get() + timer.min(patience));
-                if timer >= patience {
+                self.clock.set(self.clock.get() + timer.min(limit));
+                if timer >= limit {
                     break;
                 }
-                patience -= timer;
+                limit -= timer;
                 worker.tick(stream);
                 held = !std::mem::take(&mut stream.response_resumed);
             }

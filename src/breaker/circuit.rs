@@ -2,7 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use super::{Blame, Unavailability};
+use super::{FailureKind, Unavailability};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
 
@@ -31,7 +31,7 @@ pub struct Circuit {
 
 /// What a circuit lets through now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Admission {
     /// Everything.
     Closed,
     /// So many requests of a thousand: it was closed by a probe a short time ago.
@@ -49,32 +49,32 @@ impl Circuit {
     /// What it lets through now.
     ///
     /// A wall clock may jump back: what was written in the future says nothing about now.
-    pub fn standing(&self, rule: &BreakerRule, now: Timestamp) -> Standing {
+    pub fn admission(&self, rule: &BreakerRule, now: Timestamp) -> Admission {
         let until = self.open_until(rule, now);
         let cause = if self.suspect { Unavailability::Failed } else { Unavailability::Throttled };
         if until > now {
-            return Standing::Shut(until, cause);
+            return Admission::Shut(until, cause);
         }
         if self.suspect {
             let lease = Some(self.probe_until.since(now)).filter(|lease| *lease <= LONGEST_LEASE);
             let lease = lease.unwrap_or_default();
             let out = lease > Millis(0);
-            return if out { Standing::Probed(self.probe_until) } else { Standing::HalfOpen };
+            return if out { Admission::Probed(self.probe_until) } else { Admission::HalfOpen };
         }
         let since = now.since(self.closed_at);
         // The millisecond that it closed in is part of it, so that a ramp of `1ms` is none.
         let is_over = since.0.saturating_add(1) >= rule.ramp.0;
         if self.closed_at == Timestamp(0) || is_over || self.closed_at > now {
-            return Standing::Closed;
+            return Admission::Closed;
         }
         let share = since.0.saturating_mul(1000).checked_div(rule.ramp.0).unwrap_or(1000);
-        Standing::Returning(u32::try_from(share).unwrap_or(1000).max(LEAST_SHARE))
+        Admission::Returning(u32::try_from(share).unwrap_or(1000).max(LEAST_SHARE))
     }
 
     /// Claims the probe of a half-open circuit. Once it was claimed, nobody else gets it before it
     /// was [recorded](Self::record), [given back](Self::release), or `lease` is over.
     pub fn claim(&mut self, lease: Millis, rule: &BreakerRule, now: Timestamp) -> bool {
-        let free = self.standing(rule, now) == Standing::HalfOpen;
+        let free = self.admission(rule, now) == Admission::HalfOpen;
         if free {
             self.probe_until = now + lease.min(LONGEST_LEASE);
             self.remember(self.probe_until);
@@ -93,24 +93,24 @@ impl Circuit {
     /// number, and decides on the jitter. Tells whether anything changed.
     pub fn probed(
         &mut self,
-        blame: Option<Blame>,
+        failure: Option<FailureKind>,
         rule: &BreakerRule,
         now: Timestamp,
         draw: u64,
     ) -> bool {
         if !self.suspect {
-            return blame.is_some_and(|blame| self.record(blame, rule, now, draw));
+            return failure.is_some_and(|failure| self.record(failure, rule, now, draw));
         }
         self.probe_until = Timestamp(0);
-        match blame {
-            Some(Blame::Failed(announced) | Blame::FailedTooOften(announced)) => {
-                self.trip(announced, rule, now, draw);
+        match failure {
+            Some(FailureKind::Failed(retry_after) | FailureKind::FailedTooOften(retry_after)) => {
+                self.trip(retry_after, rule, now, draw);
             }
-            Some(Blame::Refused) => self.trip(None, rule, now, draw),
+            Some(FailureKind::Refused) => self.trip(None, rule, now, draw),
             // It works: what it announces is all there is to wait for.
-            Some(Blame::Throttled(announced)) => {
+            Some(FailureKind::Throttled(retry_after)) => {
                 self.suspect = false;
-                self.open(announced_time(announced, rule).unwrap_or(rule.trip), rule, now);
+                self.open(retry_after_time(retry_after, rule).unwrap_or(rule.trip), rule, now);
             }
             None => {
                 self.suspect = false;
@@ -124,29 +124,35 @@ impl Circuit {
 
     /// Takes note of what an answer said that was no probe's. `draw` is any number, and decides on
     /// the jitter. Tells whether anything changed.
-    pub fn record(&mut self, blame: Blame, rule: &BreakerRule, now: Timestamp, draw: u64) -> bool {
-        match blame {
-            Blame::Throttled(announced) => {
-                self.open(announced_time(announced, rule).unwrap_or(rule.trip), rule, now)
+    pub fn record(
+        &mut self,
+        failure: FailureKind,
+        rule: &BreakerRule,
+        now: Timestamp,
+        draw: u64,
+    ) -> bool {
+        match failure {
+            FailureKind::Throttled(retry_after) => {
+                self.open(retry_after_time(retry_after, rule).unwrap_or(rule.trip), rule, now)
             }
             // Sent before it opened, and answered now: nothing that is not known.
             _ if self.suspect => false,
-            Blame::Refused => {
+            FailureKind::Refused => {
                 self.trip(None, rule, now, draw);
                 true
             }
-            Blame::FailedTooOften(announced) => {
-                self.trip(announced, rule, now, draw);
+            FailureKind::FailedTooOften(retry_after) => {
+                self.trip(retry_after, rule, now, draw);
                 true
             }
-            Blame::Failed(announced) => {
-                // Another worker may be before this one on the board, and after it by the clock.
+            FailureKind::Failed(retry_after) => {
+                // Another worker may be before this one in the breaker store, and after it by the clock.
                 let latest = now + CLOCK_SKEW;
                 self.failures.retain(|at| *at + rule.interval > now && *at <= latest);
                 self.failures.push(now);
                 self.remember(now + rule.interval);
                 if self.failures.len() >= rule.failures as usize {
-                    self.trip(announced, rule, now, draw);
+                    self.trip(retry_after, rule, now, draw);
                 }
                 true
             }
@@ -154,13 +160,13 @@ impl Circuit {
     }
 
     /// Opens after failures: for the announced time, else longer each time.
-    fn trip(&mut self, announced: Option<Millis>, rule: &BreakerRule, now: Timestamp, draw: u64) {
+    fn trip(&mut self, retry_after: Option<Millis>, rule: &BreakerRule, now: Timestamp, draw: u64) {
         if self.calm_at <= now && !self.suspect {
             self.trips = 0;
         }
         let doubled = rule.trip.0.saturating_mul(1 << self.trips.min(20));
         let grown = Millis(doubled.min(rule.max_trip.0));
-        let time = announced_time(announced, rule).unwrap_or_else(|| jittered(grown, draw));
+        let time = retry_after_time(retry_after, rule).unwrap_or_else(|| jittered(grown, draw));
         self.trips = self.trips.saturating_add(1);
         self.failures.clear();
         self.suspect = true;
@@ -196,8 +202,8 @@ impl Circuit {
     }
 }
 
-fn announced_time(announced: Option<Millis>, rule: &BreakerRule) -> Option<Millis> {
-    announced.filter(|_| rule.accept_retry_after).map(|wait| wait.min(rule.max_trip))
+fn retry_after_time(retry_after: Option<Millis>, rule: &BreakerRule) -> Option<Millis> {
+    retry_after.filter(|_| rule.accept_retry_after).map(|wait| wait.min(rule.max_trip))
 }
 
 /// Up to a tenth of the time more.

@@ -6,8 +6,8 @@
 mod backend;
 mod client;
 mod model;
-mod patience;
 mod rule;
+mod timeouts;
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
     let model_ids = ids(&models);
 
     let timeouts = fields.get("timeouts");
-    let timeouts = patience::read_timeouts(timeouts.as_ref(), &Timeouts::default(), reader);
+    let timeouts = timeouts::read_timeouts(timeouts.as_ref(), &Timeouts::default(), reader);
     let (backends, deployments): (Vec<_>, Vec<_>) = backends
         .iter()
         .filter_map(|(name, node)| backend::read(name, node, &model_ids, timeouts.connect, reader))
@@ -62,7 +62,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         breaker,
         retry,
         timeouts: timeouts.clone(),
-        first_event: patience::read_first_event(
+        first_event: timeouts::read_first_event(
             first_event.as_ref(),
             &FirstEvent::default(),
             reader,

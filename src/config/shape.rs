@@ -7,15 +7,15 @@
 mod backend;
 mod file;
 mod model;
-mod patience;
 mod rule;
+mod timeouts;
 mod usage;
 
 pub use backend::{BACKEND, SECRET_FILE};
 pub use file::{CLIENT, FILE, PATHS};
 pub use model::{AFFINITY, MEMBER, MODEL};
-pub use patience::{FIRST_EVENT, MODEL_TIMEOUTS, TIMEOUTS};
 pub use rule::{CIRCUIT_BREAKER, RETRY};
+pub use timeouts::{FIRST_EVENT, MODEL_TIMEOUTS, TIMEOUTS};
 pub use usage::USAGE;
 
 /// Every object of the file, in the order in which the reference describes them.

@@ -65,8 +65,8 @@ impl Exchange {
             }
             return self.follow(Verdict::FINAL, cx).into();
         }
-        let announced = answer.announcement().wait(cx.moment());
-        let verdict = Verdict::on_status(answer.status, announced, breaker, retry);
+        let retry_after = answer.retry_after().wait(cx.moment());
+        let verdict = Verdict::on_status(answer.status, retry_after, breaker, retry);
         self.follow(verdict, cx).into()
     }
 

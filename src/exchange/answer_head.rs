@@ -1,8 +1,8 @@
 //! The head of a backend's answer: what judging and cleaning need of it.
 
-use crate::announced::Announcement;
 use crate::cleaning::Fields;
 use crate::pool::headroom::Remaining;
+use crate::retry_after::RetryAfter;
 use crate::stream;
 
 /// The head of a backend's answer.
@@ -34,8 +34,8 @@ impl Answer {
     }
 
     /// What it announces: when its backend wants to be asked again.
-    pub(super) fn announcement(&self) -> Announcement {
-        Announcement {
+    pub(super) fn retry_after(&self) -> RetryAfter {
+        RetryAfter {
             retry_after_ms: self.value("retry-after-ms"),
             retry_after: self.value("retry-after"),
             reset_requests: self.value("x-ratelimit-reset-requests"),

@@ -7,7 +7,7 @@
 use super::flow::Passage;
 use super::head::IMAGE_DEPLOYMENT;
 use super::{Context, Eagerness, Effect, Exchange};
-use crate::breaker::{Standing, Unavailability};
+use crate::breaker::{Admission, Unavailability};
 use crate::config::{Backend, CredentialHeader, Member};
 use crate::credential;
 use crate::gateway::Route;
@@ -64,11 +64,11 @@ impl Exchange {
             return Some(Reply::retry_budget_spent());
         }
         if !self.sending.as_ref()?.probes.contains(&chosen) {
-            match cx.standing(route, chosen) {
-                Standing::HalfOpen if cx.claim(route, chosen) => {
+            match cx.admission(route, chosen) {
+                Admission::HalfOpen if cx.claim(route, chosen) => {
                     self.sending.as_mut()?.probes.push(chosen);
                 }
-                Standing::HalfOpen | Standing::Probed(_) if !self.leaves_another(chosen, cx) => {
+                Admission::HalfOpen | Admission::Probed(_) if !self.leaves_another(chosen, cx) => {
                     let (until, now) = (cx.soon(), cx.moment());
                     let when = self.gateway.config.when_exhausted;
                     let name = &route.model.name;

@@ -4,12 +4,12 @@
 use std::cell::Cell;
 
 use super::Effect;
-use crate::breaker::board::{self, Board, Change, Record};
-use crate::breaker::{Standing, Unavailability};
+use crate::breaker::store::{self, BreakerStore, Change, Record};
+use crate::breaker::{Admission, Unavailability};
 use crate::config::ModelId;
 use crate::gateway::Route;
 use crate::host::Outside;
-use crate::pool::Local;
+use crate::pool::PoolState;
 use crate::time::{Micros, Millis, Timestamp};
 
 /// The state around a request, as one worker sees it during one event.
@@ -17,10 +17,10 @@ pub struct Context<'a> {
     /// When this event is, once somebody has asked.
     moment: Cell<Option<Micros>>,
     /// What the worker knows of each model's pool.
-    pub(super) pools: &'a mut [Local],
+    pub(super) pools: &'a mut [PoolState],
     outside: &'a dyn Outside,
     /// The circuits, once they were fetched.
-    circuits: Option<Board>,
+    circuits: Option<BreakerStore>,
     /// What is to be done, in this order.
     effects: &'a mut Vec<Effect>,
 }
@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
     /// A context of which nothing was looked at: neither the clock nor the circuits. Most events need
     /// little of it, and each look is a host call.
     pub fn new(
-        pools: &'a mut [Local],
+        pools: &'a mut [PoolState],
         outside: &'a dyn Outside,
         effects: &'a mut Vec<Effect>,
     ) -> Self {
@@ -90,15 +90,15 @@ impl<'a> Context<'a> {
         may: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         let in_turn = eagerness == Eagerness::InTurn;
-        let readily = |standing, draw: u64| match standing {
-            Standing::Closed => true,
-            Standing::Returning(share) => draw % 1000 < u64::from(share),
-            Standing::HalfOpen => in_turn,
-            Standing::Probed(_) | Standing::Shut(..) => false,
+        let readily = |admission, draw: u64| match admission {
+            Admission::Closed => true,
+            Admission::Returning(share) => draw % 1000 < u64::from(share),
+            Admission::HalfOpen => in_turn,
+            Admission::Probed(_) | Admission::Shut(..) => false,
         };
-        let in_need = |standing, _| matches!(standing, Standing::Returning(_));
+        let in_need = |admission, _| matches!(admission, Admission::Returning(_));
         let ever = eagerness != Eagerness::Never;
-        let at_last = |standing, _| ever && standing == Standing::HalfOpen;
+        let at_last = |admission, _| ever && admission == Admission::HalfOpen;
         None.or_else(|| self.next_turn(id, route, &may, readily))
             .or_else(|| self.next_turn(id, route, &may, in_need))
             .or_else(|| self.next_turn(id, route, &may, at_last))
@@ -125,7 +125,7 @@ impl<'a> Context<'a> {
         // After each claim that fails, one member less can be claimed.
         for _ in 0..=route.model.pool.len() {
             let member = next(self)?;
-            if self.standing(route, member) != Standing::HalfOpen {
+            if self.admission(route, member) != Admission::HalfOpen {
                 return Some((member, false));
             }
             if self.claim(route, member) {
@@ -144,17 +144,17 @@ impl<'a> Context<'a> {
         may: impl Fn(usize) -> bool,
     ) {
         let now = self.now();
-        let circuits = self.circuits.get_or_insert_with(|| board::fetch(self.outside));
+        let circuits = self.circuits.get_or_insert_with(|| store::fetch(self.outside));
         let Some(local) = self.pools.get_mut(id) else { return };
-        local.take(route.model, chosen, now, |at| {
-            may(at) && is_choosable(standing(circuits, route, at, now))
+        local.charge(route.model, chosen, now, |at| {
+            may(at) && is_choosable(admission(circuits, route, at, now))
         });
     }
 
     /// What a member's circuit lets through now.
-    pub(super) fn standing(&mut self, route: &Route<'_>, member: usize) -> Standing {
+    pub(super) fn admission(&mut self, route: &Route<'_>, member: usize) -> Admission {
         let now = self.now();
-        standing(self.circuits(), route, member, now)
+        admission(self.circuits(), route, member, now)
     }
 
     /// Claims the probe of a half-open circuit.
@@ -162,18 +162,18 @@ impl<'a> Context<'a> {
         let change = Change::Claimed(route.lease);
         let Some(record) = route.record(member, change, self.moment()) else { return false };
         self.circuits = None;
-        board::record(self.outside, &record).is_some()
+        store::record(self.outside, &record).is_some()
     }
 
     /// The members that may not be chosen now.
     pub(super) fn shut<'b>(&'b mut self, route: &'b Route<'_>) -> impl Iterator<Item = usize> {
         let members = if self.circuits().is_empty() { 0 } else { route.model.pool.len() };
-        (0..members).filter(|member| !is_choosable(self.standing(route, *member)))
+        (0..members).filter(|member| !is_choosable(self.admission(route, *member)))
     }
 
     /// This member, if it may be chosen now.
     pub(super) fn may_be(&mut self, route: &Route<'_>, member: usize) -> Option<usize> {
-        is_choosable(self.standing(route, member)).then_some(member)
+        is_choosable(self.admission(route, member)).then_some(member)
     }
 
     /// When the first of these members may be chosen again, and why not before; `None` where one
@@ -186,10 +186,10 @@ impl<'a> Context<'a> {
         let soon = self.soon();
         let mut soonest: Option<(Timestamp, Unavailability)> = None;
         for member in members {
-            let (until, why) = match self.standing(route, member) {
-                Standing::Shut(until, why) => (until, why),
+            let (until, why) = match self.admission(route, member) {
+                Admission::Shut(until, why) => (until, why),
                 // Nobody knows when the probe is answered: perhaps soon.
-                Standing::Probed(until) => (until.min(soon), Unavailability::Failed),
+                Admission::Probed(until) => (until.min(soon), Unavailability::Failed),
                 _ => return None,
             };
             soonest = Some(soonest.map_or((until, why), |(other, before)| {
@@ -209,8 +209,8 @@ impl<'a> Context<'a> {
         self.push(Effect::Record(record));
     }
 
-    fn circuits(&mut self) -> &mut Board {
-        self.circuits.get_or_insert_with(|| board::fetch(self.outside))
+    fn circuits(&mut self) -> &mut BreakerStore {
+        self.circuits.get_or_insert_with(|| store::fetch(self.outside))
     }
 
     fn next_turn(
@@ -218,26 +218,31 @@ impl<'a> Context<'a> {
         id: ModelId,
         route: &Route<'_>,
         may: impl Fn(usize) -> bool,
-        lets: impl Fn(Standing, u64) -> bool,
+        lets: impl Fn(Admission, u64) -> bool,
     ) -> Option<usize> {
         let (now, outside) = (self.now(), self.outside);
-        let circuits = self.circuits.get_or_insert_with(|| board::fetch(outside));
-        self.pools.get(id)?.peek(route.model, now, |at| {
+        let circuits = self.circuits.get_or_insert_with(|| store::fetch(outside));
+        self.pools.get(id)?.select(route.model, now, |at| {
             let lets = || {
-                let standing = standing(circuits, route, at, now);
-                let returning = matches!(standing, Standing::Returning(_));
-                lets(standing, if returning { outside.draw() } else { 0 })
+                let admission = admission(circuits, route, at, now);
+                let returning = matches!(admission, Admission::Returning(_));
+                lets(admission, if returning { outside.draw() } else { 0 })
             };
             may(at) && lets()
         })
     }
 }
 
-fn standing(circuits: &Board, route: &Route<'_>, member: usize, now: Timestamp) -> Standing {
-    let Some(id) = route.circuits.get(member) else { return Standing::Closed };
-    circuits.standing(*id, &route.model.breaker, now)
+fn admission(
+    circuits: &BreakerStore,
+    route: &Route<'_>,
+    member: usize,
+    now: Timestamp,
+) -> Admission {
+    let Some(id) = route.circuits.get(member) else { return Admission::Closed };
+    circuits.admission(*id, &route.model.breaker, now)
 }
 
-const fn is_choosable(standing: Standing) -> bool {
-    matches!(standing, Standing::Closed | Standing::Returning(_) | Standing::HalfOpen)
+const fn is_choosable(admission: Admission) -> bool {
+    matches!(admission, Admission::Closed | Admission::Returning(_) | Admission::HalfOpen)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::breaker::board::Record;
+use crate::breaker::store::Record;
 use crate::breaker::window::Tally;
 use crate::cleaning::Change;
 use crate::config::{Affinity, BackendId};

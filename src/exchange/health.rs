@@ -2,8 +2,8 @@
 //! failures, for the retry budget.
 
 use super::{Context, Effect, Exchange};
-use crate::breaker::Blame;
-use crate::breaker::board::Change;
+use crate::breaker::FailureKind;
+use crate::breaker::store::Change;
 use crate::observation::Observation;
 use crate::outcome::Verdict;
 use crate::pool::headroom::Remaining;
@@ -26,24 +26,24 @@ impl Exchange {
         let gateway = self.gateway.clone();
         let route = gateway.route(id)?;
         let counts = route.model.breaker.failure_ratio.is_some() && probe.is_none();
-        if probe.is_none() && verdict.blame.is_none() && !(counts && verdict.good) {
+        if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {
             return None;
         }
-        let (change, tally) = match verdict.blame {
-            blame if probe.is_some() => (Change::Probed(blame, cx.draw()), None),
+        let (change, tally) = match verdict.failure {
+            failure if probe.is_some() => (Change::Probed(failure, cx.draw()), None),
             // Of what is counted, the record is what follows should it be too much.
             None => {
                 let now = cx.now();
                 let tally = cx.pools.get_mut(id)?.tallies.get_mut(member)?;
                 let due = tally.good(&route.model.breaker, now)?;
-                (Change::Blamed(Blame::FailedTooOften(None), 0), Some(due))
+                (Change::Failed(FailureKind::FailedTooOften(None), 0), Some(due))
             }
-            Some(Blame::Failed(announced)) if counts => {
+            Some(FailureKind::Failed(retry_after)) if counts => {
                 let tally = cx.pools.get_mut(id)?.tallies.get_mut(member)?;
                 let all = tally.failed();
-                (Change::Blamed(Blame::FailedTooOften(announced), cx.draw()), Some(all))
+                (Change::Failed(FailureKind::FailedTooOften(retry_after), cx.draw()), Some(all))
             }
-            Some(blame) => (Change::Blamed(blame, cx.draw()), None),
+            Some(failure) => (Change::Failed(failure, cx.draw()), None),
         };
         let record = route.record(member, change, cx.moment())?;
         match tally {

@@ -10,7 +10,7 @@ use super::attempts::Break;
 use super::flow::{AnswerFlow, Judged, StreamFlow};
 use super::{Context, Effect, Exchange, RequestInfo};
 use crate::outcome::Verdict;
-use crate::stream::{Api, Ending, Fault, Hidden, Piece};
+use crate::stream::{Api, Ending, Fault, Piece, UsageChunkFilter};
 use crate::usage::{InEvents, Place, Scan};
 
 /// A stream that is read as it passes.
@@ -20,7 +20,7 @@ pub(super) struct Streaming {
     /// The tokens that it reports.
     usage: InEvents,
     /// What its client did not ask for, where there is such a thing.
-    hidden: Option<Hidden>,
+    usage_chunk: Option<UsageChunkFilter>,
     /// Nobody has seen anything of it yet.
     held: bool,
     /// Bytes so far, while it is held.
@@ -73,7 +73,7 @@ impl Exchange {
         self.streaming = Some(Streaming {
             ending: Ending::new(api, most),
             usage: InEvents::new(place),
-            hidden: self.asked_for_it().then(Hidden::default),
+            usage_chunk: self.asked_for_it().then(UsageChunkFilter::default),
             held: true,
             length: 0,
             most,
@@ -274,11 +274,11 @@ impl Exchange {
 impl Streaming {
     /// Reads on; tells the first fault that shows.
     fn read(&mut self, bytes: &[u8], end: bool) -> Option<Fault> {
-        let (usage, hidden) = (&mut self.usage, &mut self.hidden);
+        let (usage, usage_chunk) = (&mut self.usage, &mut self.usage_chunk);
         let mut hear = |piece: &Piece<'_>| {
             usage.hear(piece);
-            if let Some(hidden) = hidden {
-                hidden.hear(piece);
+            if let Some(usage_chunk) = usage_chunk {
+                usage_chunk.hear(piece);
             }
         };
         let fault = self.ending.push(bytes, &mut hear);
@@ -287,21 +287,21 @@ impl Streaming {
 
     /// What passes instead of the bytes that were read last; `None`: they do.
     fn passes(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.hidden.as_mut()?.pass(bytes, self.ending.begun())
+        self.usage_chunk.as_mut()?.pass(bytes, self.ending.begun())
     }
 
     /// What was read goes out as it is: it may be in Envoy's buffer already.
     fn went_out(&mut self) {
         let inside = self.ending.begun().is_some();
-        if let Some(hidden) = &mut self.hidden {
-            hidden.went_out(inside);
+        if let Some(usage_chunk) = &mut self.usage_chunk {
+            usage_chunk.went_out(inside);
         }
     }
 
     /// What its client gets when nothing more comes: what has waited to be known, and the error.
     fn last_words(&mut self) -> Option<Vec<u8>> {
         let words = self.ending.error_event()?;
-        let mut rest = self.hidden.as_mut().map(Hidden::rest).unwrap_or_default();
+        let mut rest = self.usage_chunk.as_mut().map(UsageChunkFilter::rest).unwrap_or_default();
         rest.extend(words);
         Some(rest)
     }

@@ -16,7 +16,7 @@
 //! back-off after an attempt that nobody answered: when that began, only Envoy knows.
 
 use super::{Context, Effect, Exchange};
-use crate::breaker::Blame;
+use crate::breaker::FailureKind;
 use crate::config::ClientId;
 use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::outcome::Verdict;
@@ -184,10 +184,10 @@ impl Exchange {
 impl AttemptResult {
     /// What an answer with this status, judged so, came to.
     pub(super) const fn of(verdict: Verdict, status: Option<u16>) -> Self {
-        match (status, verdict.blame) {
+        match (status, verdict.failure) {
             (None, _) => Self::NoAnswer,
-            (Some(429), _) | (_, Some(Blame::Throttled(_))) => Self::Throttled,
-            (_, Some(Blame::Refused)) => Self::Refused,
+            (Some(429), _) | (_, Some(FailureKind::Throttled(_))) => Self::Throttled,
+            (_, Some(FailureKind::Refused)) => Self::Refused,
             (Some(..400), Some(_)) => Self::BadStart,
             (Some(500..), _) | (_, Some(_)) => Self::ServerError,
             (_, None) if verdict.good => Self::Ok,

@@ -6,7 +6,7 @@ use super::Call;
 use super::instance::Instance;
 use super::requests::RequestHandle;
 use crate::affinity;
-use crate::breaker::board::{self, Record};
+use crate::breaker::store::{self, Record};
 use crate::breaker::window;
 use crate::cleaning::Change;
 use crate::config::SecureCookie;
@@ -101,8 +101,8 @@ impl Call<'_> {
 
     /// Records something of a circuit, and tells what became of it.
     fn record(&mut self, record: &Record, instance: &Instance) {
-        let Some(Some(turn)) = board::record(self.host, record) else { return };
-        let due = instance.circuit_turned(record.circuit, turn, self.host);
+        let Some(Some(transition)) = store::record(self.host, record) else { return };
+        let due = instance.circuit_changed(record.circuit, transition, self.host);
         if let Some(due) = due {
             self.wanted(due, self.host.now());
         }

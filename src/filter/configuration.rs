@@ -12,7 +12,7 @@ use super::instance::Instance;
 use super::status::Status;
 use super::upstream::Upstream;
 use super::{Call, Filter};
-use crate::breaker::board::{self, Board};
+use crate::breaker::store::{self, BreakerStore};
 use crate::breaker::window;
 use crate::config::{Problem, check};
 use crate::exchange::effect::LogField;
@@ -105,7 +105,7 @@ impl Plugin {
         call: &mut Call<'_>,
     ) -> Self {
         let host = call.host;
-        host::lay_out(host, board::KEY, &Board::default().encode(host.now()));
+        host::lay_out(host, store::KEY, &BreakerStore::default().encode(host.now()));
         host::lay_out(host, activity::KEY, &Activity::default().encode());
         for circuit in gateway.counted() {
             host::lay_out(host, &window::key(circuit), &[]);

@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use super::meters::Meters;
 use crate::breaker::CircuitId;
-use crate::breaker::board::Turn;
+use crate::breaker::store::Transition;
 use crate::config::BackendId;
 use crate::gateway::Gateway;
 use crate::host::Host;
 use crate::observation::Observation;
-use crate::pool::Local;
+use crate::pool::PoolState;
 use crate::status::Rows;
 use crate::status::report::Config as About;
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ pub struct Instance {
     /// What is counted for the status, by row.
     pub(super) rows: Rows,
     pub(super) about: About,
-    pub(super) pools: RefCell<Vec<Local>>,
+    pub(super) pools: RefCell<Vec<PoolState>>,
     pub(super) meters: Meters,
     /// By backend, where it is not the backend's own name.
     clusters: HashMap<String, String>,
@@ -58,14 +58,14 @@ impl Instance {
     }
 
     /// A circuit has changed. Returns when its gauges want to be set again.
-    pub(super) fn circuit_turned(
+    pub(super) fn circuit_changed(
         &self,
         circuit: CircuitId,
-        turn: Turn,
+        transition: Transition,
         host: &dyn Host,
     ) -> Option<Timestamp> {
         for (model, member) in self.gateway.covered(circuit) {
-            let observation = Observation::Circuit { model, member, turn };
+            let observation = Observation::Circuit { model, member, transition };
             self.meters.tell(&observation, &self.gateway, host);
         }
         self.meters.set_gauges(&self.gateway, host.now(), host)

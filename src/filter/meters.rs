@@ -1,4 +1,4 @@
-//! Metrics: what is told becomes numbers in Envoy, and the gauges of circuits follow the board.
+//! Metrics: what is told becomes numbers in Envoy, and the gauges of circuits follow the breaker store.
 //!
 //! A series is defined once in a VM, the first time that it moves, and its id is kept: from then on
 //! it costs one host call each time. Envoy keeps one number for all workers, and keeps it when the
@@ -7,8 +7,8 @@
 //! # Gauges
 //!
 //! Whoever changes a circuit sets its gauges, and wants to be called when it changes by itself: no
-//! timer runs for that while all circuits are closed. Two workers may read the board in one order and set a
-//! gauge in the other. So whoever has set one looks at the board again, and starts over where that
+//! timer runs for that while all circuits are closed. Two workers may read the breaker store in one order and set a
+//! gauge in the other. So whoever has set one looks at the breaker store again, and starts over where that
 //! has changed: the last to write has seen that nothing newer was there.
 
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use std::collections::HashSet;
 
 use hashbrown::HashMap;
 
-use crate::breaker::board::{self, Board};
+use crate::breaker::store::{self, BreakerStore};
 use crate::gateway::Gateway;
 use crate::host::Host;
 use crate::metrics::{self, Kind, Metric, Sample, Series};
@@ -59,9 +59,9 @@ impl Meters {
         now: Timestamp,
         host: &dyn Host,
     ) -> Option<Timestamp> {
-        let mut board = board::fetch(host);
+        let mut store = store::fetch(host);
         for _ in 0..MOST_TRIES {
-            let (samples, next) = metrics::breakers(gateway, &board, host.now());
+            let (samples, next) = metrics::breakers(gateway, &store, host.now());
             for sample in samples {
                 let known = self.circuits.borrow_mut().insert(sample.series, sample.amount);
                 if known != Some(sample.amount) {
@@ -69,11 +69,11 @@ impl Meters {
                 }
             }
             self.due.set(next.map(|next| next.max(now + LEAST_PERIOD)));
-            let newer = board::fetch(host);
-            if newer == board {
+            let newer = store::fetch(host);
+            if newer == store {
                 break;
             }
-            board = newer;
+            store = newer;
         }
         self.due.get()
     }
@@ -81,7 +81,7 @@ impl Meters {
     /// Sets the gauges of circuits that the next configuration does not know: nobody would again, and
     /// an alert would go on about a backend that is gone.
     pub(super) fn close(&self, gateway: &Gateway, next: &Gateway, host: &dyn Host) {
-        let (samples, _) = metrics::breakers(next, &Board::default(), host.now());
+        let (samples, _) = metrics::breakers(next, &BreakerStore::default(), host.now());
         let names = samples.into_iter().map(|sample| sample.series.name(&next.config));
         let known: HashSet<String> = names.collect();
         let raised: Vec<Series> = {
@@ -138,7 +138,7 @@ impl Meters {
     }
 }
 
-/// Each time, another worker has changed the board meanwhile, and follows it as well.
+/// Each time, another worker has changed the breaker store meanwhile, and follows it as well.
 const MOST_TRIES: u32 = 100;
 
 /// No gauge falls back sooner than so after it has risen.

@@ -4,10 +4,10 @@
 //! downstream filter has been configured with last, and what the workers have put into shared data.
 
 use super::{Action, Call};
-use crate::breaker::board;
+use crate::breaker::store;
 use crate::host::Map;
-use crate::status::door::{self, Question};
-use crate::status::survey::Survey;
+use crate::status::endpoint::{self, StatusRequest};
+use crate::status::sources::Sources;
 use crate::status::{Report, activity};
 
 /// A request on the status listener.
@@ -24,12 +24,12 @@ impl Status {
     /// Answered at once, whatever body follows: nothing here reads one.
     pub(super) fn on_request_headers(&self, call: &Call<'_>) -> Action {
         let header = |name| call.host.header(Map::Request, name).unwrap_or_default();
-        let question = Question {
+        let request = StatusRequest {
             method: header(":method"),
             path: header(":path"),
             authority: header(":authority"),
         };
-        let page = door::answer(&question, self.any_host, || report(call));
+        let page = endpoint::answer(&request, self.any_host, || report(call));
         call.host.reply(page.status, &page.headers, &page.body);
         Action::Pause
     }
@@ -37,13 +37,13 @@ impl Status {
 
 fn report(call: &Call<'_>) -> Option<Report> {
     let instance = call.worker.newest()?;
-    let survey = Survey {
+    let sources = Sources {
         gateway: &instance.gateway,
         rows: &instance.rows,
         config: &instance.about,
-        board: &board::fetch(call.host),
+        store: &store::fetch(call.host),
         activity: &activity::fetch(call.host),
         now: call.host.now(),
     };
-    Some(survey.report())
+    Some(sources.report())
 }

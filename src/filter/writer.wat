@@ -1,8 +1,8 @@
-;; The writer seat: a downstream HTTP filter, nearest to the client, that has the last word.
+;; The last-words filter: a downstream HTTP filter, nearest to the client, that has the last word.
 ;;
 ;; When a backend breaks off an answer, Envoy resets the client's stream and calls no filter that
-;; could still write. But the backend seat is told that its attempt is over just before. It leaves
-;; the last words in the stream's filter state and has the answer go on behind the gateway seat: as
+;; could still write. But the upstream filter is told that its attempt is over just before. It leaves
+;; the last words in the stream's filter state and has the answer go on behind the downstream filter: as
 ;; an empty part, into which this seat writes them. docs/adr/0009 has the whole story.
 ;;
 ;; It is a module of its own because Envoy calls, for each request, whatever a module exports:

@@ -1,19 +1,19 @@
-//! The gauges of circuits: what the board says, for everyone who shares it.
+//! The gauges of circuits: what the breaker store says, for everyone who shares it.
 //!
 //! A gauge in Envoy has one value for all workers, and so has a circuit. What a circuit is follows
-//! from the board and the time alone, so whoever sets the gauges sets the same; and a circuit whose
+//! from the breaker store and the time alone, so whoever sets the gauges sets the same; and a circuit whose
 //! time is over changes without anybody doing anything, so it is said when that will be.
 
 use super::{Metric, Sample, Series};
-use crate::breaker::Standing;
-use crate::breaker::board::Board;
+use crate::breaker::Admission;
+use crate::breaker::store::BreakerStore;
 use crate::gateway::Gateway;
 use crate::time::{Millis, Timestamp};
 
 /// The gauges of all circuits as this board has them, and when the first of them changes by itself.
 pub fn breakers(
     gateway: &Gateway,
-    board: &Board,
+    store: &BreakerStore,
     now: Timestamp,
 ) -> (Vec<Sample>, Option<Timestamp>) {
     let mut samples = Vec::new();
@@ -22,10 +22,10 @@ pub fn breakers(
         let Some(route) = gateway.route(id) else { continue };
         for (member, circuit) in route.circuits.iter().enumerate() {
             let of = |metric| Series::of(metric).model(Some(id)).member(Some(member));
-            let (state, until) = match board.standing(*circuit, &route.model.breaker, now) {
-                Standing::Closed | Standing::Returning(_) => (CLOSED, None),
-                Standing::HalfOpen | Standing::Probed(_) => (HALF_OPEN, None),
-                Standing::Shut(until, _) => (OPEN, Some(until)),
+            let (state, until) = match store.admission(*circuit, &route.model.breaker, now) {
+                Admission::Closed | Admission::Returning(_) => (CLOSED, None),
+                Admission::HalfOpen | Admission::Probed(_) => (HALF_OPEN, None),
+                Admission::Shut(until, _) => (OPEN, Some(until)),
             };
             samples.push(of(Metric::BreakerState).by(state));
             let seconds = until.map_or(0, |until| Millis(until.0).as_secs_rounded_up());
@@ -43,8 +43,8 @@ const OPEN: u64 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breaker::Blame;
-    use crate::breaker::board::Change;
+    use crate::breaker::FailureKind;
+    use crate::breaker::store::Change;
     use crate::config::check;
     use crate::testing::test;
 
@@ -61,8 +61,12 @@ mod tests {
         Gateway::new(config.expect("right"), |_| None).expect("ready")
     }
 
-    fn states(gateway: &Gateway, board: &Board, now: Timestamp) -> (Vec<u64>, Option<Timestamp>) {
-        let (samples, first) = breakers(gateway, board, now);
+    fn states(
+        gateway: &Gateway,
+        store: &BreakerStore,
+        now: Timestamp,
+    ) -> (Vec<u64>, Option<Timestamp>) {
+        let (samples, first) = breakers(gateway, store, now);
         let states = samples.iter().filter(|s| s.series.metric == Metric::BreakerState);
         (states.map(|sample| sample.amount).collect(), first)
     }
@@ -70,22 +74,22 @@ mod tests {
     #[test]
     fn gauges_follow_the_board_and_the_time() {
         let gateway = gateway();
-        let mut board = Board::default();
-        assert_eq!(states(&gateway, &board, T0), (vec![0, 0, 0], None));
+        let mut store = BreakerStore::default();
+        assert_eq!(states(&gateway, &store, T0), (vec![0, 0, 0], None));
         let route = gateway.route(0).expect("m");
-        let throttled = Change::Blamed(Blame::Throttled(Some(Millis(1500))), 0);
-        board.apply(&route.record(0, throttled, T0.into()).expect("a"));
-        let failed = Change::Blamed(Blame::Failed(None), 0);
-        board.apply(&route.record(1, failed, T0.into()).expect("b"));
+        let throttled = Change::Failed(FailureKind::Throttled(Some(Millis(1500))), 0);
+        store.apply(&route.record(0, throttled, T0.into()).expect("a"));
+        let failed = Change::Failed(FailureKind::Failed(None), 0);
+        store.apply(&route.record(1, failed, T0.into()).expect("b"));
         let first = T0 + Millis(1500);
-        assert_eq!(states(&gateway, &board, T0), (vec![2, 2, 2], Some(first)), "n shares b's");
-        let (samples, _) = breakers(&gateway, &board, T0);
+        assert_eq!(states(&gateway, &store, T0), (vec![2, 2, 2], Some(first)), "n shares b's");
+        let (samples, _) = breakers(&gateway, &store, T0);
         let until: Vec<u64> = samples.iter().map(|sample| sample.amount).collect();
         let seconds = T0.0 / 1000;
         assert_eq!(until, [2, seconds + 2, 2, seconds + 60, 2, seconds + 60]);
         let second = T0 + Millis::from_secs(60);
-        assert_eq!(states(&gateway, &board, first), (vec![0, 2, 2], Some(second)));
-        assert_eq!(states(&gateway, &board, second), (vec![0, 1, 1], None));
+        assert_eq!(states(&gateway, &store, first), (vec![0, 2, 2], Some(second)));
+        assert_eq!(states(&gateway, &store, second), (vec![0, 1, 1], None));
     }
 
     #[test]

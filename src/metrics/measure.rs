@@ -1,8 +1,8 @@
 //! From what was observed to what is counted.
 
 use super::{Metric, Sample, Series};
-use crate::breaker::Why;
-use crate::breaker::board::Turn;
+use crate::breaker::OpenReason;
+use crate::breaker::store::Transition;
 use crate::gateway::Gateway;
 use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::reason::Reason;
@@ -19,11 +19,11 @@ pub fn measure(observation: &Observation) -> Vec<Sample> {
             samples.extend(fails_over.then(|| of(Metric::Failovers)));
             samples
         }
-        Observation::Circuit { model, member, turn: Turn::Opened { why, .. } } => {
+        Observation::Circuit { model, member, transition: Transition::Opened { why, .. } } => {
             let series = Series::of(Metric::Openings).model(Some(model)).member(Some(member));
             vec![series.word(word(why)).by(1)]
         }
-        // Where a circuit stands is on the board (`breakers`).
+        // Where a circuit stands is in the breaker store (`breakers`).
         Observation::Circuit { .. } => Vec::new(),
         Observation::Headroom { model, member, share } => {
             let series = Series::of(Metric::Headroom).model(Some(model)).member(Some(member));
@@ -100,12 +100,12 @@ fn kind(outcome: Outcome, reason: Option<Reason>) -> Option<&'static str> {
     }
 }
 
-const fn word(why: Why) -> &'static str {
+const fn word(why: OpenReason) -> &'static str {
     match why {
-        Why::Throttled => "throttled",
-        Why::Failed => "failed",
-        Why::FailedTooOften => "failure_ratio",
-        Why::Refused => "refused",
+        OpenReason::Throttled => "throttled",
+        OpenReason::Failed => "failed",
+        OpenReason::FailedTooOften => "failure_ratio",
+        OpenReason::Refused => "refused",
     }
 }
 
@@ -134,7 +134,12 @@ pub fn from_the_start(gateway: &Gateway) -> Vec<Series> {
             all.push(of(Metric::Attempts).word(AttemptResult::Ok.word()));
             all.extend(bad.map(|result| of(Metric::Attempts).word(result.word())));
             all.extend(bad.map(|result| of(Metric::Failovers).word(result.word())));
-            let whys = [Why::Throttled, Why::Failed, Why::FailedTooOften, Why::Refused];
+            let whys = [
+                OpenReason::Throttled,
+                OpenReason::Failed,
+                OpenReason::FailedTooOften,
+                OpenReason::Refused,
+            ];
             all.extend(whys.map(|why| of(Metric::Openings).word(word(why))));
         }
     }
@@ -246,11 +251,12 @@ mod tests {
 
     #[test]
     fn only_an_opening_counts_as_one() {
-        let turned = |turn| measure(&Observation::Circuit { model: 0, member: 0, turn });
+        let turned =
+            |transition| measure(&Observation::Circuit { model: 0, member: 0, transition });
         let until = Timestamp(5);
-        assert_eq!(turned(Turn::Opened { until, why: Why::Refused }).len(), 1);
-        assert!(turned(Turn::Extended { until }).is_empty());
-        assert!(turned(Turn::Closed).is_empty());
+        assert_eq!(turned(Transition::Opened { until, why: OpenReason::Refused }).len(), 1);
+        assert!(turned(Transition::Extended { until }).is_empty());
+        assert!(turned(Transition::Closed).is_empty());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Rotation {
     due: Vec<Due>,
 }
 
-/// A point in a tier's own time, in which a weight of one has a turn every [`YEAR`].
+/// A point in a tier's own time, in which a weight of one has a turn every [`STRIDE_OF_ONE`].
 type Due = u64;
 
 impl Rotation {
@@ -35,7 +35,8 @@ impl Rotation {
     pub fn new(pool: &[Member]) -> Self {
         // Half a stride from the start, so that the great weights do not all come first.
         let half = |member: &Member| stride(member) / 2;
-        let due: Vec<Due> = pool.iter().map(|member| YEAR.saturating_add(half(member))).collect();
+        let due: Vec<Due> =
+            pool.iter().map(|member| STRIDE_OF_ONE.saturating_add(half(member))).collect();
         let mut priorities: Vec<u32> = pool.iter().map(|member| member.priority).collect();
         priorities.sort_unstable();
         priorities.dedup();
@@ -49,13 +50,13 @@ impl Rotation {
 
     /// The member whose turn it is, by its position in the pool. `share` gives the share of each
     /// member's weight that counts now, of a thousand, and none for those that may not be chosen.
-    pub fn peek(&self, pool: &[Member], share: impl Fn(usize) -> Option<u32>) -> Option<usize> {
+    pub fn select(&self, pool: &[Member], share: impl Fn(usize) -> Option<u32>) -> Option<usize> {
         let mut tiers = self.tiers.iter();
         tiers.find_map(|(_, turns)| next(turns, pool, &share)).map(|(_, at)| at)
     }
 
     /// Takes note that a member had its turn among those that might have been chosen.
-    pub fn take(&mut self, pool: &[Member], chosen: usize, share: impl Fn(usize) -> Option<u32>) {
+    pub fn charge(&mut self, pool: &[Member], chosen: usize, share: impl Fn(usize) -> Option<u32>) {
         let Some(member) = pool.get(chosen) else { return };
         let tier = self.tiers.iter_mut().find(|(priority, _)| *priority == member.priority);
         let (Some((_, turns)), Some(due)) = (tier, self.due.get(chosen).copied()) else { return };
@@ -114,14 +115,14 @@ fn delayed(due: Due, member: &Member, share: u32) -> Due {
 }
 
 fn stride(member: &Member) -> Due {
-    YEAR.checked_div(u64::from(member.weight)).unwrap_or(YEAR)
+    STRIDE_OF_ONE.checked_div(u64::from(member.weight)).unwrap_or(STRIDE_OF_ONE)
 }
 
 /// The whole weight counts.
 const WHOLE: u32 = 1000;
 
 /// The stride of a weight of one: a number that most weights that people write divide.
-const YEAR: Due = 6_983_776_800;
+const STRIDE_OF_ONE: Due = 6_983_776_800;
 
 #[cfg(test)]
 mod tests {
@@ -141,8 +142,8 @@ mod tests {
     fn turns(pool: &[Member], count: usize, may: impl Fn(usize) -> bool + Copy) -> Vec<usize> {
         let mut rotation = Rotation::new(pool);
         let mut turn = || {
-            let chosen = rotation.peek(pool, |at| may(at).then_some(WHOLE))?;
-            rotation.take(pool, chosen, |at| may(at).then_some(WHOLE));
+            let chosen = rotation.select(pool, |at| may(at).then_some(WHOLE))?;
+            rotation.charge(pool, chosen, |at| may(at).then_some(WHOLE));
             Some(chosen)
         };
         (0..count).map_while(|_| turn()).collect()
@@ -171,8 +172,8 @@ mod tests {
         let mut of_100 = |share: u32| {
             let share = |at: usize| Some(if at == 0 { share } else { WHOLE });
             let turn = |_| {
-                let chosen = rotation.peek(&pool, share);
-                rotation.take(&pool, chosen.unwrap_or_default(), share);
+                let chosen = rotation.select(&pool, share);
+                rotation.charge(&pool, chosen.unwrap_or_default(), share);
                 usize::from(chosen == Some(0))
             };
             (0..100).map(turn).sum::<usize>()
@@ -188,11 +189,11 @@ mod tests {
         let pool = pool(&[(1, 1), (1, 1)]);
         let mut rotation = Rotation::new(&pool);
         for _ in 0..3 {
-            rotation.take(&pool, 0, |_| Some(WHOLE));
+            rotation.charge(&pool, 0, |_| Some(WHOLE));
         }
         let mut next = || {
-            let chosen = rotation.peek(&pool, |_| Some(WHOLE));
-            rotation.take(&pool, chosen.unwrap_or_default(), |_| Some(WHOLE));
+            let chosen = rotation.select(&pool, |_| Some(WHOLE));
+            rotation.charge(&pool, chosen.unwrap_or_default(), |_| Some(WHOLE));
             chosen
         };
         assert_eq!([next(), next(), next(), next()], [Some(1), Some(1), Some(1), Some(0)]);
@@ -205,7 +206,7 @@ mod tests {
         let late = Due::MAX / 2 + 1;
         rotation.due[0] = late;
         rotation.tiers[0].1 = [(late, 0), (rotation.due[1], 1)].into();
-        rotation.take(&pool, 0, |_| Some(WHOLE));
+        rotation.charge(&pool, 0, |_| Some(WHOLE));
         assert_eq!(rotation, Rotation::new(&pool));
     }
 
@@ -223,11 +224,11 @@ mod tests {
         let pool = pool(&[(1, 1), (1, 1)]);
         let mut rotation = Rotation::new(&pool);
         for _ in 0..100 {
-            rotation.take(&pool, 0, |at| (at == 0).then_some(WHOLE));
+            rotation.charge(&pool, 0, |at| (at == 0).then_some(WHOLE));
         }
         let mut next = || {
-            let chosen = rotation.peek(&pool, |_| Some(WHOLE));
-            rotation.take(&pool, chosen.unwrap_or_default(), |_| Some(WHOLE));
+            let chosen = rotation.select(&pool, |_| Some(WHOLE));
+            rotation.charge(&pool, chosen.unwrap_or_default(), |_| Some(WHOLE));
             chosen
         };
         assert_eq!([next(), next(), next(), next()], [Some(0), Some(1), Some(0), Some(1)]);

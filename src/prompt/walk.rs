@@ -200,7 +200,7 @@ impl Walk {
     /// A value ends here.
     fn ends(&mut self, at: usize) {
         let depth = self.reader.nesting().depth();
-        while let Some((_, wanted)) = self.open.pop_if(|(standing, _)| *standing == depth) {
+        while let Some((_, wanted)) = self.open.pop_if(|(admission, _)| *admission == depth) {
             self.found.ends(wanted, at);
         }
     }

@@ -6,7 +6,7 @@
 //! does not get goes to the tiers below. One that is half-open gets a single request, which is no
 //! share.
 
-use crate::breaker::Standing;
+use crate::breaker::Admission;
 
 /// What counts for a member's share.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,16 +16,16 @@ pub(super) struct Candidate {
     /// Its weight now, headroom included.
     pub(super) weight: f64,
     /// What its circuit lets through.
-    pub(super) standing: Standing,
+    pub(super) admission: Admission,
 }
 
 impl Candidate {
     /// How often it takes part, from 0 to 1.
     fn presence(&self) -> f64 {
-        match self.standing {
-            Standing::Closed => 1.0,
-            Standing::Returning(share) => f64::from(share) / 1000.0,
-            Standing::HalfOpen | Standing::Probed(_) | Standing::Shut(..) => 0.0,
+        match self.admission {
+            Admission::Closed => 1.0,
+            Admission::Returning(share) => f64::from(share) / 1000.0,
+            Admission::HalfOpen | Admission::Probed(_) | Admission::Shut(..) => 0.0,
         }
     }
 }
@@ -78,10 +78,10 @@ mod tests {
     use crate::testing::test;
     use crate::time::Timestamp;
 
-    const SHUT: Standing = Standing::Shut(Timestamp(9), Unavailability::Throttled);
+    const SHUT: Admission = Admission::Shut(Timestamp(9), Unavailability::Throttled);
 
-    fn shared(members: &[(u32, f64, Standing)]) -> Vec<f64> {
-        let candidate = |&(priority, weight, standing)| Candidate { priority, weight, standing };
+    fn shared(members: &[(u32, f64, Admission)]) -> Vec<f64> {
+        let candidate = |&(priority, weight, admission)| Candidate { priority, weight, admission };
         let candidates: Vec<Candidate> = members.iter().map(candidate).collect();
         let rounded = |share: f64| (share * 1000.0).round() / 1000.0;
         shares(&candidates).into_iter().map(rounded).collect()
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_lowest_tier_takes_all_by_weight() {
-        let closed = Standing::Closed;
+        let closed = Admission::Closed;
         let pool = [(1, 80.0, closed), (1, 20.0, closed), (2, 1.0, closed)];
         assert_eq!(shared(&pool), [0.8, 0.2, 0.0]);
         assert_eq!(
@@ -101,17 +101,17 @@ mod tests {
 
     #[test]
     fn one_that_returns_leaves_the_rest_to_the_tiers_below() {
-        let back = Standing::Returning(250);
-        assert_eq!(shared(&[(1, 1.0, back), (2, 1.0, Standing::Closed)]), [0.25, 0.75]);
-        assert_eq!(shared(&[(1, 1.0, back), (1, 1.0, Standing::Closed)]), [0.2, 0.8]);
+        let back = Admission::Returning(250);
+        assert_eq!(shared(&[(1, 1.0, back), (2, 1.0, Admission::Closed)]), [0.25, 0.75]);
+        assert_eq!(shared(&[(1, 1.0, back), (1, 1.0, Admission::Closed)]), [0.2, 0.8]);
         assert_eq!(shared(&[(1, 1.0, back), (2, 3.0, SHUT)]), [1.0, 0.0], "nobody else is there");
     }
 
     #[test]
     fn where_nobody_may_be_chosen_nobody_gets_a_share() {
-        let probed = Standing::Probed(Timestamp(5));
+        let probed = Admission::Probed(Timestamp(5));
         assert_eq!(
-            shared(&[(1, 1.0, SHUT), (2, 1.0, Standing::HalfOpen), (3, 1.0, probed)]),
+            shared(&[(1, 1.0, SHUT), (2, 1.0, Admission::HalfOpen), (3, 1.0, probed)]),
             [0.0; 3]
         );
         assert!(shared(&[]).is_empty());

@@ -12,7 +12,7 @@
 use serde_json::json;
 
 use super::events::{Begun, Event, Events, Piece};
-use super::mend::mend;
+use super::json_repair::json_repair;
 use super::{Fault, choices_begin};
 use crate::words::word;
 
@@ -156,7 +156,7 @@ impl Ending {
         } else if self.events.begun_data().map_or(!self.events.has_data(), <[u8]>::is_empty) {
             Join::Named
         } else {
-            self.events.begun_data().and_then(mend).map_or(Join::Whole, Join::Mended)
+            self.events.begun_data().and_then(json_repair).map_or(Join::Whole, Join::Mended)
         }
     }
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use gungraun::prelude::*;
 use spillway::affinity::Tags;
-use spillway::breaker::board::Board;
+use spillway::breaker::store::BreakerStore;
 use spillway::client_key::Keyring;
 use spillway::config::{Config, Problem, parse_json};
 use spillway::cookie::Cookies;
@@ -47,12 +47,12 @@ fn make_ready(config: Config) -> Result<Gateway, Vec<Problem>> {
 }
 
 fn plain() -> Request {
-    Request::of(&given::gateway(&given::file(3)), &Board::default())
+    Request::of(&given::gateway(&given::file(3)), &BreakerStore::default())
 }
 
 fn known() -> Request {
     let gateway = given::gateway(&given::file_with_clients(3, 10));
-    Request::of(&gateway, &Board::default()).pinned_to(1)
+    Request::of(&gateway, &BreakerStore::default()).pinned_to(1)
 }
 
 #[library_benchmark]
@@ -116,8 +116,8 @@ fn choose(mut choice: Choice) -> (Option<usize>, Choice) {
 
 fn arriving(members: usize, half_open: bool) -> Request {
     let gateway = given::gateway(&given::file(members));
-    let board = given::board(&gateway, 2, usize::from(half_open));
-    Request::of(&gateway, &board).for_embeddings()
+    let store = given::store(&gateway, 2, usize::from(half_open));
+    Request::of(&gateway, &store).for_embeddings()
 }
 
 #[library_benchmark]
@@ -157,22 +157,22 @@ fn pass_unread(body: Vec<u8>) -> (Ahead, Vec<u8>, Vec<u8>) {
     (ahead, end, body)
 }
 
-fn board(circuits: usize) -> Board {
-    given::board(&given::gateway(&given::file(circuits)), 1, 1)
+fn store(circuits: usize) -> BreakerStore {
+    given::store(&given::gateway(&given::file(circuits)), 1, 1)
 }
 
 #[library_benchmark]
-#[bench::circuits_5(board(5).encode(NOW))]
-#[bench::circuits_500(board(500).encode(NOW))]
-fn read_board(bytes: Vec<u8>) -> (Board, Vec<u8>) {
-    (Board::decode(black_box(&bytes)), bytes)
+#[bench::circuits_5(store(5).encode(NOW))]
+#[bench::circuits_500(store(500).encode(NOW))]
+fn read_board(bytes: Vec<u8>) -> (BreakerStore, Vec<u8>) {
+    (BreakerStore::decode(black_box(&bytes)), bytes)
 }
 
 #[library_benchmark]
-#[bench::circuits_5(board(5))]
-#[bench::circuits_500(board(500))]
-fn write_board(board: Board) -> (Vec<u8>, Board) {
-    (black_box(&board).encode(NOW), board)
+#[bench::circuits_5(store(5))]
+#[bench::circuits_500(store(500))]
+fn write_board(store: BreakerStore) -> (Vec<u8>, BreakerStore) {
+    (black_box(&store).encode(NOW), store)
 }
 
 #[library_benchmark]

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use spillway::breaker::Blame;
-use spillway::breaker::board::{Board, Change, Record};
+use spillway::breaker::FailureKind;
+use spillway::breaker::store::{BreakerStore, Change, Record};
 use spillway::client_key::Keyring;
 use spillway::config::{BreakerRule, parse_json};
 use spillway::gateway::Gateway;
 use spillway::observation::{Observation, Outcome};
-use spillway::pool::Local;
+use spillway::pool::PoolState;
 use spillway::time::{Micros, Millis, Timestamp};
 use spillway::usage::Usage;
 use spillway_model::Clock;
@@ -87,16 +87,16 @@ pub fn keyring(clients: usize) -> Keyring {
 }
 
 /// The circuits of the pool's first so many members of each so many, all open.
-pub fn board(gateway: &Gateway, of_each: usize, open: usize) -> Board {
-    let mut board = Board::default();
+pub fn store(gateway: &Gateway, of_each: usize, open: usize) -> BreakerStore {
+    let mut store = BreakerStore::default();
     let rule = BreakerRule::default();
     let circuits = gateway.route(0).expect("a model").circuits;
     for (_, circuit) in circuits.iter().enumerate().filter(|(at, _)| at % of_each < open) {
-        let change = Change::Blamed(Blame::Throttled(Some(Millis::from_secs(30))), 0);
+        let change = Change::Failed(FailureKind::Throttled(Some(Millis::from_secs(30))), 0);
         let (circuit, rule) = (*circuit, rule.clone());
-        board.apply(&Record { circuit, rule, change, at: NOW.into() });
+        store.apply(&Record { circuit, rule, change, at: NOW.into() });
     }
-    board
+    store
 }
 
 /// A pool to choose from: what one worker knows of it, and what all know of its circuits.
@@ -104,9 +104,9 @@ pub struct Choice {
     /// The configuration.
     pub gateway: Rc<Gateway>,
     /// The worker's own knowledge.
-    pub local: Local,
+    pub local: PoolState,
     /// Every second circuit is open, or none is.
-    pub board: Board,
+    pub store: BreakerStore,
 }
 
 impl Choice {
@@ -114,8 +114,8 @@ impl Choice {
     pub fn among(members: usize, half_open: bool) -> Self {
         let gateway = gateway(&file(members));
         let local = gateway.pools().pop().expect("a model");
-        let board = board(&gateway, 2, usize::from(half_open));
-        let mut choice = Self { gateway, local, board };
+        let store = store(&gateway, 2, usize::from(half_open));
+        let mut choice = Self { gateway, local, store };
         for _ in 0..members {
             choice.choose();
         }
@@ -124,14 +124,14 @@ impl Choice {
 
     /// The member whose turn it is, and its turn taken.
     pub fn choose(&mut self) -> Option<usize> {
-        let Self { gateway, local, board } = self;
+        let Self { gateway, local, store } = self;
         let route = gateway.route(0)?;
         let may = |at: usize| {
-            let standing = board.standing(route.circuits[at], &route.model.breaker, NOW);
-            standing == spillway::breaker::Standing::Closed
+            let admission = store.admission(route.circuits[at], &route.model.breaker, NOW);
+            admission == spillway::breaker::Admission::Closed
         };
-        let chosen = local.peek(route.model, NOW, may)?;
-        local.take(route.model, chosen, NOW, may);
+        let chosen = local.select(route.model, NOW, may)?;
+        local.charge(route.model, chosen, NOW, may);
         Some(chosen)
     }
 }

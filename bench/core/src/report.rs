@@ -42,7 +42,7 @@ const WHAT: [(&str, &str); 17] = [
         "A request with 16 KB of cookies that names no model finds the one that its cookie leads to",
     ),
     ("make_cookie", "An affinity cookie is made"),
-    ("read_board", "The board of circuits that are not closed is read from its bytes"),
+    ("read_board", "The breaker store of circuits that are not closed is read from its bytes"),
     ("write_board", "It is written"),
     ("measure_it", "A request that is over is made into samples of metrics"),
     ("check", "A configuration file is read and checked"),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use spillway::breaker::board::{self, Board};
+use spillway::breaker::store::{self, BreakerStore};
 use spillway::exchange::effect::{LogField, RETRY};
 use spillway::filter::{Action, Call, Filter, Worker};
 use spillway::gateway::Gateway;
@@ -42,7 +42,7 @@ struct Answers {
 
 impl Request {
     /// A chat request of 1 KB that has not arrived yet, and the circuits that it finds.
-    pub fn of(gateway: &Rc<Gateway>, board: &Board) -> Self {
+    pub fn of(gateway: &Rc<Gateway>, store: &BreakerStore) -> Self {
         let shared = Shared::default();
         shared.borrow_mut().draw = Draw::always(500);
         let host = Memory::new(given::clock(), shared.clone(), BTreeMap::new());
@@ -57,9 +57,9 @@ impl Request {
             Self { host, worker, plugins, downstream, headers, body, answers, parts, streams: 1 };
         for _ in 0..SERVED_BEFORE {
             request.serves_one_before();
-            shared.borrow_mut().set(board::KEY, &Board::default().encode(NOW), 0);
+            shared.borrow_mut().set(store::KEY, &BreakerStore::default().encode(NOW), 0);
         }
-        shared.borrow_mut().set(board::KEY, &board.encode(NOW), 0);
+        shared.borrow_mut().set(store::KEY, &store.encode(NOW), 0);
         request
     }
 

@@ -8,8 +8,8 @@ use super::findings::{Findings, Format};
 use super::places::Places;
 use super::{Exit, Output, keys};
 use crate::envoy::{Abilities, version::Version};
+use crate::envoy_check::{self, EnvoyCheck};
 use crate::lint::{Finding, Severity, lint};
-use crate::surroundings::{self, Surroundings};
 use spillway::config::path::key;
 use spillway::config::{Config, Problem, wrong_secrets};
 
@@ -59,7 +59,7 @@ struct Checked {
 impl Args {
     fn checked(&self) -> Result<Checked, Failure> {
         let text = file::read(&self.file)?;
-        if surroundings::is_envoys(&text.value) {
+        if envoy_check::is_envoys(&text.value) {
             return Ok(self.bootstrap(text));
         }
         let loaded = text.configuration()?;
@@ -69,8 +69,8 @@ impl Args {
 
     /// What was found in an Envoy's bootstrap.
     fn bootstrap(&self, text: Text) -> Checked {
-        let Surroundings { mut found, configs } =
-            surroundings::look(&text.value, self.envoy_version.map(Version::abilities));
+        let EnvoyCheck { mut found, configs } =
+            envoy_check::look(&text.value, self.envoy_version.map(Version::abilities));
         if let Some(version) = self.envoy_version {
             found.extend(notes(version.abilities()));
         }

@@ -11,7 +11,7 @@ use super::findings::{Findings, Format};
 use super::places::{Place, Places};
 use super::{Exit, Output, check, keys};
 use crate::envoy::Abilities;
-use crate::surroundings;
+use crate::envoy_check;
 use spillway::config::json::{self, Unique};
 use spillway::config::{self, Config, Problem};
 
@@ -88,7 +88,7 @@ impl Text {
 
 /// A file that is about something else, of which every line would be a problem.
 fn another_kind(value: &Value) -> Option<Problem> {
-    if surroundings::is_envoys(value) {
+    if envoy_check::is_envoys(value) {
         return Some(Problem::new(
             "",
             "this is Envoy's configuration, not Spillway's",

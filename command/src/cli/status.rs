@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum StatusAddress {
     /// Nowhere.
     Off,
     /// Here; port 0 takes a free one.
     At(SocketAddr),
 }
 
-impl Wish {
+impl StatusAddress {
     /// The address; `None`: none is wanted.
     pub fn address(self) -> Option<SocketAddr> {
         match self {
@@ -25,11 +25,11 @@ impl Wish {
 ///
 /// # Errors
 /// What is wrong with it, for clap to say.
-pub fn wish(text: &str) -> Result<Wish, String> {
+pub fn wish(text: &str) -> Result<StatusAddress, String> {
     if text == "off" {
-        return Ok(Wish::Off);
+        return Ok(StatusAddress::Off);
     }
-    let address = text.parse().map(Wish::At);
+    let address = text.parse().map(StatusAddress::At);
     address.map_err(|_| "wanted is an address such as 127.0.0.1:10001, or `off`".to_owned())
 }
 

@@ -39,12 +39,12 @@ pub struct Args {
 
 /// Shows the status once, or until it is told to end.
 pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
-    let live = io::stdout().is_terminal() && !args.once;
+    let xds_state = io::stdout().is_terminal() && !args.once;
     let interval = Duration::from_secs(args.interval.unwrap_or(1));
-    if !live && (args.once || args.interval.is_none()) {
+    if !xds_state && (args.once || args.interval.is_none()) {
         return args.show(output);
     }
-    let mut terminal = Terminal::take(live)?;
+    let mut terminal = Terminal::take(xds_state)?;
     let mut last = None;
     while !terminal.is_left() {
         let asked = args.ask();
@@ -54,7 +54,7 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
             return args.show(output);
         }
         let (width, height) = terminal.size();
-        let look = Look { width, all: args.all, bold: live };
+        let look = Look { width, all: args.all, bold: xds_state };
         let mut lines = Vec::new();
         if let Err(trouble) = &asked {
             lines.push(format!("{trouble}; this is what it said last."));

@@ -5,8 +5,8 @@
 
 mod change;
 mod events;
-mod follow;
 mod key_files;
+mod reloader;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -20,12 +20,12 @@ use std::time::Instant;
 use serde_json::Value;
 
 use self::events::{Event, Events};
-use self::follow::Follower;
 use self::key_files::KeyFiles;
+use self::reloader::Reloader;
 use self::watch::Watch;
 use super::file;
 use super::keys;
-use super::status::{self, Wish};
+use super::status::{self, StatusAddress};
 use super::{Exit, Output};
 use crate::envoy::process::{self, End, Envoy, Launch, Started};
 use crate::envoy::{
@@ -56,7 +56,7 @@ pub struct Args {
     /// Where the status page listens, `off` for nowhere; it has no key [default: on this machine
     /// alone, the port after --listen's, or a free one]
     #[arg(long, value_name = "ADDRESS", value_parser = status::wish)]
-    status: Option<Wish>,
+    status: Option<StatusAddress>,
     /// Envoy's binary [default: on PATH, then the project's own]
     #[arg(long, value_name = "PATH")]
     envoy: Option<PathBuf>,
@@ -167,8 +167,8 @@ impl Args {
         let signals = |error| problem("signals", &error);
         let mut events = Events::new().map_err(signals)?;
         let watch = Watch::new(&self.config, content, !self.no_watch, events.sender());
-        let (follower, first) =
-            Follower::new(&self.config, directory.path(), &options, &variables, loaded);
+        let (reloader, first) =
+            Reloader::new(&self.config, directory.path(), &options, &variables, loaded);
         let launch = Launch {
             envoy: &envoy,
             bootstrap: &bootstrap_file,
@@ -191,7 +191,7 @@ impl Args {
                 if let Some(status) = ready.status {
                     drop(writeln!(output.talk, "status on http://{status}/"));
                 }
-                attend(*envoy, follower, watch, &mut events, output)
+                attend(*envoy, reloader, watch, &mut events, output)
             }
         }
     }
@@ -199,8 +199,8 @@ impl Args {
     /// Where the status page listens. Nobody who has said nothing about it is refused for it.
     fn status_address(&self) -> Result<Option<SocketAddr>, Problem> {
         match self.status {
-            Some(Wish::Off) => Ok(None),
-            Some(Wish::At(address)) => free(address).map(|_| Some(address)),
+            Some(StatusAddress::Off) => Ok(None),
+            Some(StatusAddress::At(address)) => free(address).map(|_| Some(address)),
             None => {
                 let usual = status::beside(self.listen);
                 let any = SocketAddr::new(usual.ip(), 0);
@@ -213,14 +213,14 @@ impl Args {
 /// Until Envoy ends by itself or we are asked to end it.
 fn attend(
     mut envoy: Envoy,
-    mut follower: Follower<'_>,
+    mut reloader: Reloader<'_>,
     mut watch: Watch,
     events: &mut Events,
     output: &mut Output<'_>,
 ) -> Result<End, Problem> {
     // It may have ended since we last looked, and its signal with it.
     let mut event = Some(Event::Child);
-    let mut key_files = KeyFiles::new(follower.envoy(), Instant::now());
+    let mut key_files = KeyFiles::new(reloader.envoy(), Instant::now());
     loop {
         let mut content = None;
         match event {
@@ -237,16 +237,16 @@ fn attend(
         }
         if let Some(content) = content.or_else(|| watch.look(Instant::now())) {
             // Who reads our errors may have gone.
-            drop(follower.take(content, &envoy, &mut || events.asked_to_stop(), output));
+            drop(reloader.take(content, &envoy, &mut || events.asked_to_stop(), output));
         }
-        if follower.was_interrupted() {
+        if reloader.was_interrupted() {
             events.add(Event::Reread);
         }
-        follower.forget(&envoy, &mut || events.asked_to_stop());
-        for line in key_files.look(follower.config(), Instant::now()) {
+        reloader.forget(&envoy, &mut || events.asked_to_stop());
+        for line in key_files.look(reloader.config(), Instant::now()) {
             drop(writeln!(output.talk, "{line}"));
         }
-        event = events.next(watch.patience(Instant::now()));
+        event = events.next(watch.limit(Instant::now()));
     }
 }
 

@@ -24,7 +24,7 @@ const MAX_CLIENT_CONNECTIONS: u32 = 50_000;
 
 /// Renders the bootstrap with everything in it.
 ///
-/// `raw` is the file as the user wrote it: the gateway seat gets it verbatim and checks it with
+/// `raw` is the file as the user wrote it: the downstream filter gets it verbatim and checks it with
 /// the same code. It holds references to secrets, never a secret.
 pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
     let environment = Environment::of(config);
@@ -36,7 +36,7 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
     });
     let [gateway, status] = wasm::seats(raw, &BTreeMap::new(), &environment, options);
     let way = Way {
-        seats: vec![wasm::writer_seat(), gateway],
+        seats: vec![wasm::last_words_filter(), gateway],
         routes: json!({ "route_config": route::routes(config, names(), options) }),
     };
     let mut all = process(options);
@@ -58,7 +58,7 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
 pub fn following(config: &Config, variables: &BTreeSet<String>, options: &Options) -> Value {
     let [gateway, status] = wasm::SEATS.map(|name| discovery::seat(name, options));
     let way = Way {
-        seats: vec![wasm::writer_seat(), gateway],
+        seats: vec![wasm::last_words_filter(), gateway],
         routes: json!({ "rds": discovery::routes(options) }),
     };
     let mut all = process(options);

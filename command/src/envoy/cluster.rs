@@ -122,7 +122,7 @@ fn discovery(host: &str) -> Value {
 }
 
 fn protocol(backend: &Backend, known: Known<'_>, config: &Config, options: &Options) -> Value {
-    let mut filters = vec![wasm::backend_seat(known.environment, options)];
+    let mut filters = vec![wasm::upstream_filter(known.environment, options)];
     filters.extend(secret::injector(backend, known.keys, options));
     // Always last: it is what sends the request.
     filters.push(extension(

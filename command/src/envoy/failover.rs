@@ -13,22 +13,22 @@ pub(super) fn policy(config: &Config, options: &Options) -> Value {
     let largest_pool = config.models.iter().map(|m| m.pool.len()).max().unwrap_or(1);
     let others = largest_pool.saturating_sub(1);
     if options.envoy.failover.redirects() {
-        json!({ "internal_redirect_policy": redirect(others), "retry_policy": patience(config) })
+        json!({ "internal_redirect_policy": redirect(others), "retry_policy": limit(config) })
     } else {
         json!({ "retry_policy": retry(others, config) })
     }
 }
 
 fn retry(others: usize, config: &Config) -> Value {
-    let mut policy = patience(config);
+    let mut policy = limit(config);
     merge(
         &mut policy,
         json!({
-            // The backend seat marks what is worth another attempt; only failures without an answer
+            // The upstream filter marks what is worth another attempt; only failures without an answer
             // are left to Envoy.
             "retry_on": "connect-failure,refused-stream,reset,retriable-headers",
             "retriable_headers": [{ "name": RETRY, "present_match": true }],
-            // An upper bound; the gateway seat lowers it for each request (`x-envoy-max-retries`).
+            // An upper bound; the downstream filter lowers it for each request (`x-envoy-max-retries`).
             "num_retries": others,
             // Asks filter state for the cluster again: the next attempt goes to the next backend.
             "refresh_cluster_on_retry": true,
@@ -39,9 +39,9 @@ fn retry(others: usize, config: &Config) -> Value {
     policy
 }
 
-/// How long an attempt may be silent: until its answer begins, where what the backend seat holds
+/// How long an attempt may be silent: until its answer begins, where what the upstream filter holds
 /// back has not begun for the router, and then between its parts.
-fn patience(config: &Config) -> Value {
+fn limit(config: &Config) -> Value {
     json!({
         "num_retries": 0,
         "per_try_timeout": duration(config.timeouts.first_byte),
@@ -51,7 +51,7 @@ fn patience(config: &Config) -> Value {
 
 fn redirect(others: usize) -> Value {
     json!({
-        // The backend seat sees to it that only its own answers have this status here.
+        // The upstream filter sees to it that only its own answers have this status here.
         "redirect_response_codes": [FOLLOWED],
         // An upper bound; the filter redirects only to a backend that has not been asked.
         "max_internal_redirects": others,

@@ -65,7 +65,7 @@ fn connection_manager(way: Way, options: &Options, buffer: u64) -> Value {
         "codec_type": "AUTO",
         "http_protocol_options": {
             "accept_http_10": true,
-            // A 1.0 client may leave out the host; the backend seat sets the real one anyway.
+            // A 1.0 client may leave out the host; the upstream filter sets the real one anyway.
             "default_host_for_http_10": "spillway",
             "enable_trailers": true,
         },

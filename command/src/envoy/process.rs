@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::admin::Admin;
-use super::courier::{self, Failure};
-use super::live::Update;
 use super::log::Log;
 use super::start_up;
+use super::xds_state::Update;
+use super::xds_writer::{self, Failure};
 use spillway::config::Problem;
 
 /// How long Envoy may take to be ready: compiling the filter takes a second, DNS some more.
@@ -108,7 +108,7 @@ pub enum Started {
 
 /// Starts Envoy. `stop` tells whether we are asked to end it.
 pub fn start(launch: &Launch<'_>, stop: &mut dyn FnMut() -> bool) -> Result<Started, Problem> {
-    courier::lay_out(launch.directory, launch.update)
+    xds_writer::lay_out(launch.directory, launch.update)
         .map_err(|failure| Problem::new("", failure.to_string(), ""))?;
     let mut child = spawn(launch).map_err(failed)?;
     let log = Log::follow(child.stderr.take());
@@ -170,7 +170,7 @@ impl Envoy {
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<(), (Failure, String)> {
         self.log.listen();
-        let told = courier::deliver(directory, &self.admin, update, stop);
+        let told = xds_writer::deliver(directory, &self.admin, update, stop);
         if matches!(told, Err(Failure::Refused(_))) {
             // What it says about that is on its way.
             sleep(PAUSE);

@@ -22,7 +22,7 @@ pub enum Part {
     Manager,
     /// A filter of Spillway's, in any of its seats.
     Seat,
-    /// The writer seat, which is a module of its own.
+    /// The last-words filter, which is a module of its own.
     Writer,
     /// Envoy's router.
     Router,
@@ -70,7 +70,7 @@ impl Part {
             Self::Listener => "The listener",
             Self::Manager => "The HTTP connection manager",
             Self::Seat => "The filter, in each of its seats",
-            Self::Writer => "The writer seat",
+            Self::Writer => "The last-words filter",
             Self::Router => "The router",
             Self::Host => "The virtual host",
             Self::Route => "The route's action",

@@ -32,7 +32,7 @@ pub(crate) fn routes<'a>(
 ) -> Value {
     let mut route = json!({
         // `0s`: no limit on the whole, as a model may stream for many minutes. What a model says for
-        // itself, the gateway seat tells the router by headers.
+        // itself, the downstream filter tells the router by headers.
         "timeout": duration(config.timeouts.request.unwrap_or_default()),
         // Never before `stream_idle`, which blames the backend and can be retried.
         "idle_timeout": duration(longest_silence(config)),

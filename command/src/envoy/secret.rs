@@ -89,7 +89,7 @@ pub(super) fn files(config: &Config, keys: Keys, options: &Options) -> Vec<Secre
     files
 }
 
-/// The filters that add the backend's key to every attempt, after the backend seat has removed
+/// The filters that add the backend's key to every attempt, after the upstream filter has removed
 /// whatever credential the client or an earlier attempt left there.
 ///
 /// Where Envoy cannot write `Bearer` before the key that it injects, another filter does. The last

@@ -4,7 +4,7 @@
 //! between plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
 //! weights through it. So there is one function for the VM, and one for the plugin around it.
 //!
-//! The writer seat is a module of its own (docs/adr/0021), of which this file holds the bytes. It has a
+//! The last-words filter is a module of its own (docs/adr/0021), of which this file holds the bytes. It has a
 //! VM of its own, shares nothing, and is the same whatever the configuration says.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +38,8 @@ impl Environment {
     }
 }
 
-/// The writer seat: of the clients' listener, and nearest to the client.
-pub(crate) fn writer_seat() -> Value {
+/// The last-words filter: of the clients' listener, and nearest to the client.
+pub(crate) fn last_words_filter() -> Value {
     let vm = json!({
         "vm_id": "spillway-writer",
         "runtime": "envoy.wasm.runtime.v8",
@@ -61,14 +61,14 @@ pub(crate) fn seats(
     let any_host = super::status::answers_any_host(options);
     let status = json!({ "seat": "status", "any_host": any_host });
     let status = seat("status", &status, environment, options);
-    [gateway_seat(raw, clusters, environment, options), status]
+    [downstream_filter(raw, clusters, environment, options), status]
 }
 
 /// The names of [`seats`], as Envoy knows them.
 pub(super) const SEATS: [&str; 2] = ["spillway.gateway", "spillway.status"];
 
-/// The gateway seat gets the user's whole file.
-fn gateway_seat(
+/// The downstream filter gets the user's whole file.
+fn downstream_filter(
     raw: &Value,
     clusters: &BTreeMap<String, String>,
     environment: &Environment,
@@ -84,9 +84,9 @@ fn gateway_seat(
     seat("gateway", &plugin, environment, options)
 }
 
-/// The backend seat: the filter in every cluster. Byte for byte the same in all of them, so that
+/// The upstream filter: the filter in every cluster. Byte for byte the same in all of them, so that
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
-pub(crate) fn backend_seat(environment: &Environment, options: &Options) -> Value {
+pub(crate) fn upstream_filter(environment: &Environment, options: &Options) -> Value {
     seat("backend", &json!({ "seat": "backend" }), environment, options)
 }
 

@@ -8,7 +8,7 @@ use spillway_model::{Clock, Envoy, Native, Passage, Shared, Step};
 
 use super::Question;
 use super::story::{Attempt, DecidedBy, Ending, Own, Story};
-use spillway::breaker::board::Board;
+use spillway::breaker::store::BreakerStore;
 use spillway::config::Member;
 use spillway::cookie::Cookies;
 use spillway::exchange::effect::LogField;
@@ -24,7 +24,7 @@ pub(super) fn play(
     gateway: &Rc<Gateway>,
     question: &Question,
     (clock, shared): (&Clock, &Shared),
-    circuits: &Board,
+    circuits: &BreakerStore,
     now: Timestamp,
 ) -> Story {
     let workers = vec![Native::serving(gateway, clock, shared)];
@@ -39,8 +39,8 @@ pub(super) fn play(
     let id = said(&passage, LogField::Model).and_then(|name| gateway.model(&name));
     let route = id.and_then(|id| gateway.route(id));
     let cookies = question.head.cookie.clone().map(Cookies::read).unwrap_or_default();
-    let standing =
-        |circuit| route.map(|route| circuits.standing(circuit, &route.model.breaker, now));
+    let admission =
+        |circuit| route.map(|route| circuits.admission(circuit, &route.model.breaker, now));
     let of_pool = route.map(|route| route.circuits).unwrap_or_default();
     let sent = matches!(step, Step::Attempt);
     let retries = usize::try_from(passage.retries).unwrap_or(usize::MAX);
@@ -49,7 +49,7 @@ pub(super) fn play(
         client: said(&passage, LogField::Client),
         model: id.map(|id| (id, decided_by(gateway, question))),
         pinned: route.and_then(|route| route.pinned(&cookies)),
-        standings: of_pool.iter().filter_map(|circuit| standing(*circuit)).collect(),
+        standings: of_pool.iter().filter_map(|circuit| admission(*circuit)).collect(),
         allowed: if sent { retries.saturating_add(1) } else { 0 },
         attempts: Vec::new(),
         ending: Ending { status: 0, own: None, cookie: false },

@@ -1,8 +1,8 @@
 //! The state of the circuits before the request arrives, brought about by what leads to it.
 
 use super::State;
-use spillway::breaker::Blame;
-use spillway::breaker::board::{self, Change};
+use spillway::breaker::FailureKind;
+use spillway::breaker::store::{self, Change};
 use spillway::config::BackendId;
 use spillway::gateway::Gateway;
 use spillway::time::{Millis, Timestamp};
@@ -21,14 +21,14 @@ pub(super) fn set(
             let Some(member) = route.model.pool.iter().position(|m| m.backend == *backend) else {
                 continue;
             };
-            let (blame, ago) = match *state {
-                State::Throttled(time) => (Blame::Throttled(time), Millis(0)),
-                State::Tripped(time) => (Blame::FailedTooOften(time), Millis(0)),
-                State::HalfOpen => (Blame::FailedTooOften(None), route.model.breaker.trip),
+            let (failure, ago) = match *state {
+                State::Throttled(time) => (FailureKind::Throttled(time), Millis(0)),
+                State::Tripped(time) => (FailureKind::FailedTooOften(time), Millis(0)),
+                State::HalfOpen => (FailureKind::FailedTooOften(None), route.model.breaker.trip),
             };
             // Chance would make it a little longer: not here.
-            let record = route.record(member, Change::Blamed(blame, 0), (now - ago).into());
-            record.iter().for_each(|record| _ = board::record(store, record));
+            let record = route.record(member, Change::Failed(failure, 0), (now - ago).into());
+            record.iter().for_each(|record| _ = store::record(store, record));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happened to a request.
 
-use spillway::breaker::Standing;
+use spillway::breaker::Admission;
 use spillway::config::ModelId;
 use spillway::time::Timestamp;
 use spillway_model::http::Headers;
@@ -17,7 +17,7 @@ pub struct Story {
     /// The member that its cookie leads to.
     pub pinned: Option<usize>,
     /// What each member's circuit lets through when it arrives.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<Admission>,
     /// Backends that it may be sent to.
     pub allowed: usize,
     /// Those that it was sent to, in this order.

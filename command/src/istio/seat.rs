@@ -40,19 +40,19 @@ pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Va
     }
     let (envoy, environment) = (options.envoy(), Environment::of(config));
     let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &envoy);
-    [gateway, wasm::backend_seat(&environment, &envoy)]
+    [gateway, wasm::upstream_filter(&environment, &envoy)]
         .into_iter()
         .map(|seat| patch::extension_config(&options.place, with_code(seat, options)))
         .collect()
 }
 
-/// The listener's filters: sweeper, writer seat, gateway seat. They are there for every request,
+/// The listener's filters: sweeper, last-words filter, downstream filter. They are there for every request,
 /// and switched off; our route switches them on.
 pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     let place: &Place = &options.place;
     let environment = Environment::of(config);
     let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &options.envoy());
-    let seats = [sweeper(), wasm::writer_seat(), by_discovery(gateway, options)];
+    let seats = [sweeper(), wasm::last_words_filter(), by_discovery(gateway, options)];
     let off = |mut filter: Value| {
         merge(&mut filter, json!({ "disabled": true }));
         patch::before_router(place, filter)
@@ -62,7 +62,7 @@ pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec
 
 /// The cluster's seat.
 pub(super) fn backend(config: &Config, options: &Options) -> Value {
-    by_discovery(wasm::backend_seat(&Environment::of(config), &options.envoy()), options)
+    by_discovery(wasm::upstream_filter(&Environment::of(config), &options.envoy()), options)
 }
 
 /// What a route says of the filters that are switched off everywhere else.

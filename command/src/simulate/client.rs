@@ -42,8 +42,8 @@ pub(super) fn wait(
     if !again || tried > traffic.retries {
         return None;
     }
-    let announced = ending.announcement.wait(now.into()).filter(|wait| *wait <= LONGEST_ANNOUNCED);
-    Some(announced.unwrap_or_else(|| {
+    let retry_after = ending.retry_after.wait(now.into()).filter(|wait| *wait <= LONGEST_ANNOUNCED);
+    Some(retry_after.unwrap_or_else(|| {
         let doubled = LEAST.0.saturating_mul(1 << (tried - 1).min(10)).min(MOST.0);
         Millis((doubled as f64 * (1.0 - chance.f64() / 4.0)) as u64)
     }))
@@ -64,7 +64,7 @@ const MOST: Millis = Millis::from_secs(8);
 mod tests {
     use super::*;
     use crate::simulate::plan::Span;
-    use spillway::announced::Announcement;
+    use spillway::retry_after::RetryAfter;
 
     fn traffic() -> Traffic {
         let span = Span { from: Millis(10_000), to: Millis(20_000) };
@@ -95,9 +95,9 @@ mod tests {
     }
 
     fn waits(status: u16, retry_after: &str, tried: u32) -> Option<Millis> {
-        let announcement =
-            Announcement { retry_after: Some(retry_after.into()), ..Announcement::default() };
-        let ending = Ending { status, reason: None, announcement };
+        let retry_after =
+            RetryAfter { retry_after: Some(retry_after.into()), ..RetryAfter::default() };
+        let ending = Ending { status, reason: None, retry_after };
         wait(&ending, tried, &traffic(), START, &mut fastrand::Rng::with_seed(1))
     }
 

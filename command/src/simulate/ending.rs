@@ -1,6 +1,6 @@
 //! What a client gets.
 
-use spillway::announced::Announcement;
+use spillway::retry_after::RetryAfter;
 use spillway_model::Shared;
 use spillway_model::http::Answer;
 
@@ -10,18 +10,18 @@ pub(super) struct Ending {
     pub(super) status: u16,
     /// Why the gateway answered by itself, in one word.
     pub(super) reason: Option<String>,
-    pub(super) announcement: Announcement,
+    pub(super) retry_after: RetryAfter,
 }
 
 impl Ending {
     /// This answer, which a gateway has just given.
     pub(super) fn of(answer: &Answer, shared: &Shared) -> Self {
         let header = |name| answer.headers.get(name).map(<[u8]>::to_vec);
-        let announcement = Announcement {
+        let retry_after = RetryAfter {
             retry_after_ms: header("retry-after-ms"),
             retry_after: header("retry-after"),
-            ..Announcement::default()
+            ..RetryAfter::default()
         };
-        Self { status: answer.status, reason: shared.borrow_mut().rejected(), announcement }
+        Self { status: answer.status, reason: shared.borrow_mut().rejected(), retry_after }
     }
 }

@@ -17,7 +17,7 @@ pub struct Plan {
     pub model: ModelId,
     /// How many gateways there are; they know nothing of each other.
     pub gateways: usize,
-    /// How many workers each has; they share a board.
+    /// How many workers each has; they share a breaker store.
     pub workers: usize,
     /// What the clients do.
     pub traffic: Traffic,

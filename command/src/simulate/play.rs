@@ -173,14 +173,14 @@ impl<'a> Run<'a> {
         let region = self.regions.get_mut(under_way.member)?;
         let outcome = region.take(call.tokens, now);
         self.record.asked(under_way.member, call.tokens, &outcome, now);
-        let patience = self.plan.gateway.route(self.plan.model)?.model.longest_silence();
+        let limit = self.plan.gateway.route(self.plan.model)?.model.longest_silence();
         let takes = match outcome {
             Outcome::Served => region.plan.latency.max(region.plan.round_trip),
             Outcome::Silence => Millis(u64::MAX),
             _ => region.plan.round_trip,
         };
-        under_way.outcome = if takes > patience { Outcome::Silence } else { outcome };
-        let back = under_way.started + takes.min(patience);
+        under_way.outcome = if takes > limit { Outcome::Silence } else { outcome };
+        let back = under_way.started + takes.min(limit);
         self.agenda.put(back.max(now), Thing::Returns(id));
         Some(())
     }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
-use spillway::breaker::board::{self, Board};
+use spillway::breaker::store::{self, BreakerStore};
+#[cfg(test)]
 use spillway::exchange::effect::RETRY;
 use spillway::failover::Failover;
 use spillway::filter::{Action, Call, Filter, Worker};
@@ -150,9 +151,13 @@ impl Play {
         }
         let now = self.host.now();
         let shared = self.shared.borrow();
-        let stored = shared.get(board::KEY).map(|(bytes, _)| bytes.as_slice()).unwrap_or_default();
-        let bytes = Board::decode(stored).encode(now);
-        assert_eq!(Board::decode(&bytes).encode(now), bytes, "a board survives its way");
+        let stored = shared.get(store::KEY).map(|(bytes, _)| bytes.as_slice()).unwrap_or_default();
+        let bytes = BreakerStore::decode(stored).encode(now);
+        assert_eq!(
+            BreakerStore::decode(&bytes).encode(now),
+            bytes,
+            "a breaker store survives its way"
+        );
     }
 
     /// The backend that the router is told for a request.

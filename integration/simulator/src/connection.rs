@@ -6,7 +6,7 @@
 //! closes the listener and every connection with it.
 //!
 //! A scripted reset must look like a crash, not like a polite close. Each connection
-//! has a [`Fuse`]; blowing it drops the connection with `SO_LINGER` 0, on which the
+//! has a [`Teardown`]; blowing it drops the connection with `SO_LINGER` 0, on which the
 //! kernel sends RST.
 
 use std::io;
@@ -31,7 +31,7 @@ use crate::state::State;
 
 /// Tears one connection down.
 #[derive(Debug, Default)]
-pub(crate) struct Fuse {
+pub(crate) struct Teardown {
     blown: AtomicBool,
     notify: Notify,
 }
@@ -64,7 +64,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state
 async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) {
     // Without it small stream chunks would wait for acknowledgements.
     let _ = stream.set_nodelay(true);
-    let fuse = Arc::new(Fuse::default());
+    let fuse = Arc::new(Teardown::default());
     let socket = Socket { stream, fuse: Arc::clone(&fuse) };
     match tls {
         None => serve_http(socket, state, fuse).await,
@@ -76,7 +76,7 @@ async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State
     }
 }
 
-async fn serve_http<I>(io: I, state: Arc<State>, fuse: Arc<Fuse>)
+async fn serve_http<I>(io: I, state: Arc<State>, fuse: Arc<Teardown>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -114,7 +114,7 @@ fn http() -> auto::Builder<TokioExecutor> {
 
 // === impl Fuse ===
 
-impl Fuse {
+impl Teardown {
     pub(crate) fn blow(&self) {
         self.blown.store(true, Ordering::Release);
         self.notify.notify_one();
@@ -133,7 +133,7 @@ impl Fuse {
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,
-    fuse: Arc<Fuse>,
+    fuse: Arc<Teardown>,
 }
 
 impl Drop for Socket {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Sleep;
 
 use crate::answer::Content;
-use crate::connection::Fuse;
+use crate::connection::Teardown;
 use crate::fault::{Fault, Reset, Stall};
 use crate::receipt::Receipt;
 use crate::state::hex;
@@ -40,7 +40,7 @@ pub(crate) struct AnswerBody {
     waiting: Option<Pin<Box<Sleep>>>,
     /// Over what was sent so far.
     sent: Sha256,
-    fuse: Arc<Fuse>,
+    fuse: Arc<Teardown>,
     receipt: Receipt,
 }
 
@@ -85,7 +85,7 @@ impl AnswerBody {
     pub(crate) fn new(
         steps: Vec<Step>,
         length: Option<u64>,
-        fuse: Arc<Fuse>,
+        fuse: Arc<Teardown>,
         receipt: Receipt,
     ) -> Self {
         let steps = VecDeque::from(steps);

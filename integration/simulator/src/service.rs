@@ -16,7 +16,7 @@ use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 
 use crate::answer::{Answer, Content, Refusal};
-use crate::connection::Fuse;
+use crate::connection::Teardown;
 use crate::control;
 use crate::credentials;
 use crate::errors;
@@ -32,7 +32,7 @@ use crate::state::State;
 /// Answers `request`, or never returns if a fault says so.
 pub(crate) async fn serve(
     state: Arc<State>,
-    fuse: Arc<Fuse>,
+    fuse: Arc<Teardown>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let (head, body) = request.into_parts();
@@ -110,7 +110,7 @@ fn fault_for(
 }
 
 /// Waits as told; does not come back from a stall or a reset.
-async fn hold(state: &State, fault: Option<&Fault>, fuse: &Fuse) {
+async fn hold(state: &State, fault: Option<&Fault>, fuse: &Teardown) {
     let delay = fault
         .and_then(|fault| fault.delay_ms)
         .map_or(state.config.latency.before_headers, Duration::from_millis);
@@ -182,7 +182,7 @@ fn respond(
     answer: Answer,
     fault: Option<&Fault>,
     between: Duration,
-    fuse: Arc<Fuse>,
+    fuse: Arc<Teardown>,
     receipt: Receipt,
 ) -> Response<AnswerBody> {
     let length = match &answer.content {

@@ -1,4 +1,4 @@
-//! A backend that can do every kind of weather.
+//! A backend that can do every kind of failure.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use spillway_integration::{Call, Client};
 use tokio::time::timeout;
 
-use crate::ledger::{Got, Ledger, Record, id};
 use crate::models::{Model, PLAIN, STICKY, STREAM};
+use crate::request_log::{Got, Record, RequestLog, id};
 
 /// What all clients send to prove who they are. No backend may ever see it.
 pub(crate) const KEY: &str = "the-clients-own-key-0123456789abcdef";
@@ -22,14 +22,14 @@ pub(crate) struct Asker {
     /// Its chance.
     pub(crate) draw: fastrand::Rng,
     /// Where it notes what it got.
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) log: Arc<RequestLog>,
 }
 
 impl Asker {
     /// Asks until the ledger is closed.
     pub(crate) async fn run(mut self) {
         let mut cookie = None;
-        while let Some(number) = self.ledger.begin() {
+        while let Some(number) = self.log.begin() {
             let model = *self.draw.choice(&MIX).expect("a model");
             let streamed = model == STREAM || model == STICKY && self.draw.bool();
             let (call, relieved) = self.call(model, streamed, &id(number));
@@ -45,7 +45,7 @@ impl Asker {
                 Err(_) => Err(format!("no answer within {PATIENCE:?}")),
             };
             let end = Instant::now();
-            self.ledger.end(Record { number, start, end, streamed, relieved, outcome });
+            self.log.end(Record { number, start, end, streamed, relieved, outcome });
         }
     }
 

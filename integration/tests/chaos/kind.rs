@@ -1,4 +1,4 @@
-//! The kinds of weather: every way in which a backend fails.
+//! The kinds of faults: every way in which a backend fails.
 
 use serde_json::json;
 use spillway_simulator::{Fault, Reset, RetryAfter, Stall};

@@ -1,11 +1,11 @@
-//! A gateway in bad weather: regions throttle, reset, stall, talk nonsense, die and come back, show
+//! A gateway before failing backends: regions throttle, reset, stall, talk nonsense, die and come back, show
 //! wrong certificates and have no address, at random, all the time; one of them is healthy.
 //!
 //! What clients are promised is told by DESIGN's table of answers, and each row has a test of its
 //! own. Here everything happens at once, on four workers with many clients, and whatever the order,
 //! each request must be answered once, by one backend, with exactly what that backend sent.
 //!
-//! A run is told by its seed. It is printed on failure, with the weather at the time and the access
+//! A run is told by its seed. It is printed on failure, with the faults at the time and the access
 //! log's lines of what failed:
 //!
 //! ```console
@@ -23,12 +23,12 @@
 mod backend;
 mod clients;
 mod door;
+mod fault_plan;
 mod kind;
-mod ledger;
 mod memory;
 mod models;
+mod request_log;
 mod verdict;
-mod weather;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -40,11 +40,11 @@ use tokio::task::JoinSet;
 
 use backend::Backend;
 use clients::Asker;
+use fault_plan::FaultPlan;
 use kind::{A_DAY, Kind};
-use ledger::Ledger;
 use memory::Memory;
+use request_log::RequestLog;
 use verdict::Evidence;
-use weather::Weather;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_sees_a_failure_while_one_backend_is_healthy() {
@@ -55,34 +55,34 @@ async fn no_client_sees_a_failure_while_one_backend_is_healthy() {
     let machines = gateway.stats("wasm.envoy").await;
     assert!(machines.contains("created"), "{machines}");
 
-    let ledger = Arc::new(Ledger::default());
-    let weather = Weather::new(&world.changing);
-    let changing = weather.begin(seed, ledger.clone(), gateway.client());
+    let log = Arc::new(RequestLog::default());
+    let plan = FaultPlan::new(&world.changing);
+    let changing = plan.begin(seed, log.clone(), gateway.client());
     let mut askers = JoinSet::new();
     for number in 0..CLIENTS {
         let http2 = number % 4 == 0;
         let client = if http2 { Client::http2_at(gateway.at) } else { gateway.client() };
         let draw = fastrand::Rng::with_seed(seed.wrapping_add(1 + number));
-        askers.spawn(Asker { client, draw, ledger: ledger.clone() }.run());
+        askers.spawn(Asker { client, draw, log: log.clone() }.run());
     }
     let memory = Memory::watch(&gateway, span).await;
-    ledger.close();
+    log.close();
     while let Some(ended) = askers.join_next().await {
         ended.expect("a client");
     }
     drop(changing);
     let machines_then = gateway.stats("wasm.envoy").await;
 
-    let records = ledger.take();
+    let records = log.take();
     eventually("all lines of the access log", async || {
-        (gateway.access_log().matches(ledger::LOGGED).count() >= records.len()).then_some(())
+        (gateway.access_log().matches(request_log::LOGGED).count() >= records.len()).then_some(())
     })
     .await;
     let evidence = Evidence::new(records, &world.all(), gateway.log_lines());
-    let (sums, changes, growth) = (evidence.sums(), weather.changes(), memory.growth());
+    let (sums, changes, growth) = (evidence.sums(), plan.changes(), memory.growth());
     // Shown for failed tests, and on demand.
     println!("CHAOS_SEED={seed}: {sums:?}, {changes} backends relied upon, memory {growth:?}");
-    report(seed, &weather, &evidence);
+    report(seed, &plan, &evidence);
     assert!(sums.attempts.keys().any(|attempts| *attempts > 1), "bad weather: {sums:?}");
     assert_eq!(machines, machines_then, "no VM was loaded anew");
     memory.assert_flat();
@@ -137,7 +137,7 @@ impl World {
 }
 
 /// Fails the test where there is anything to complain about.
-fn report(seed: u64, weather: &Weather, evidence: &Evidence) {
+fn report(seed: u64, plan: &FaultPlan, evidence: &Evidence) {
     let (complaints, leaks) = (evidence.complaints(), evidence.leaks());
     if complaints.is_empty() && leaks.is_empty() {
         return;
@@ -148,13 +148,13 @@ fn report(seed: u64, weather: &Weather, evidence: &Evidence) {
     }
     for complaint in complaints.iter().take(TOLD) {
         let record = complaint.about;
-        let seconds = |at: Instant| weather.since_start(at);
+        let seconds = |at: Instant| plan.since_start(at);
         let (start, end) = (seconds(record.start), seconds(record.end));
         let _ = writeln!(text, "\n  from {start:.3} s to {end:.3} s: {}", complaint.text);
         for line in complaint.logged {
             let _ = writeln!(text, "    {line}");
         }
-        text.push_str(&weather.between(record.start, record.end));
+        text.push_str(&plan.between(record.start, record.end));
     }
     panic!("{text}");
 }

@@ -9,7 +9,7 @@ use spillway_simulator::SeenRequest;
 
 use crate::backend::Backend;
 use crate::clients::KEY;
-use crate::ledger::{Got, Record, id};
+use crate::request_log::{Got, Record, id};
 
 /// All that was noted anywhere: by clients, by backends and by the gateway.
 pub(crate) struct Evidence {

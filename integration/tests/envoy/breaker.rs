@@ -51,9 +51,9 @@ async fn behaviour_11_open_for_the_announced_time() {
     );
     let gateway = Gateway::start(&config, [&eastus]).await;
     let flag_off = ("flag-off", RetryAfter::Seconds(7), 40_000);
-    for (model, announced, wanted) in ANNOUNCED.iter().chain([&flag_off]) {
+    for (model, retry_after, wanted) in ANNOUNCED.iter().chain([&flag_off]) {
         eastus.clear();
-        eastus.script(Fault::too_many_requests(announced.clone()));
+        eastus.script(Fault::too_many_requests(retry_after.clone()));
         assert_eq!(gateway.send(&Call::chat(model)).await.status, 429);
         // The gateway's own answer tells how long the circuit is still open.
         let answer = gateway.send(&Call::chat(model)).await;

@@ -147,24 +147,24 @@ fn rendered(folder: &Path, url: &str) -> Value {
     serde_saphyr::from_str(&String::from_utf8(output.stdout).expect("text")).expect("YAML")
 }
 
-/// The same with this configuration inside the gateway seat's.
+/// The same with this configuration inside the downstream filter's.
 fn with_config(rendered: &Value, config: &str) -> Value {
     let config: Value = serde_saphyr::from_str(config).expect("YAML");
     let plugin = json!({ "seat": "gateway", "config": config }).to_string();
     let mut changed = rendered.clone();
-    let place = gateway_seat(&mut changed).expect("the gateway's seat");
+    let place = downstream_filter(&mut changed).expect("the gateway's seat");
     *place = json!(plugin);
     changed
 }
 
-/// Wherever a text says that it is for the gateway seat.
-fn gateway_seat(value: &mut Value) -> Option<&mut Value> {
+/// Wherever a text says that it is for the downstream filter.
+fn downstream_filter(value: &mut Value) -> Option<&mut Value> {
     if value.as_str().is_some_and(|text| text.starts_with("{\"seat\":\"gateway\"")) {
         return Some(value);
     }
     match value {
-        Value::Array(list) => list.iter_mut().find_map(gateway_seat),
-        Value::Object(fields) => fields.values_mut().find_map(gateway_seat),
+        Value::Array(list) => list.iter_mut().find_map(downstream_filter),
+        Value::Object(fields) => fields.values_mut().find_map(downstream_filter),
         _ => None,
     }
 }

@@ -64,7 +64,7 @@ async fn the_report_tells_states_traffic_and_failovers_of_all_workers() {
     regions[0].script(Fault::too_many_requests(RetryAfter::Seconds(300)));
     let answer = gateway.send(&Call::chat("gpt-4o-mini")).await;
     assert_eq!((answer.status, answer.backend()), (200, "swedencentral"));
-    // The board is shared at once; counts follow within a second.
+    // The breaker store is shared at once; counts follow within a second.
     let now = gateway.report().await;
     let eastus = member(&now, "gpt-4o-mini", "eastus");
     assert_eq!((&eastus["state"], &eastus["cause"]), (&json!("open"), &json!("throttled")));

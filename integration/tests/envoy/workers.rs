@@ -6,7 +6,7 @@
 //! request counts if it started later than that, by more than the log's millisecond, and was sent
 //! to that backend all the same before the announced time was over. Requests under way at that
 //! moment do not count: nobody could have known. Of those that count, each worker may send one,
-//! as many as can have read the board just before another worker wrote it.
+//! as many as can have read the breaker store just before another worker wrote it.
 
 use std::time::Duration;
 

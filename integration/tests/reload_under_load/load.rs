@@ -21,7 +21,7 @@ struct Course {
     /// The last change that is written: requests may meet it.
     written: AtomicUsize,
     /// The last change that was announced: no request that begins now may meet an older one.
-    announced: AtomicUsize,
+    retry_after: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -44,7 +44,7 @@ async fn no_client_sees_an_error_and_nobody_is_sent_to_what_was_removed() {
     let course = Arc::new(Course {
         changes,
         written: AtomicUsize::new(0),
-        announced: AtomicUsize::new(0),
+        retry_after: AtomicUsize::new(0),
         over: AtomicBool::new(false),
     });
     let gateway = start(&course.changes[0], &regions).await;
@@ -58,7 +58,7 @@ async fn no_client_sees_an_error_and_nobody_is_sent_to_what_was_removed() {
         assert!(output.contains(said), "{said} is not in {output}\n{text}");
         course.written.store(number, Ordering::SeqCst);
         gateway.reload(&change.text).await;
-        course.announced.store(number, Ordering::SeqCst);
+        course.retry_after.store(number, Ordering::SeqCst);
     }
     course.over.store(true, Ordering::SeqCst);
     let mut answers = 0;
@@ -127,7 +127,7 @@ async fn ask_on(number: usize, at: std::net::SocketAddr, course: Arc<Course>) ->
             _ => (Call::streamed_chat(model), true),
         };
         let call = call.header("api-key", "client-key-A");
-        let since = course.announced.load(Ordering::SeqCst);
+        let since = course.retry_after.load(Ordering::SeqCst);
         let answer = client.try_send(&call).await.expect("an answer");
         let until = course.written.load(Ordering::SeqCst);
         is_right(&answer, streams);

@@ -209,7 +209,7 @@ backends: { first: { url: "http://127.0.0.1:1", api_key: "${EASTUS_KEY}" } }
 models: { first: { pool: [first] } }
 clients: [{ name: chat, key: "${CHAT_KEY}" }, { name: batch, key: "${BATCH_KEY}" }]
 "#;
-const BETWEEN_PARTS: Duration = Duration::from_millis(5);
+const BETWEEN_PARTS: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(5);
 const EARLY: Duration = Duration::from_millis(5);
 const LATE: Duration = Duration::from_secs(4);

@@ -4,29 +4,29 @@ use super::*;
 use crate::testing::test;
 
 const T0: Timestamp = Timestamp(1_000_000);
-const FAILED: Blame = Blame::Failed(None);
+const FAILED: FailureKind = FailureKind::Failed(None);
 const LEASE: Millis = Millis::from_secs(30);
 
 fn rule() -> BreakerRule {
     BreakerRule { failures: 1, ..BreakerRule::default() }
 }
 
-fn throttled(millis: u64) -> Blame {
-    Blame::Throttled(Some(Millis(millis)))
+fn throttled(millis: u64) -> FailureKind {
+    FailureKind::Throttled(Some(Millis(millis)))
 }
 
 /// A circuit that these opened at `T0`.
-fn opened(rule: &BreakerRule, blames: &[Blame]) -> Circuit {
+fn opened(rule: &BreakerRule, blames: &[FailureKind]) -> Circuit {
     let mut circuit = Circuit::default();
-    for blame in blames {
-        circuit.record(*blame, rule, T0, 0);
+    for failure in blames {
+        circuit.record(*failure, rule, T0, 0);
     }
     circuit
 }
 
 fn shut_for(circuit: &Circuit, rule: &BreakerRule, now: Timestamp) -> Option<Millis> {
-    match circuit.standing(rule, now) {
-        Standing::Shut(until, _) => Some(until.since(now)),
+    match circuit.admission(rule, now) {
+        Admission::Shut(until, _) => Some(until.since(now)),
         _ => None,
     }
 }
@@ -34,23 +34,23 @@ fn shut_for(circuit: &Circuit, rule: &BreakerRule, now: Timestamp) -> Option<Mil
 #[test]
 fn one_throttled_answer_opens_for_the_announced_time() {
     let default = BreakerRule::default();
-    for (announced, time) in [(Some(3), 3), (Some(90), 90), (Some(86_400), 600), (None, 60)] {
-        let blame = Blame::Throttled(announced.map(Millis::from_secs));
-        let circuit = opened(&default, &[blame]);
+    for (retry_after, time) in [(Some(3), 3), (Some(90), 90), (Some(86_400), 600), (None, 60)] {
+        let failure = FailureKind::Throttled(retry_after.map(Millis::from_secs));
+        let circuit = opened(&default, &[failure]);
         let until = T0 + Millis::from_secs(time);
         assert_eq!(
-            circuit.standing(&default, T0),
-            Standing::Shut(until, Unavailability::Throttled)
+            circuit.admission(&default, T0),
+            Admission::Shut(until, Unavailability::Throttled)
         );
-        assert_eq!(circuit.standing(&default, until), Standing::Closed, "in full");
+        assert_eq!(circuit.admission(&default, until), Admission::Closed, "in full");
     }
 }
 
 #[test]
 fn announcements_are_ignored_where_the_rule_says_so() {
     let deaf = BreakerRule { accept_retry_after: false, ..rule() };
-    for blame in [throttled(5), Blame::Failed(Some(Millis(5)))] {
-        let circuit = opened(&deaf, &[blame]);
+    for failure in [throttled(5), FailureKind::Failed(Some(Millis(5)))] {
+        let circuit = opened(&deaf, &[failure]);
         assert_eq!(shut_for(&circuit, &deaf, T0), Some(Millis::from_secs(60)));
     }
 }
@@ -72,7 +72,7 @@ fn the_third_failure_within_the_interval_opens() {
         circuit.record(FAILED, &three, T0 + Millis::from_secs(seconds), 0);
     }
     let now = T0 + Millis::from_secs(95);
-    assert_eq!(circuit.standing(&three, now), Standing::Closed);
+    assert_eq!(circuit.admission(&three, now), Admission::Closed);
     assert_eq!(circuit.failures.len(), 2, "those that are exactly a minute old do not count");
     circuit.record(FAILED, &three, now, 0);
     assert_eq!(shut_for(&circuit, &three, now), Some(Millis::from_secs(60)));
@@ -97,9 +97,9 @@ fn failures_that_come_to_the_board_out_of_turn_count_too() {
 fn after_failures_one_probe_at_a_time_is_let_through() {
     let mut circuit = opened(&rule(), &[FAILED]);
     let later = T0 + Millis::from_secs(60);
-    assert_eq!(circuit.standing(&rule(), later), Standing::HalfOpen);
+    assert_eq!(circuit.admission(&rule(), later), Admission::HalfOpen);
     assert!(circuit.claim(LEASE, &rule(), later));
-    assert_eq!(circuit.standing(&rule(), later), Standing::Probed(later + LEASE));
+    assert_eq!(circuit.admission(&rule(), later), Admission::Probed(later + LEASE));
     assert!(!circuit.claim(LEASE, &rule(), later + Millis(1)));
     assert!(circuit.release());
     assert!(circuit.claim(LEASE, &rule(), later + Millis(2)));
@@ -124,11 +124,11 @@ fn an_answered_probe_closes_and_traffic_returns_bit_by_bit() {
     let later = T0 + Millis::from_secs(60);
     circuit.claim(LEASE, &rule(), later);
     assert!(circuit.probed(None, &rule(), later, 0));
-    let share = |seconds| circuit.standing(&rule(), later + Millis::from_secs(seconds));
-    assert_eq!(share(0), Standing::Returning(50));
-    assert_eq!(share(1), Standing::Returning(100));
-    assert_eq!(share(9), Standing::Returning(900));
-    assert_eq!(share(10), Standing::Closed);
+    let share = |seconds| circuit.admission(&rule(), later + Millis::from_secs(seconds));
+    assert_eq!(share(0), Admission::Returning(50));
+    assert_eq!(share(1), Admission::Returning(100));
+    assert_eq!(share(9), Admission::Returning(900));
+    assert_eq!(share(10), Admission::Closed);
 }
 
 #[test]
@@ -138,8 +138,11 @@ fn a_throttled_probe_shows_that_the_backend_works() {
     circuit.claim(LEASE, &rule(), later);
     circuit.probed(Some(throttled(2000)), &rule(), later, 0);
     let until = later + Millis(2000);
-    assert_eq!(circuit.standing(&rule(), later), Standing::Shut(until, Unavailability::Throttled));
-    assert_eq!(circuit.standing(&rule(), until), Standing::Closed);
+    assert_eq!(
+        circuit.admission(&rule(), later),
+        Admission::Shut(until, Unavailability::Throttled)
+    );
+    assert_eq!(circuit.admission(&rule(), until), Admission::Closed);
 }
 
 #[test]
@@ -161,23 +164,23 @@ fn a_backend_that_fails_again_soon_is_left_alone_for_longer() {
 fn answers_that_were_under_way_when_it_opened_change_nothing() {
     let mut circuit = opened(&rule(), &[FAILED]);
     let before = circuit.clone();
-    for blame in [FAILED, Blame::Refused, Blame::FailedTooOften(None), throttled(1)] {
-        assert!(!circuit.record(blame, &rule(), T0 + Millis(500), 0), "{blame:?}");
+    for failure in [FAILED, FailureKind::Refused, FailureKind::FailedTooOften(None), throttled(1)] {
+        assert!(!circuit.record(failure, &rule(), T0 + Millis(500), 0), "{failure:?}");
     }
     assert_eq!(circuit, before);
 }
 
 #[test]
 fn chance_makes_a_trip_up_to_a_tenth_longer_and_an_announced_time_never() {
-    let drawn = |blame, draw| {
+    let drawn = |failure, draw| {
         let mut circuit = Circuit::default();
-        circuit.record(blame, &rule(), T0, draw);
+        circuit.record(failure, &rule(), T0, draw);
         shut_for(&circuit, &rule(), T0)
     };
     assert_eq!(drawn(FAILED, u64::MAX), Some(Millis(66_000)));
     assert_eq!(drawn(FAILED, u64::MAX / 2), Some(Millis(62_999)));
     assert_eq!(drawn(throttled(5000), u64::MAX), Some(Millis(5000)));
-    assert_eq!(drawn(Blame::Failed(Some(Millis(5000))), u64::MAX), Some(Millis(5000)));
+    assert_eq!(drawn(FailureKind::Failed(Some(Millis(5000))), u64::MAX), Some(Millis(5000)));
 }
 
 #[test]
@@ -185,9 +188,9 @@ fn a_clock_that_jumps_back_does_not_hold_it_open() {
     let future = T0 + Millis::from_secs(100_000);
     let mut circuit = Circuit::default();
     circuit.record(throttled(1000), &rule(), future, 0);
-    assert_eq!(circuit.standing(&rule(), T0), Standing::Closed);
+    assert_eq!(circuit.admission(&rule(), T0), Admission::Closed);
     circuit.record(FAILED, &rule(), future, 0);
-    assert_eq!(circuit.standing(&rule(), T0), Standing::HalfOpen);
+    assert_eq!(circuit.admission(&rule(), T0), Admission::HalfOpen);
     circuit.claim(LEASE, &rule(), future + Millis::from_secs(60));
-    assert_eq!(circuit.standing(&rule(), T0), Standing::HalfOpen);
+    assert_eq!(circuit.admission(&rule(), T0), Admission::HalfOpen);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Ids, patience, read_usage, resolve, rule};
+use super::{Ids, read_usage, resolve, rule, timeouts};
 use crate::config::read::{Fields, Node, Reader};
 use crate::config::{
     Affinity, BackendId, BreakerRule, DeploymentNames, FirstEvent, Member, Model, RetryRule,
@@ -52,12 +52,12 @@ pub(super) fn read(
         ),
         retry: rule::read_retry(fields.get("retry").as_ref(), &context.retry, reader),
         headroom: fields.get("headroom").and_then(|node| node.flag(reader)).unwrap_or(false),
-        timeouts: patience::read_timeouts(
+        timeouts: timeouts::read_timeouts(
             fields.get("timeouts").as_ref(),
             &context.timeouts,
             reader,
         ),
-        first_event: patience::read_first_event(
+        first_event: timeouts::read_first_event(
             fields.get("first_event").as_ref(),
             &context.first_event,
             reader,

@@ -9,13 +9,13 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use spillway::breaker::board::{self, Record};
+use spillway::breaker::store::{self, Record};
 use spillway::config::check;
 use spillway::exchange::head::Head;
 use spillway::exchange::{Context, Effect, Exchange};
 use spillway::failover::Failover;
 use spillway::gateway::Gateway;
-use spillway::pool::Local;
+use spillway::pool::PoolState;
 use spillway::time::Micros;
 use spillway_model::{Clock, Memory, Shared};
 
@@ -27,7 +27,7 @@ pub const NINE: Micros = Micros(1_795_165_200_000_000);
 /// A gateway, its circuits, and its turns. Chance always draws 0.
 pub struct ByHand {
     gateway: Rc<Gateway>,
-    pools: Vec<Local>,
+    pools: Vec<PoolState>,
     clock: Clock,
     host: Memory,
 }
@@ -87,7 +87,7 @@ impl ByHand {
     /// Records something of a circuit, as a request does or another worker. Returns whether that
     /// changed anything.
     pub fn record(&self, record: &Record) -> bool {
-        board::record(&self.host, record).is_some()
+        store::record(&self.host, record).is_some()
     }
 }
 

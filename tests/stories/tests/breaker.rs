@@ -1,4 +1,4 @@
-//! The breaker against an oracle, over random sequences of events, and the board between workers
+//! The breaker against an oracle, over random sequences of events, and the breaker store between workers
 //! in random schedules.
 //!
 //! The oracle holds what the circuit folds into one time apart: until when the backend asked for
@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use spillway::breaker::board::{Board, Change, Record};
-use spillway::breaker::{Blame, Circuit, CircuitId, Standing, Unavailability};
+use spillway::breaker::store::{BreakerStore, Change, Record};
+use spillway::breaker::{Admission, Circuit, CircuitId, FailureKind, Unavailability};
 use spillway::config::BreakerRule;
 use spillway::time::{Millis, Timestamp};
 use spillway_model::SharedData;
@@ -45,23 +45,23 @@ struct Failing {
 }
 
 impl Oracle {
-    fn standing(&self, now: Timestamp) -> Standing {
+    fn admission(&self, now: Timestamp) -> Admission {
         let cause =
             if self.failing.is_some() { Unavailability::Failed } else { Unavailability::Throttled };
         let until = self.shut_until();
         if until > now {
-            return Standing::Shut(until, cause);
+            return Admission::Shut(until, cause);
         }
         match (&self.failing, self.recovered_at) {
             (Some(Failing { probe: Some(lease), .. }), _) if *lease > now => {
-                Standing::Probed(*lease)
+                Admission::Probed(*lease)
             }
-            (Some(_), _) => Standing::HalfOpen,
+            (Some(_), _) => Admission::HalfOpen,
             (None, Some(at)) if now + Millis(1) < at + rule().ramp => {
                 let share = now.since(at).0 * 1000 / rule().ramp.0;
-                Standing::Returning(u32::try_from(share).expect("small").max(50))
+                Admission::Returning(u32::try_from(share).expect("small").max(50))
             }
-            (None, _) => Standing::Closed,
+            (None, _) => Admission::Closed,
         }
     }
 
@@ -69,12 +69,12 @@ impl Oracle {
         self.failing.as_ref().map_or(Timestamp(0), |failing| failing.until).max(self.rest_until)
     }
 
-    fn rest(&mut self, announced: Option<Millis>, now: Timestamp) {
-        let wait = announced.unwrap_or(rule().trip).min(rule().max_trip);
+    fn rest(&mut self, retry_after: Option<Millis>, now: Timestamp) {
+        let wait = retry_after.unwrap_or(rule().trip).min(rule().max_trip);
         self.rest_until = self.rest_until.max(now + wait);
     }
 
-    fn trip(&mut self, announced: Option<Millis>, now: Timestamp) {
+    fn trip(&mut self, retry_after: Option<Millis>, now: Timestamp) {
         if self.failing.is_none() && now >= self.calm_at {
             self.trips = 0;
         }
@@ -82,34 +82,34 @@ impl Oracle {
         for _ in 0..self.trips {
             time = (time * 2).min(rule().max_trip.0);
         }
-        let time = announced.map_or(time, |wait| wait.0.min(rule().max_trip.0));
+        let time = retry_after.map_or(time, |wait| wait.0.min(rule().max_trip.0));
         self.trips += 1;
         self.failures.clear();
         self.failing = Some(Failing { until: now + Millis(time), probe: None });
         self.calm_at = self.shut_until() + rule().interval;
     }
 
-    fn blamed(&mut self, blame: Blame, now: Timestamp) {
-        match blame {
-            Blame::Throttled(announced) => self.rest(announced, now),
+    fn blamed(&mut self, failure: FailureKind, now: Timestamp) {
+        match failure {
+            FailureKind::Throttled(retry_after) => self.rest(retry_after, now),
             _ if self.failing.is_some() => {}
-            Blame::Refused => self.trip(None, now),
-            Blame::FailedTooOften(announced) => self.trip(announced, now),
-            Blame::Failed(announced) => {
+            FailureKind::Refused => self.trip(None, now),
+            FailureKind::FailedTooOften(retry_after) => self.trip(retry_after, now),
+            FailureKind::Failed(retry_after) => {
                 self.failures.push(now);
                 self.failures.retain(|at| now.since(*at) < rule().interval);
                 if self.failures.len() >= 2 {
-                    self.trip(announced, now);
+                    self.trip(retry_after, now);
                 }
             }
         }
     }
 
-    fn probed(&mut self, blame: Option<Blame>, now: Timestamp) {
-        match blame {
+    fn probed(&mut self, failure: Option<FailureKind>, now: Timestamp) {
+        match failure {
             _ if self.failing.is_none() => {
-                if let Some(blame) = blame {
-                    self.blamed(blame, now);
+                if let Some(failure) = failure {
+                    self.blamed(failure, now);
                 }
             }
             None => {
@@ -117,14 +117,14 @@ impl Oracle {
                 self.recovered_at = Some(now);
                 self.calm_at = now + rule().interval;
             }
-            Some(Blame::Throttled(announced)) => {
+            Some(FailureKind::Throttled(retry_after)) => {
                 self.failing = None;
-                self.rest(announced, now);
+                self.rest(retry_after, now);
             }
-            Some(Blame::Failed(announced) | Blame::FailedTooOften(announced)) => {
-                self.trip(announced, now);
+            Some(FailureKind::Failed(retry_after) | FailureKind::FailedTooOften(retry_after)) => {
+                self.trip(retry_after, now);
             }
-            Some(Blame::Refused) => self.trip(None, now),
+            Some(FailureKind::Refused) => self.trip(None, now),
         }
     }
 }
@@ -134,20 +134,20 @@ enum Event {
     Passes(u64),
     /// Time passes to where the circuit would change, and so many milliseconds more or less.
     Edge(i64),
-    Blamed(Blame),
+    Failed(FailureKind),
     /// A request asks for the probe, and this is how it ends.
     Asks,
-    Probed(Option<Blame>),
+    Probed(Option<FailureKind>),
     GivesBack,
 }
 
-fn blame() -> impl Strategy<Value = Blame> {
-    let announced = || prop::option::of((1..700_000_u64).prop_map(Millis));
+fn failure() -> impl Strategy<Value = FailureKind> {
+    let retry_after = || prop::option::of((1..700_000_u64).prop_map(Millis));
     prop_oneof![
-        2 => announced().prop_map(Blame::Throttled),
-        4 => announced().prop_map(Blame::Failed),
-        1 => announced().prop_map(Blame::FailedTooOften),
-        1 => Just(Blame::Refused),
+        2 => retry_after().prop_map(FailureKind::Throttled),
+        4 => retry_after().prop_map(FailureKind::Failed),
+        1 => retry_after().prop_map(FailureKind::FailedTooOften),
+        1 => Just(FailureKind::Refused),
     ]
 }
 
@@ -155,9 +155,9 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => (0..70_000_u64).prop_map(Event::Passes),
         3 => (-1..=1_i64).prop_map(Event::Edge),
-        3 => blame().prop_map(Event::Blamed),
+        3 => failure().prop_map(Event::Failed),
         3 => Just(Event::Asks),
-        2 => prop::option::of(blame()).prop_map(Event::Probed),
+        2 => prop::option::of(failure()).prop_map(Event::Probed),
         1 => Just(Event::GivesBack),
     ]
 }
@@ -173,27 +173,27 @@ proptest! {
             match event {
                 Event::Passes(millis) => now = now + Millis(millis),
                 Event::Edge(off) => {
-                    let next = match circuit.standing(&rule(), now) {
-                        Standing::Shut(until, _) | Standing::Probed(until) => until,
+                    let next = match circuit.admission(&rule(), now) {
+                        Admission::Shut(until, _) | Admission::Probed(until) => until,
                         _ => now + Millis(1),
                     };
                     now = Timestamp(next.0.saturating_add_signed(off)).max(now);
                 }
-                Event::Blamed(blame) => {
-                    circuit.record(blame, &rule(), now, 0);
-                    oracle.blamed(blame, now);
+                Event::Failed(failure) => {
+                    circuit.record(failure, &rule(), now, 0);
+                    oracle.blamed(failure, now);
                 }
                 Event::Asks => {
-                    let free = oracle.standing(now) == Standing::HalfOpen;
+                    let free = oracle.admission(now) == Admission::HalfOpen;
                     prop_assert_eq!(circuit.claim(LEASE, &rule(), now), free);
                     if let Some(failing) = oracle.failing.as_mut().filter(|_| free) {
                         failing.probe = Some(now + LEASE);
                         probing = true;
                     }
                 }
-                Event::Probed(blame) if probing => {
-                    circuit.probed(blame, &rule(), now, 0);
-                    oracle.probed(blame, now);
+                Event::Probed(failure) if probing => {
+                    circuit.probed(failure, &rule(), now, 0);
+                    oracle.probed(failure, now);
                     if let Some(failing) = &mut oracle.failing {
                         failing.probe = None;
                     }
@@ -208,9 +208,9 @@ proptest! {
                 }
                 Event::Probed(_) | Event::GivesBack => {}
             }
-            prop_assert_eq!(circuit.standing(&rule(), now), oracle.standing(now), "{:?}", event);
-            // What the board holds is the same circuit, until nothing in it matters any more.
-            prop_assert!(circuit.forget_at > now || oracle.standing(now) == Standing::Closed);
+            prop_assert_eq!(circuit.admission(&rule(), now), oracle.admission(now), "{:?}", event);
+            // What the breaker store holds is the same circuit, until nothing in it matters any more.
+            prop_assert!(circuit.forget_at > now || oracle.admission(now) == Admission::Closed);
         }
     }
 
@@ -219,28 +219,28 @@ proptest! {
         let mut circuit = Circuit::default();
         let mut now = NOW;
         for wait in waits {
-            circuit.record(Blame::Throttled(wait.map(Millis)), &rule(), now, 0);
+            circuit.record(FailureKind::Throttled(wait.map(Millis)), &rule(), now, 0);
             prop_assert!(circuit.failures.is_empty() && !circuit.suspect);
             now = now + Millis(wait.unwrap_or(60_000));
-            prop_assert_eq!(circuit.standing(&rule(), now), Standing::Closed);
+            prop_assert_eq!(circuit.admission(&rule(), now), Admission::Closed);
         }
     }
 
     #[test]
     fn no_opening_is_lost_between_workers(
-        records in vec((0..4_u64, blame(), 0..3_usize), 1..30),
+        records in vec((0..4_u64, failure(), 0..3_usize), 1..30),
         schedule in vec(0..3_usize, 200),
     ) {
-        let change = |blame| Change::Blamed(blame, 0);
-        let queued = records.iter().map(|(id, blame, worker)| (*worker, record(*id, change(*blame))));
-        let (board, _) = play(queued.collect(), &schedule);
-        for (id, blame, _) in records {
-            let mut alone = Board::default();
-            alone.apply(&record(id, change(blame)));
+        let change = |failure| Change::Failed(failure, 0);
+        let queued = records.iter().map(|(id, failure, worker)| (*worker, record(*id, change(*failure))));
+        let (store, _) = play(queued.collect(), &schedule);
+        for (id, failure, _) in records {
+            let mut alone = BreakerStore::default();
+            alone.apply(&record(id, change(failure)));
             // What fails while its circuit is open for failures says nothing new.
             let known = Timestamp(NOW.0 + 1).min(shut_until(&alone, id));
-            let least = if matches!(blame, Blame::Throttled(_)) { shut_until(&alone, id) } else { known };
-            prop_assert!(shut_until(&board, id) >= least);
+            let least = if matches!(failure, FailureKind::Throttled(_)) { shut_until(&alone, id) } else { known };
+            prop_assert!(shut_until(&store, id) >= least);
         }
     }
 
@@ -250,10 +250,10 @@ proptest! {
         schedule in vec(0..4_usize, 100),
     ) {
         let claims = workers.iter().map(|worker| (*worker, record(7, Change::Claimed(LEASE))));
-        let (board, claimed) = play_on(half_open(), claims.collect(), &schedule);
+        let (store, claimed) = play_on(half_open(), claims.collect(), &schedule);
         prop_assert_eq!(claimed, 1);
-        let standing = board.standing(CircuitId(7), &rule(), NOW);
-        prop_assert_eq!(standing, Standing::Probed(NOW + LEASE));
+        let admission = store.admission(CircuitId(7), &rule(), NOW);
+        prop_assert_eq!(admission, Admission::Probed(NOW + LEASE));
     }
 
     #[test]
@@ -262,9 +262,9 @@ proptest! {
         if let Some(version) = bytes.first_mut() {
             *version = 2;
         }
-        let board = Board::decode(&bytes);
+        let store = BreakerStore::decode(&bytes);
         for id in 0..3 {
-            let Standing::Shut(until, _) = board.standing(CircuitId(id), &rule(), NOW) else { continue };
+            let Admission::Shut(until, _) = store.admission(CircuitId(id), &rule(), NOW) else { continue };
             // A tenth longer than the longest trip, from a clock that may be five seconds ahead.
             prop_assert!(until <= NOW + Millis::from_secs(665));
         }
@@ -275,30 +275,34 @@ fn record(id: u64, change: Change) -> Record {
     Record { circuit: CircuitId(id), change, rule: rule(), at: NOW.into() }
 }
 
-/// A board on which circuit 7 is half-open now.
-fn half_open() -> Board {
-    let mut board = Board::default();
-    let trip = Change::Blamed(Blame::FailedTooOften(Some(Millis(1000))), 0);
-    board.apply(&Record { at: Timestamp(NOW.0 - 1000).into(), ..record(7, trip) });
-    board
+/// A breaker store on which circuit 7 is half-open now.
+fn half_open() -> BreakerStore {
+    let mut store = BreakerStore::default();
+    let trip = Change::Failed(FailureKind::FailedTooOften(Some(Millis(1000))), 0);
+    store.apply(&Record { at: Timestamp(NOW.0 - 1000).into(), ..record(7, trip) });
+    store
 }
 
-fn shut_until(board: &Board, id: u64) -> Timestamp {
-    match board.standing(CircuitId(id), &rule(), NOW) {
-        Standing::Shut(until, _) => until,
+fn shut_until(store: &BreakerStore, id: u64) -> Timestamp {
+    match store.admission(CircuitId(id), &rule(), NOW) {
+        Admission::Shut(until, _) => until,
         _ => Timestamp(0),
     }
 }
 
-fn play(queued: Vec<(usize, Record)>, schedule: &[usize]) -> (Board, usize) {
-    play_on(Board::default(), queued, schedule)
+fn play(queued: Vec<(usize, Record)>, schedule: &[usize]) -> (BreakerStore, usize) {
+    play_on(BreakerStore::default(), queued, schedule)
 }
 
 /// Workers write in this interleaving, each as the filter does: read, apply, compare and swap, and
 /// again on the newer value. Tells how many of the records changed something.
-fn play_on(board: Board, queued: Vec<(usize, Record)>, schedule: &[usize]) -> (Board, usize) {
+fn play_on(
+    store: BreakerStore,
+    queued: Vec<(usize, Record)>,
+    schedule: &[usize],
+) -> (BreakerStore, usize) {
     let mut shared = SharedData::default();
-    shared.set("board", &board.encode(NOW), 0);
+    shared.set("board", &store.encode(NOW), 0);
     let mut queues: [VecDeque<Record>; 4] = Default::default();
     let count = queued.len();
     for (worker, record) in queued {
@@ -312,9 +316,9 @@ fn play_on(board: Board, queued: Vec<(usize, Record)>, schedule: &[usize]) -> (B
         match read[worker].take() {
             None => read[worker] = shared.get("board").cloned(),
             Some((bytes, cas)) => {
-                let mut board = Board::decode(&bytes);
-                let changed = board.apply(record);
-                if !changed || shared.set("board", &board.encode(NOW), cas) {
+                let mut store = BreakerStore::decode(&bytes);
+                let changed = store.apply(record);
+                if !changed || shared.set("board", &store.encode(NOW), cas) {
                     changes += usize::from(changed);
                     queues[worker].pop_front();
                 }
@@ -322,5 +326,5 @@ fn play_on(board: Board, queued: Vec<(usize, Record)>, schedule: &[usize]) -> (B
         }
     }
     assert!(queues.iter().all(VecDeque::is_empty), "every worker comes to its end");
-    (Board::decode(&shared.get("board").expect("there").0), changes)
+    (BreakerStore::decode(&shared.get("board").expect("there").0), changes)
 }

@@ -9,8 +9,8 @@
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
-use spillway::breaker::board::{Change, Record};
-use spillway::breaker::{Blame, CircuitId};
+use spillway::breaker::store::{Change, Record};
+use spillway::breaker::{CircuitId, FailureKind};
 use spillway::config::{BackendId, BreakerRule};
 use spillway::exchange::flow::Passage;
 use spillway::exchange::{Effect, Exchange};
@@ -36,7 +36,7 @@ fn second_attempt(pool: &str) -> (Passage, Vec<Effect>, BackendId) {
     let rule = BreakerRule { failures: 1, trip: TRIP, ..BreakerRule::default() };
     let circuit = CircuitId::new(westus, "gpt-4o", rule.scope);
     let then = Micros(NINE.0 + 1000 * TRIP.0);
-    let failed = Change::Blamed(Blame::Failed(None), 0);
+    let failed = Change::Failed(FailureKind::Failed(None), 0);
     for (change, at) in [(failed, NINE), (Change::Claimed(TRIP), then)] {
         assert!(gateway.record(&Record { circuit, rule: rule.clone(), change, at }));
     }

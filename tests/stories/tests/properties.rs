@@ -13,7 +13,6 @@ use std::ops::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spillway::affinity::Tags;
-use spillway::announced::Announcement;
 use spillway::config::{AllowedPath, Member, check};
 use spillway::cookie::Cookies;
 use spillway::exchange::Effect;
@@ -25,6 +24,7 @@ use spillway::operation::ALLOWED;
 use spillway::outcome::Verdict;
 use spillway::pool::rotation::Rotation;
 use spillway::prompt::{self, MediaType, Reading};
+use spillway::retry_after::RetryAfter;
 use spillway::target::Target;
 use spillway::time::{Millis, Timestamp};
 use spillway_stories::by_hand::ByHand;
@@ -57,11 +57,11 @@ proptest! {
             let may = |at: usize| open >> at & 1 == 0;
             let free = (0..pool.len()).filter(|at| may(*at));
             let tier = free.map(|at| pool[at].priority).min();
-            let chosen = rotation.peek(&pool, |at| may(at).then_some(1000));
+            let chosen = rotation.select(&pool, |at| may(at).then_some(1000));
             prop_assert_eq!(chosen.map(|at| pool[at].priority), tier);
             if let Some(chosen) = chosen {
                 prop_assert!(may(chosen));
-                rotation.take(&pool, chosen, |at| may(at).then_some(1000));
+                rotation.charge(&pool, chosen, |at| may(at).then_some(1000));
             }
         }
     }
@@ -74,8 +74,8 @@ proptest! {
         let mut rotation = Rotation::new(&pool);
         let mut turns = vec![0_u32; pool.len()];
         for turn in 1..=cycle {
-            let chosen = rotation.peek(&pool, |_| Some(1000)).expect("somebody may");
-            rotation.take(&pool, chosen, |_| Some(1000));
+            let chosen = rotation.select(&pool, |_| Some(1000)).expect("somebody may");
+            rotation.charge(&pool, chosen, |_| Some(1000));
             turns[chosen] += 1;
             for member in first() {
                 let due = f64::from(turn) * f64::from(member.weight) / f64::from(cycle);
@@ -92,13 +92,13 @@ proptest! {
     fn any_bytes_may_announce_a_time(values in vec(prop::option::of(header()), 4)) {
         let mut values = values.into_iter();
         let mut next = || values.next().flatten();
-        let announcement = Announcement {
+        let retry_after = RetryAfter {
             retry_after_ms: next(),
             retry_after: next(),
             reset_requests: next(),
             reset_tokens: next(),
         };
-        prop_assert!(announcement.wait(NOW.into()) != Some(Millis(0)));
+        prop_assert!(retry_after.wait(NOW.into()) != Some(Millis(0)));
     }
 
     #[test]

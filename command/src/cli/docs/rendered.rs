@@ -56,8 +56,8 @@ would be rendered for the same spillway.yaml, and what it says otherwise. An *er
 fails over wrongly; a *warning* is weaker than what is rendered; a *note* is good to know.
 
 What only names a type (`@type`, and the `name` beside a `typed_config`) is Envoy's own and has no row.
-Besides fields, `check` looks at what a table cannot say: that the gateway seat, the writer seat, and in
-each cluster the backend seat, the key and `upstream_codec` are there and in this order; that all seats
+Besides fields, `check` looks at what a table cannot say: that the downstream filter, the last-words filter, and in
+each cluster the upstream filter, the key and `upstream_codec` are there and in this order; that all seats
 but the writer have the same `vm_config`; that the route leads every backend to its own cluster; that no
 key stands in the file; that `admin` is not public.
 ";

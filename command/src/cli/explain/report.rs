@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::teller::{Teller, Told};
+use super::teller::{Reasons, Told};
 use crate::explain::Question;
 use crate::explain::story::{DecidedBy, Own, Story};
 use spillway::gateway::Gateway;
@@ -81,10 +81,10 @@ pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> Str
     format!("{all:#}\n")
 }
 
-fn teller<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Teller<'a>, DecidedBy)> {
+fn teller<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Reasons<'a>, DecidedBy)> {
     let (id, decided_by) = story.model?;
     let model = gateway.config.models.get(id)?;
-    Some((Teller { gateway, model, story }, decided_by))
+    Some((Reasons { gateway, model, story }, decided_by))
 }
 
 fn line(what: &str, said: &str) -> String {
@@ -125,7 +125,7 @@ const fn word(decided_by: DecidedBy) -> &'static str {
 }
 
 /// What the client gets, and why nobody else is asked.
-fn answer(teller: Option<&Teller<'_>>, story: &Story) -> String {
+fn answer(teller: Option<&Reasons<'_>>, story: &Story) -> String {
     let status = story.ending.status;
     let last = teller.zip(story.attempts.last());
     let last = last.map(|(teller, attempt)| (teller.name(attempt.member), teller.end()));
@@ -138,7 +138,7 @@ fn answer(teller: Option<&Teller<'_>>, story: &Story) -> String {
 }
 
 /// A row for each member.
-fn table(teller: &Teller<'_>) -> Vec<String> {
+fn table(teller: &Reasons<'_>) -> Vec<String> {
     let dash = || "-".to_owned();
     let head = ["", "backend", "deployment", "answers", "why"].map(str::to_owned);
     let row = |told: Told| {

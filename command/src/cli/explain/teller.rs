@@ -5,7 +5,7 @@
 //! of each answer.
 
 use crate::explain::story::Story;
-use spillway::breaker::{Standing, Unavailability};
+use spillway::breaker::{Admission, Unavailability};
 use spillway::config::Model;
 use spillway::gateway::Gateway;
 
@@ -22,13 +22,13 @@ pub(super) struct Told {
 }
 
 /// Tells of one model's pool.
-pub(super) struct Teller<'a> {
+pub(super) struct Reasons<'a> {
     pub gateway: &'a Gateway,
     pub model: &'a Model,
     pub story: &'a Story,
 }
 
-impl Teller<'_> {
+impl Reasons<'_> {
     pub(super) fn name(&self, member: usize) -> &str {
         let member = self.model.pool.get(member);
         let backend = member.and_then(|member| self.gateway.backend(member));
@@ -98,11 +98,11 @@ impl Teller<'_> {
             format!("priority {}", member.priority)
         });
         match self.story.standings.get(chosen) {
-            Some(Standing::HalfOpen) if at == 0 => {
+            Some(Admission::HalfOpen) if at == 0 => {
                 why.push("half-open: this request tries it".to_owned());
             }
-            Some(Standing::HalfOpen) => why.push("half-open: nobody else is left".to_owned()),
-            Some(Standing::Returning(_)) => why.push("coming back".to_owned()),
+            Some(Admission::HalfOpen) => why.push("half-open: nobody else is left".to_owned()),
+            Some(Admission::Returning(_)) => why.push("coming back".to_owned()),
             _ => {}
         }
         why.join("; ")
@@ -112,14 +112,14 @@ impl Teller<'_> {
     fn why_not(&self, member: usize) -> String {
         let priority = self.model.pool.get(member).map_or(0, |member| member.priority);
         let why = match self.story.standings.get(member) {
-            Some(Standing::Shut(until, cause)) => {
+            Some(Admission::Shut(until, cause)) => {
                 let after = match cause {
                     Unavailability::Throttled => "a 429",
                     Unavailability::Failed => "failures",
                 };
                 format!("circuit open for {}, after {after}", until.since(self.story.now))
             }
-            Some(Standing::Probed(_)) => "half-open, and another request tries it".to_owned(),
+            Some(Admission::Probed(_)) => "half-open, and another request tries it".to_owned(),
             _ if self.is_bound() => "the cookie requires another".to_owned(),
             _ if self.story.attempts.is_empty() => "not asked".to_owned(),
             _ if self.has_ended_by_itself() => "not needed".to_owned(),
@@ -161,11 +161,11 @@ impl Teller<'_> {
     }
 
     fn flows(&self, member: usize) -> bool {
-        let standing = self.story.standings.get(member);
-        matches!(standing, Some(Standing::Closed | Standing::Returning(_)))
+        let admission = self.story.standings.get(member);
+        matches!(admission, Some(Admission::Closed | Admission::Returning(_)))
     }
 
     fn may_be_chosen(&self, member: usize) -> bool {
-        self.flows(member) || self.story.standings.get(member) == Some(&Standing::HalfOpen)
+        self.flows(member) || self.story.standings.get(member) == Some(&Admission::HalfOpen)
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::yaml;
 use crate::cli::file::Loaded;
-use crate::cli::status::{self, Wish};
+use crate::cli::status::{self, StatusAddress};
 use crate::cli::{Exit, Output};
 use crate::envoy::pieces::{Piece, pieces};
 use crate::envoy::version::Version;
@@ -29,7 +29,7 @@ pub(super) struct Envoy {
     metrics: Option<SocketAddr>,
     /// Where the status page listens, or `off`; it has no key, so keep it private
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10001", value_parser = status::wish)]
-    status: Wish,
+    status: StatusAddress,
     /// Where Envoy will find the filter
     #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
     filter: String,

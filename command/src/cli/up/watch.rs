@@ -42,8 +42,8 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Watches from what was read so far; only where it is to `follow` changes by itself.
-    pub(super) fn new(path: &Path, read: Vec<u8>, follow: bool, tell: Sender<Event>) -> Self {
-        let follows = follow && !file::is_stdin(path);
+    pub(super) fn new(path: &Path, read: Vec<u8>, reloader: bool, tell: Sender<Event>) -> Self {
+        let follows = reloader && !file::is_stdin(path);
         Self {
             path: path.to_owned(),
             seen: Ok(read),
@@ -61,7 +61,7 @@ impl Watch {
     }
 
     /// How long nothing needs to be looked at.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
+    pub(super) fn limit(&self, now: Instant) -> Duration {
         let poll = (self.polled + POLL).saturating_duration_since(now);
         let settled = self.settles().map(|at| at.saturating_duration_since(now));
         settled.map_or(poll, |settled| settled.min(poll))

@@ -138,7 +138,10 @@ pub(super) const PROTOCOL: &[Row] = &[
         Same,
         "`timeouts.per_try`: how long one attempt may take as a whole",
     ),
-    yours("http_filters", "the backend seat, the backend's key, and `upstream_codec`, which sends"),
+    yours(
+        "http_filters",
+        "the upstream filter, the backend's key, and `upstream_codec`, which sends",
+    ),
     yours(
         "explicit_http_config",
         "HTTP/1.1 without TLS: there is no ALPN, and few servers speak HTTP/2 in the clear",

@@ -43,7 +43,7 @@ pub(super) const MANAGER: &[Row] = &[
     yours("http_protocol_options.accept_http_10", "old tools still speak HTTP/1.0"),
     yours(
         "http_protocol_options.default_host_for_http_10",
-        "a client of HTTP/1.0 may leave out the host; the backend seat sets the real one anyway",
+        "a client of HTTP/1.0 may leave out the host; the upstream filter sets the real one anyway",
     ),
     yours("http_protocol_options.enable_trailers", "trailers pass like everything else"),
     yours(
@@ -171,7 +171,7 @@ pub(super) const SEAT: &[Row] = &[
     yours("root_id", "for logs; the configuration says which seat it is"),
     yours(
         "configuration",
-        "which seat it is; for the gateway seat also spillway.yaml as it was written, which the \
+        "which seat it is; for the downstream filter also spillway.yaml as it was written, which the \
          filter checks with the same code as `spillway check`",
     ),
     error(

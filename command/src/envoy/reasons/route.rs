@@ -43,7 +43,7 @@ pub(super) const ROUTE: &[Row] = &[
     warning(
         "idle_timeout",
         NoSooner,
-        "longer than any time-out of a backend: those blame the backend and can be tried again, \
+        "longer than any time-out of a backend: those count against the backend and can be tried again, \
          this one ends the request",
     )
     .by_default("\"300s\""),
@@ -62,12 +62,12 @@ pub(super) const ROUTE: &[Row] = &[
     error(
         "retry_policy.retriable_headers",
         Holds,
-        "the mark of the backend seat; without it, no answer is tried elsewhere",
+        "the mark of the upstream filter; without it, no answer is tried elsewhere",
     ),
     error(
         "retry_policy.num_retries",
         AtLeast,
-        "the other members of the largest pool; the gateway seat lowers it for each request",
+        "the other members of the largest pool; the downstream filter lowers it for each request",
     )
     .by_default("1"),
     error(
@@ -104,7 +104,7 @@ pub(super) const ROUTE: &[Row] = &[
     error(
         "internal_redirect_policy.redirect_response_codes",
         SameSet,
-        "before Envoy 1.39: the status that the backend seat gives to an answer that another \
+        "before Envoy 1.39: the status that the upstream filter gives to an answer that another \
          backend can replace; it sees to it that only its own have it",
     ),
     error(

@@ -33,7 +33,7 @@ use crate::writer;
 pub(crate) struct Filter {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
-    /// The writer seat's module.
+    /// The last-words filter's module.
     pub(crate) writer: Module,
     pub(crate) linker: std::sync::Arc<Linker<Host>>,
 }

@@ -11,7 +11,7 @@
 )]
 
 mod host;
-mod seats;
+mod vm;
 mod writer;
 
 use std::cell::Cell;
@@ -38,7 +38,7 @@ fn the_built_filter_plays_every_story_with_redirects_of_answers_that_were_not_he
     tell(Failover::RedirectUnheld);
 }
 
-/// A file that was rendered when the writer seat was the filter's too.
+/// A file that was rendered when the last-words filter was the filter's too.
 #[test]
 fn the_filter_refuses_the_writers_seat() {
     let filter = host::Filter::load().unwrap_or_else(|why| panic!("{why}"));
@@ -48,7 +48,7 @@ fn the_filter_refuses_the_writers_seat() {
     });
     let clock = Clock::new(Cell::new(UNIX_EPOCH));
     let shared = Shared::default();
-    let mut worker = seats::Worker::start(&filter, &config, Failover::Retry, &clock, &shared);
+    let mut worker = vm::Worker::start(&filter, &config, Failover::Retry, &clock, &shared);
     let why = worker.refusal(&json!({ "seat": "writer" }));
     assert!(why.contains("unknown variant `writer`"), "{why}");
     assert!(why.contains("`spillway render envoy` writes the plugin's configuration"), "{why}");
@@ -62,7 +62,7 @@ fn tell(failover: Failover) {
     story::tell_all(&Means::model(failover), |story| {
         let filter = filter.clone();
         let start = move |config: &_, clock: &_, shared: &_| {
-            seats::Worker::start(&filter, config, failover, clock, shared)
+            vm::Worker::start(&filter, config, failover, clock, shared)
         };
         Box::new(Modelled::new(story, failover, Box::new(start)))
     });

@@ -1,4 +1,4 @@
-//! The writer seat's module: what is shipped is its text, assembled, and does what it says.
+//! The last-words filter's module: what is shipped is its text, assembled, and does what it says.
 
 use std::collections::BTreeMap;
 

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::admin::Admin;
 use super::discovery::Service;
-use super::live::Update;
 use super::secret::SecretFile;
+use super::xds_state::Update;
 
 /// How long Envoy may take for one service: a new backend's name may resolve slowly, and a filter
 /// with another environment is compiled.

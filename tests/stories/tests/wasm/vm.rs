@@ -1,4 +1,4 @@
-//! The built filter in the seats: one VM for each worker, both seats in it, and one for the writer.
+//! The built filter in the seats: one VM for each worker, both filters in it, and one for the writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -188,7 +188,7 @@ impl Runtime for Worker {
     }
 }
 
-/// The writer seat's module, which knows only parts of an answer.
+/// The last-words filter's module, which knows only parts of an answer.
 struct Writer {
     store: Store<Host>,
     part: TypedFunc<(u32, u32, u32), u32>,

@@ -1,15 +1,15 @@
-//! What the gateway seat is configured with: spillway.yaml, checked with the same code as ever.
+//! What the downstream filter is configured with: spillway.yaml, checked with the same code as ever.
 
 use serde_json::Value;
 
-use super::seen::Door;
+use super::bootstrap_view::Listener;
 use super::{Finding, error};
 use crate::envoy::{Abilities, version::Version};
 use crate::lint::lint;
 use spillway::config::{Config, check, nearest, quoted};
 use spillway::failover::Failover;
 
-/// A gateway seat's configuration.
+/// A downstream filter's configuration.
 pub(super) struct Read {
     pub file: Value,
     pub config: Config,
@@ -17,8 +17,11 @@ pub(super) struct Read {
 }
 
 /// The configuration, if it is right, and what was found in it.
-pub(super) fn read(door: &Door<'_>, envoy: Option<Abilities>) -> (Vec<Finding>, Option<Read>) {
-    let Some((_, plugin)) = door.seat("gateway") else { return (Vec::new(), None) };
+pub(super) fn read(
+    listener: &Listener<'_>,
+    envoy: Option<Abilities>,
+) -> (Vec<Finding>, Option<Read>) {
+    let Some((_, plugin)) = listener.seat("gateway") else { return (Vec::new(), None) };
     let mut found = Vec::new();
     let inside = |path: &str| {
         let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };

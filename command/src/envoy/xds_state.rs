@@ -3,7 +3,7 @@
 //! A request lives with one configuration from its start to its end: Envoy gives it the filter's
 //! seats and the route table of that moment. Its clusters, though, are looked up by name for every
 //! attempt. So a cluster never changes under its name: a backend with another URL or key becomes a
-//! cluster with another name (`eastus~2`), the new gateway seat sends its requests there, and those
+//! cluster with another name (`eastus~2`), the new downstream filter sends its requests there, and those
 //! that began before stay with the backend that they were made for, host, path and key.
 //!
 //! An [`Update`] is therefore told in an order in which nothing is ever asked for that is not
@@ -27,7 +27,7 @@ use spillway::time::Timestamp;
 
 /// What Envoy has been told.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Live {
+pub struct XdsState {
     version: u64,
     clusters: Vec<Cluster>,
     /// All that any file since the start has needed: the environment is the VM's, and a VM that is
@@ -59,7 +59,7 @@ pub struct Update {
     pub version: u64,
 }
 
-impl Live {
+impl XdsState {
     /// What Envoy will have been told once it has taken this configuration, and what is to be told
     /// for that. `until`: when requests that began before will be over.
     pub fn with(
@@ -106,17 +106,17 @@ impl Live {
                 aliases.insert(backend.name.clone(), name);
             }
         }
-        let live = Self { version, clusters, environment, named };
-        let seats = wasm::seats(raw, &aliases, &live.environment, options);
-        let mut services = vec![live.clusters_file(), live.routes_file(config, options)];
+        let xds_state = Self { version, clusters, environment, named };
+        let seats = wasm::seats(raw, &aliases, &xds_state.environment, options);
+        let mut services = vec![xds_state.clusters_file(), xds_state.routes_file(config, options)];
         let told = if options.status.is_some() { 2 } else { 1 };
         for (name, seat) in wasm::SEATS.into_iter().zip(seats).take(told) {
-            let file = discovery::answer(live.version, vec![discovery::filter(seat)]);
+            let file = discovery::answer(xds_state.version, vec![discovery::filter(seat)]);
             services.push((Service::Seat(name), file));
         }
         let secrets = secret::files(config, Keys::OfSources, options);
-        let update = Update { secrets, services, version: live.version };
-        (live, update)
+        let update = Update { secrets, services, version: xds_state.version };
+        (xds_state, update)
     }
 
     /// When the first cluster need not be kept any longer.
@@ -136,10 +136,10 @@ impl Live {
         if clusters.len() == self.clusters.len() {
             return None;
         }
-        let live = Self { version: self.version + 1, clusters, ..self.clone() };
-        let services = vec![live.routes_file(config, options), live.clusters_file()];
-        let update = Update { secrets: Vec::new(), services, version: live.version };
-        Some((live, update))
+        let xds_state = Self { version: self.version + 1, clusters, ..self.clone() };
+        let services = vec![xds_state.routes_file(config, options), xds_state.clusters_file()];
+        let update = Update { secrets: Vec::new(), services, version: xds_state.version };
+        Some((xds_state, update))
     }
 
     /// The same, where an update was not taken: its number has been seen.
@@ -202,29 +202,29 @@ mod tests {
         json!({ "backends": backends, "models": { "m": { "pool": names } }, "clients": clients })
     }
 
-    fn then(live: &Live, file: &Value, until: u64) -> (Live, Update) {
-        live.with(&check(file).expect("a right file"), file, &options(), Timestamp(until))
+    fn then(xds_state: &XdsState, file: &Value, until: u64) -> (XdsState, Update) {
+        xds_state.with(&check(file).expect("a right file"), file, &options(), Timestamp(until))
     }
 
     /// The clusters in the order in which they were made, those that are retired in brackets.
-    fn clusters(live: &Live) -> String {
+    fn clusters(xds_state: &XdsState) -> String {
         let name = |cluster: &Cluster| match cluster.retired {
             Some(until) => format!("[{} {}]", cluster.name, until.0),
             None => cluster.name.clone(),
         };
-        live.clusters.iter().map(name).collect::<Vec<_>>().join(" ")
+        xds_state.clusters.iter().map(name).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn a_cluster_never_changes_under_its_name() {
         let (first, _) =
-            then(&Live::default(), &file(&[("a", "http://x"), ("b", "http://y")], &["C"]), 0);
+            then(&XdsState::default(), &file(&[("a", "http://x"), ("b", "http://y")], &["C"]), 0);
         assert_eq!(clusters(&first), "a b");
         let (second, update) =
             then(&first, &file(&[("a", "http://z"), ("b", "http://y")], &["C"]), 60);
         assert_eq!(clusters(&second), "[a 60] b a~2");
         let gateway = |(service, _): &&_| *service == Service::Seat("spillway.gateway");
-        let (_, gateway) = update.services.iter().find(gateway).expect("the gateway seat");
+        let (_, gateway) = update.services.iter().find(gateway).expect("the downstream filter");
         assert!(gateway.to_string().contains(r#"\"clusters\":{\"a\":\"a~2\"}"#), "{gateway}");
         // Back to what is still there; what was retired before keeps its time.
         let (third, _) = then(&second, &file(&[("a", "http://x")], &["C"]), 90);
@@ -236,26 +236,26 @@ mod tests {
     #[test]
     fn a_name_is_not_given_twice() {
         let one = file(&[("a", "http://x")], &["C"]);
-        let (live, _) = then(&Live::default(), &one, 0);
-        let (live, _) = then(&live, &file(&[("b", "http://y")], &["C"]), 10);
+        let (xds_state, _) = then(&XdsState::default(), &one, 0);
+        let (xds_state, _) = then(&xds_state, &file(&[("b", "http://y")], &["C"]), 10);
         let config = check(&one).expect("a right file");
-        assert_eq!(live.next_retirement(), Some(Timestamp(10)));
-        assert_eq!(live.without_retired(Timestamp(9), &config, &options()), None);
-        let (live, update) =
-            live.without_retired(Timestamp(9) + Millis(1), &config, &options()).expect("one");
-        assert_eq!(clusters(&live), "b");
+        assert_eq!(xds_state.next_retirement(), Some(Timestamp(10)));
+        assert_eq!(xds_state.without_retired(Timestamp(9), &config, &options()), None);
+        let (xds_state, update) =
+            xds_state.without_retired(Timestamp(9) + Millis(1), &config, &options()).expect("one");
+        assert_eq!(clusters(&xds_state), "b");
         // Nobody may be sent to a cluster that is taken away.
         let order: Vec<Service> = update.services.iter().map(|(service, _)| *service).collect();
         assert_eq!(order, [Service::Routes, Service::Clusters]);
-        let (live, _) = then(&live, &one, 20);
-        assert_eq!(clusters(&live), "[b 20] a~4");
+        let (xds_state, _) = then(&xds_state, &one, 20);
+        assert_eq!(clusters(&xds_state), "[b 20] a~4");
     }
 
     #[test]
     fn what_is_told_first_is_what_the_rest_asks_for() {
-        let (live, _) = then(&Live::default(), &file(&[("a", "http://x")], &["C"]), 0);
-        let (live, update) = then(&live, &file(&[("b", "http://y")], &["C"]), 10);
-        assert_eq!(clusters(&live), "[a 10] b");
+        let (xds_state, _) = then(&XdsState::default(), &file(&[("a", "http://x")], &["C"]), 0);
+        let (xds_state, update) = then(&xds_state, &file(&[("b", "http://y")], &["C"]), 10);
+        assert_eq!(clusters(&xds_state), "[a 10] b");
         let [(Service::Clusters, clusters), (Service::Routes, routes), seats @ ..] =
             update.services.as_slice()
         else {
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn only_a_variable_that_is_new_makes_another_vm() {
         let backends = [("a", "http://x")];
-        let (one, _) = then(&Live::default(), &file(&backends, &["C", "D"]), 0);
+        let (one, _) = then(&XdsState::default(), &file(&backends, &["C", "D"]), 0);
         let (two, _) = then(&one, &file(&backends, &["C"]), 10);
         assert_eq!((clusters(&two).as_str(), one.needs_another_vm(&two)), ("a", false));
         let (three, _) = then(&two, &file(&backends, &["C", "E"]), 10);

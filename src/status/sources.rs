@@ -1,4 +1,4 @@
-//! Making the report: the configuration, the board and what was counted, in one picture.
+//! Making the report: the configuration, the breaker store and what was counted, in one picture.
 
 use super::activity::{Activity, Rows};
 use super::cell::{Cell, Count};
@@ -6,15 +6,15 @@ use super::report::{Config, Failover, Fault, Member, Model, Report, State, Tier,
 use super::row::{Row, SLICE, SLICES};
 use super::share::{Candidate, shares};
 use super::{report, row};
-use crate::breaker::board::Board;
-use crate::breaker::{Standing, Unavailability};
+use crate::breaker::store::BreakerStore;
+use crate::breaker::{Admission, Unavailability};
 use crate::config::ModelId;
 use crate::gateway::{Gateway, Route};
 use crate::time::Timestamp;
 
 /// Where it is looked from.
 #[derive(Debug, Clone, Copy)]
-pub struct Survey<'a> {
+pub struct Sources<'a> {
     /// The configuration.
     pub gateway: &'a Gateway,
     /// Its rows.
@@ -22,14 +22,14 @@ pub struct Survey<'a> {
     /// What is said of the configuration itself.
     pub config: &'a Config,
     /// The circuits.
-    pub board: &'a Board,
+    pub store: &'a BreakerStore,
     /// What was counted.
     pub activity: &'a Activity,
     /// What the time is.
     pub now: Timestamp,
 }
 
-impl Survey<'_> {
+impl Sources<'_> {
     /// The report.
     pub fn report(&self) -> Report {
         let mut models: Vec<Model> =
@@ -81,7 +81,7 @@ impl Survey<'_> {
         let candidate = |(at, member): (usize, &crate::config::Member)| Candidate {
             priority: member.priority,
             weight: f64::from(member.weight) * self.headroom_weight(id, route, at),
-            standing: self.standing(route, at),
+            admission: self.admission(route, at),
         };
         let candidates: Vec<Candidate> =
             route.model.pool.iter().enumerate().map(candidate).collect();
@@ -103,14 +103,14 @@ impl Survey<'_> {
             || vec![0; usize::try_from(SLICES).unwrap_or_default()],
             |row| row.slices(self.now).map(|cell| cell.count(Count::Answered)).collect(),
         );
-        let standing = self.standing(route, at);
-        let until = match standing {
-            Standing::Shut(until, _) | Standing::Probed(until) => Some(until),
-            Standing::Closed | Standing::Returning(_) | Standing::HalfOpen => None,
+        let admission = self.admission(route, at);
+        let until = match admission {
+            Admission::Shut(until, _) | Admission::Probed(until) => Some(until),
+            Admission::Closed | Admission::Returning(_) | Admission::HalfOpen => None,
         };
-        let (state, cause) = said(standing);
-        let returning = match standing {
-            Standing::Returning(share) => Some(f64::from(share) / 1000.0),
+        let (state, cause) = said(admission);
+        let returning = match admission {
+            Admission::Returning(share) => Some(f64::from(share) / 1000.0),
             _ => None,
         };
         let member = Member {
@@ -164,10 +164,10 @@ impl Survey<'_> {
         self.activity.row(self.rows.member(id, member)?)
     }
 
-    fn standing(&self, route: &Route<'_>, member: usize) -> Standing {
+    fn admission(&self, route: &Route<'_>, member: usize) -> Admission {
         let circuit = route.circuits.get(member);
-        circuit.map_or(Standing::Closed, |circuit| {
-            self.board.standing(*circuit, &route.model.breaker, self.now)
+        circuit.map_or(Admission::Closed, |circuit| {
+            self.store.admission(*circuit, &route.model.breaker, self.now)
         })
     }
 
@@ -184,15 +184,15 @@ impl Survey<'_> {
     }
 }
 
-const fn said(standing: Standing) -> (State, Option<report::Cause>) {
+const fn said(admission: Admission) -> (State, Option<report::Cause>) {
     let failed = Some(report::Cause::Failed);
-    match standing {
-        Standing::Closed => (State::Closed, None),
-        Standing::Returning(_) => (State::Returning, failed),
-        Standing::HalfOpen => (State::HalfOpen, failed),
-        Standing::Probed(_) => (State::Probing, failed),
-        Standing::Shut(_, Unavailability::Failed) => (State::Open, failed),
-        Standing::Shut(_, Unavailability::Throttled) => {
+    match admission {
+        Admission::Closed => (State::Closed, None),
+        Admission::Returning(_) => (State::Returning, failed),
+        Admission::HalfOpen => (State::HalfOpen, failed),
+        Admission::Probed(_) => (State::Probing, failed),
+        Admission::Shut(_, Unavailability::Failed) => (State::Open, failed),
+        Admission::Shut(_, Unavailability::Throttled) => {
             (State::Open, Some(report::Cause::Throttled))
         }
     }

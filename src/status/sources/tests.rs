@@ -1,10 +1,10 @@
 use serde_json::Value;
 
 use super::*;
-use crate::breaker::Blame;
-use crate::breaker::board::{Change, Record};
+use crate::breaker::FailureKind;
+use crate::breaker::store::{Change, Record};
 use crate::config::parse_json;
-use crate::observation::{AttemptResult as Why, Observation, Outcome};
+use crate::observation::{AttemptResult as OpenReason, Observation, Outcome};
 use crate::testing::test;
 use crate::time::{Micros, Millis};
 use crate::usage::Usage;
@@ -15,7 +15,7 @@ const T0: Timestamp = Timestamp(1_795_165_200_000);
 struct Scene {
     gateway: Gateway,
     rows: Rows,
-    board: Board,
+    store: BreakerStore,
     activity: Activity,
 }
 
@@ -41,18 +41,18 @@ impl Scene {
         let config = parse_json(file).expect("a right file");
         let rows = Rows::new(&config);
         let gateway = Gateway::new(config, |_| None).expect("ready");
-        Self { gateway, rows, board: Board::default(), activity: Activity::default() }
+        Self { gateway, rows, store: BreakerStore::default(), activity: Activity::default() }
     }
 
     fn id(&self) -> ModelId {
         self.gateway.model("gpt-4o").expect("a model")
     }
 
-    fn blame(&mut self, member: usize, blame: Blame) {
+    fn failure(&mut self, member: usize, failure: FailureKind) {
         let route = self.gateway.route(self.id()).expect("a route");
-        let change = Change::Blamed(blame, 0);
+        let change = Change::Failed(failure, 0);
         let record: Record = route.record(member, change, T0.into()).expect("a member");
-        self.board.apply(&record);
+        self.store.apply(&record);
     }
 
     fn see(&mut self, observation: &Observation, next: Option<usize>) {
@@ -61,14 +61,14 @@ impl Scene {
 
     fn report(&self, now: Timestamp) -> Report {
         let config = Config { digest: "0123456789ab".into(), loaded_ms: 5 };
-        let Self { gateway, rows, board, activity } = self;
-        let survey = Survey { gateway, rows, config: &config, board, activity, now };
-        survey.report()
+        let Self { gateway, rows, store, activity } = self;
+        let sources = Sources { gateway, rows, config: &config, store, activity, now };
+        sources.report()
     }
 }
 
-fn attempt(member: usize, model: ModelId, result: Why, fails_over: bool) -> Observation {
-    let status = if result == Why::NoAnswer { None } else { Some(429) };
+fn attempt(member: usize, model: ModelId, result: OpenReason, fails_over: bool) -> Observation {
+    let status = if result == OpenReason::NoAnswer { None } else { Some(429) };
     let took = Millis(3);
     Observation::Attempt { model, member, status, result, fails_over, pinned: false, took }
 }
@@ -95,9 +95,9 @@ fn request(member: usize, model: ModelId, outcome: Outcome, usage: Usage) -> Obs
 fn the_report_has_models_tiers_and_members_with_what_they_did() {
     let mut scene = Scene::new();
     let id = scene.id();
-    scene.blame(1, Blame::Throttled(Some(Millis(12_000))));
-    scene.see(&attempt(1, id, Why::Throttled, true), Some(0));
-    scene.see(&attempt(0, id, Why::Ok, false), None);
+    scene.failure(1, FailureKind::Throttled(Some(Millis(12_000))));
+    scene.see(&attempt(1, id, OpenReason::Throttled, true), Some(0));
+    scene.see(&attempt(0, id, OpenReason::Ok, false), None);
     let usage = Usage { prompt: Some(11), completion: Some(7), ..Usage::default() };
     scene.see(&request(0, id, Outcome::Answered, usage), None);
     scene.see(&request(0, id, Outcome::ClientError, Usage::default()), None);
@@ -140,7 +140,7 @@ fn the_report_has_models_tiers_and_members_with_what_they_did() {
 fn every_state_is_told_with_its_times() {
     let mut scene = Scene::new();
     for _ in 0..3 {
-        scene.blame(1, Blame::Failed(None));
+        scene.failure(1, FailureKind::Failed(None));
     }
     let state = |scene: &Scene, now| {
         let eastus = scene.report(now).models[1].tiers[0].members[0].clone();
@@ -153,9 +153,9 @@ fn every_state_is_told_with_its_times() {
     let claim = Change::Claimed(Millis(5000));
     let claim = route.record(1, claim, later.into()).expect("a member");
     let probed = route.record(1, Change::Probed(None, 0), later.into()).expect("a member");
-    assert!(scene.board.apply(&claim));
+    assert!(scene.store.apply(&claim));
     assert_eq!(state(&scene, later), (State::Probing, Some(5000), None));
-    assert!(scene.board.apply(&probed));
+    assert!(scene.store.apply(&probed));
     assert_eq!(state(&scene, later + Millis(4000)), (State::Returning, None, Some(0.4)));
     assert_eq!(state(&scene, later + Millis(20_000)), (State::Closed, None, None));
 }
@@ -165,7 +165,7 @@ fn a_stream_that_breaks_off_is_its_backends_failure_and_still_tells_its_tokens()
     let mut scene = Scene::new();
     let id = scene.id();
     let usage = Usage { prompt: Some(5), ..Usage::default() };
-    scene.see(&attempt(0, id, Why::Ok, false), None);
+    scene.see(&attempt(0, id, OpenReason::Ok, false), None);
     scene.see(&request(0, id, Outcome::Broken, usage), None);
     let report = scene.report(T0);
     let sweden = &report.models[1].tiers[1].members[0];
@@ -184,7 +184,7 @@ fn names_come_from_the_configuration_alone() {
     )
     .expect("right");
     let rows = Rows::new(&other);
-    scene.activity.note(&rows, &attempt(0, 0, Why::NoAnswer, true), Some(1), T0);
+    scene.activity.note(&rows, &attempt(0, 0, OpenReason::NoAnswer, true), Some(1), T0);
     let report = scene.report(T0);
     assert!(report.failovers.is_empty());
     let text = serde_json::to_string(&report).expect("JSON");
@@ -197,7 +197,7 @@ fn names_come_from_the_configuration_alone() {
 fn every_field_is_documented() {
     let mut scene = Scene::new();
     let id = scene.id();
-    scene.see(&attempt(1, id, Why::Throttled, true), Some(0));
+    scene.see(&attempt(1, id, OpenReason::Throttled, true), Some(0));
     scene.activity.sign(1, T0, T0);
     let report = serde_json::to_value(scene.report(T0)).expect("JSON");
     let mut fields = std::collections::BTreeSet::new();

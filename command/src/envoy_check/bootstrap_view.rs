@@ -11,18 +11,18 @@ use crate::envoy::route::CLUSTER_KEY;
 
 /// What was found.
 #[derive(Debug)]
-pub(super) struct Seen<'a> {
+pub(super) struct BootstrapView<'a> {
     pub root: At<'a>,
     /// Whether there is any listener, with or without the filter.
     pub listens: bool,
-    pub doors: Vec<Door<'a>>,
+    pub listeners: Vec<Listener<'a>>,
     pub clusters: Vec<Cluster<'a>>,
     pub secrets: Vec<At<'a>>,
 }
 
-/// A connection manager with the gateway seat.
+/// A connection manager with the downstream filter.
 #[derive(Debug)]
-pub(super) struct Door<'a> {
+pub(super) struct Listener<'a> {
     pub listener: At<'a>,
     /// The filter chain that it stands in.
     pub chain: At<'a>,
@@ -74,7 +74,7 @@ pub(super) struct Cluster<'a> {
     pub filters: Vec<Filter<'a>>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> BootstrapView<'a> {
     pub(super) fn of(value: &'a Value) -> Self {
         let root = At::root(value);
         let listeners = resources(&root, "listeners", "Listener");
@@ -82,7 +82,7 @@ impl<'a> Seen<'a> {
         let tables: Vec<At<'a>> = tables.collect();
         Self {
             listens: !listeners.is_empty(),
-            doors: listeners.iter().flat_map(|listener| doors(listener, &tables)).collect(),
+            listeners: listeners.iter().flat_map(|listener| managers(listener, &tables)).collect(),
             clusters: resources(&root, "clusters", "Cluster").into_iter().map(cluster).collect(),
             secrets: resources(&root, "secrets", "Secret"),
             root,
@@ -91,7 +91,7 @@ impl<'a> Seen<'a> {
 
     /// All plugins of Spillway's: the filter's seats, and the writer.
     pub(super) fn plugins(&self) -> impl Iterator<Item = &Plugin<'a>> {
-        let front = self.doors.iter().flat_map(|door| &door.filters);
+        let front = self.listeners.iter().flat_map(|listener| &listener.filters);
         let back = self.clusters.iter().flat_map(|cluster| &cluster.filters);
         front.chain(back).filter_map(|filter| filter.plugin.as_ref())
     }
@@ -109,11 +109,11 @@ impl<'a> Seen<'a> {
     #[cfg(test)]
     pub(super) fn parts(&self) -> Vec<(Part, At<'a>)> {
         let mut parts = vec![(Part::Bootstrap, self.root.clone())];
-        for door in &self.doors {
-            parts.push((Part::Listener, door.listener.clone()));
-            parts.push((Part::Manager, door.manager.clone()));
-            parts.extend(door.router().map(|router| (Part::Router, router)));
-            for route in &door.routes {
+        for listener in &self.listeners {
+            parts.push((Part::Listener, listener.listener.clone()));
+            parts.push((Part::Manager, listener.manager.clone()));
+            parts.extend(listener.router().map(|router| (Part::Router, router)));
+            for route in &listener.routes {
                 parts.push((Part::Host, route.host.clone()));
                 parts.push((Part::Route, route.action.clone()));
             }
@@ -138,7 +138,7 @@ impl Plugin<'_> {
     }
 }
 
-impl<'a> Door<'a> {
+impl<'a> Listener<'a> {
     pub(super) fn seat(&self, seat: &str) -> Option<(usize, &Plugin<'a>)> {
         seat_in(&self.filters, seat)
     }
@@ -193,7 +193,7 @@ fn resources<'a>(root: &At<'a>, name: &str, message: &str) -> Vec<At<'a>> {
     fixed.into_iter().chain(found).collect()
 }
 
-fn doors<'a>(listener: &At<'a>, tables: &[At<'a>]) -> Vec<Door<'a>> {
+fn managers<'a>(listener: &At<'a>, tables: &[At<'a>]) -> Vec<Listener<'a>> {
     let chains = listener.list("filter_chains").into_iter();
     let chains = chains.chain(listener.field("default_filter_chain"));
     let managers = chains.flat_map(|chain| {
@@ -202,15 +202,15 @@ fn doors<'a>(listener: &At<'a>, tables: &[At<'a>]) -> Vec<Door<'a>> {
         let managers = configs.filter(|config| config.is("HttpConnectionManager"));
         managers.map(move |manager| (chain.clone(), manager)).collect::<Vec<_>>()
     });
-    managers.filter_map(|(chain, manager)| door(listener, chain, manager, tables)).collect()
+    managers.filter_map(|(chain, manager)| view_of(listener, chain, manager, tables)).collect()
 }
 
-fn door<'a>(
+fn view_of<'a>(
     listener: &At<'a>,
     chain: At<'a>,
     manager: At<'a>,
     tables: &[At<'a>],
-) -> Option<Door<'a>> {
+) -> Option<Listener<'a>> {
     let filters: Vec<Filter<'a>> = manager.list("http_filters").into_iter().map(filter).collect();
     seat_in(&filters, "gateway")?;
     let own: Vec<At<'a>> = manager.field("route_config").into_iter().collect();
@@ -228,7 +228,7 @@ fn door<'a>(
         }
     }
     let listener = listener.clone();
-    Some(Door {
+    Some(Listener {
         listener,
         chain,
         manager,

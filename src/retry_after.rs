@@ -7,7 +7,7 @@
 //! nothing. Capping is the circuit breaker's business.
 //!
 //! What is announced is counted from the next whole millisecond on, from which the circuit is open
-//! ([`Record::holds_from`](crate::breaker::board::Record::holds_from)). So a span is never over
+//! ([`Record::holds_from`](crate::breaker::store::Record::holds_from)). So a span is never over
 //! early, and a date is over when it says.
 
 #![warn(clippy::arithmetic_side_effects)]
@@ -18,7 +18,7 @@ use crate::time::{Micros, Millis};
 
 /// The headers of an answer that may announce a time, as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Announcement {
+pub struct RetryAfter {
     /// `retry-after-ms`.
     pub retry_after_ms: Option<Vec<u8>>,
     /// `retry-after`.
@@ -29,7 +29,7 @@ pub struct Announcement {
     pub reset_tokens: Option<Vec<u8>>,
 }
 
-impl Announcement {
+impl RetryAfter {
     /// How long the backend wants to be left alone from `now` on, rounded up, where it says so.
     pub fn wait(&self, now: Micros) -> Option<Millis> {
         let text = |value: &Option<Vec<u8>>| -> Option<String> {
@@ -101,18 +101,17 @@ mod tests {
     const NOW: Micros = Micros(1_795_165_200_000_000);
 
     fn after(text: &str) -> Option<Millis> {
-        let announcement =
-            Announcement { retry_after: Some(text.into()), ..Announcement::default() };
-        announcement.wait(NOW)
+        let retry_after = RetryAfter { retry_after: Some(text.into()), ..RetryAfter::default() };
+        retry_after.wait(NOW)
     }
 
     fn resets(requests: &str, tokens: &str) -> Option<Millis> {
-        let announcement = Announcement {
+        let retry_after = RetryAfter {
             reset_requests: Some(requests.into()),
             reset_tokens: Some(tokens.into()),
-            ..Announcement::default()
+            ..RetryAfter::default()
         };
-        announcement.wait(NOW)
+        retry_after.wait(NOW)
     }
 
     #[test]
@@ -146,16 +145,16 @@ mod tests {
 
     #[test]
     fn the_most_exact_announcement_wins() {
-        let all = Announcement {
+        let all = RetryAfter {
             retry_after_ms: Some(b"250".to_vec()),
             retry_after: Some(b"1".to_vec()),
             reset_requests: Some(b"2".to_vec()),
             reset_tokens: Some(b"3".to_vec()),
         };
         assert_eq!(all.wait(NOW), Some(Millis(250)));
-        let wrong_ms = Announcement { retry_after_ms: Some(b"0".to_vec()), ..all };
+        let wrong_ms = RetryAfter { retry_after_ms: Some(b"0".to_vec()), ..all };
         assert_eq!(wrong_ms.wait(NOW), Some(Millis(1000)));
-        assert_eq!(Announcement::default().wait(NOW), None);
+        assert_eq!(RetryAfter::default().wait(NOW), None);
     }
 
     #[test]
@@ -170,8 +169,7 @@ mod tests {
 
     #[test]
     fn a_header_that_is_no_text_announces_nothing() {
-        let latin1 =
-            Announcement { retry_after: Some(b"caf\xe9".to_vec()), ..Announcement::default() };
+        let latin1 = RetryAfter { retry_after: Some(b"caf\xe9".to_vec()), ..RetryAfter::default() };
         assert_eq!(latin1.wait(NOW), None);
     }
 }

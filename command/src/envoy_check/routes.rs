@@ -1,38 +1,42 @@
 //! The routes that take their cluster from filter state.
 
 use super::at::At;
-use super::seen::{Door, Route, Seen};
+use super::bootstrap_view::{BootstrapView, Listener, Route};
 use super::{Finding, Severity, compare, error, finding};
 use crate::envoy::reasons::Part;
 use spillway::config::path;
 
 /// What the routes behind this connection manager lack.
-pub(super) fn look(seen: &Seen<'_>, door: &Door<'_>, wanted: &Door<'_>) -> Vec<Finding> {
+pub(super) fn look(
+    view: &BootstrapView<'_>,
+    listener: &Listener<'_>,
+    wanted: &Listener<'_>,
+) -> Vec<Finding> {
     let Some(rendered) = wanted.routes.first() else { return Vec::new() };
-    if door.routes.is_empty() {
-        return vec![none(seen, door)];
+    if listener.routes.is_empty() {
+        return vec![none(view, listener)];
     }
     let mut found = Vec::new();
-    for route in &door.routes {
+    for route in &listener.routes {
         found.extend(compare::part(Part::Host, &around(rendered), &around(route)));
         found.extend(compare::part(Part::Route, &action(rendered), &action(route)));
         found.extend(clusters(rendered, route));
-        found.extend(switched_on(door, route));
+        found.extend(switched_on(listener, route));
     }
     found
 }
 
-fn none(seen: &Seen<'_>, door: &Door<'_>) -> Finding {
-    if door.routes_elsewhere {
+fn none(view: &BootstrapView<'_>, listener: &Listener<'_>) -> Finding {
+    if listener.routes_elsewhere {
         return finding(
             Severity::Note,
-            door.manager.path.clone(),
+            listener.manager.path.clone(),
             "its routes are not in this file, so they were not looked at",
             "",
         );
     }
     let inside =
-        door.manager.below("route_config").map_or_else(|| seen.root.path.clone(), |at| at.path);
+        listener.manager.below("route_config").map_or_else(|| view.root.path.clone(), |at| at.path);
     error(
         inside,
         "no route takes its cluster from the filter",
@@ -79,8 +83,8 @@ fn clusters(rendered: &Route<'_>, route: &Route<'_>) -> Vec<Finding> {
 }
 
 /// A filter that is off until a route wants it, and a route that does not.
-fn switched_on(door: &Door<'_>, route: &Route<'_>) -> Vec<Finding> {
-    let off = door.filters.iter().filter(|filter| {
+fn switched_on(listener: &Listener<'_>, route: &Route<'_>) -> Vec<Finding> {
+    let off = listener.filters.iter().filter(|filter| {
         let disabled = filter.at.field("disabled").is_some_and(|at| at.value == true);
         filter.plugin.is_some() && disabled
     });

@@ -15,8 +15,8 @@ fn every_rendered_field_has_a_reason_and_every_reason_a_field() {
     let mut used = BTreeSet::new();
     let mut without = BTreeSet::new();
     for bootstrap in &bootstraps {
-        let seen = Seen::of(bootstrap);
-        let mut parts = seen.parts();
+        let view = BootstrapView::of(bootstrap);
+        let mut parts = view.parts();
         parts.sort_by_key(|(_, at)| std::cmp::Reverse(at.path.len()));
         let mut leaves = Vec::new();
         leaves_of("", bootstrap, &mut leaves);
@@ -56,7 +56,7 @@ fn every_rendered_field_has_a_reason_and_every_reason_a_field() {
     for part in Part::ALL {
         for row in part.rows().iter().filter(|row| row.rule != Rule::Absent) {
             let has = bootstraps.iter().any(|bootstrap| {
-                let parts = Seen::of(bootstrap).parts();
+                let parts = BootstrapView::of(bootstrap).parts();
                 parts.iter().any(|(own, at)| *own == part && at.below(row.field).is_some())
             });
             let has = has || used.contains(&(part, row.field.to_owned()));

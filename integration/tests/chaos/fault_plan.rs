@@ -1,4 +1,4 @@
-//! The weather: what each backend does when, by chance from one seed, and who is spared.
+//! The faults: what each backend does when, by chance from one seed, and who is spared.
 //!
 //! The promise under test is "no client sees a failure while one backend is healthy", so at every
 //! moment one backend is, and which one changes. A change must not break the premise: a request may
@@ -25,12 +25,12 @@ use tokio::task::JoinSet;
 use crate::backend::Backend;
 use crate::clients::call;
 use crate::kind::Kind;
-use crate::ledger::Ledger;
 use crate::models::MODELS;
+use crate::request_log::RequestLog;
 
-/// The weather over some backends.
+/// The faults of some backends.
 #[derive(Debug)]
-pub(crate) struct Weather {
+pub(crate) struct FaultPlan {
     over: Vec<Member>,
     start: Instant,
     history: Mutex<Vec<(Instant, String)>>,
@@ -42,7 +42,7 @@ struct Member {
     spared: tokio::sync::Mutex<bool>,
 }
 
-impl Weather {
+impl FaultPlan {
     /// Fair everywhere.
     pub(crate) fn new(backends: &[Arc<Backend>]) -> Arc<Self> {
         let member = |backend: &Arc<Backend>| Member {
@@ -57,7 +57,7 @@ impl Weather {
     pub(crate) fn begin(
         self: &Arc<Self>,
         seed: u64,
-        ledger: Arc<Ledger>,
+        log: Arc<RequestLog>,
         via: Client,
     ) -> JoinSet<()> {
         let mut draw = fastrand::Rng::with_seed(seed);
@@ -66,11 +66,11 @@ impl Weather {
         for at in 0..self.over.len() {
             tasks.spawn(self.clone().change(at, at == first, draw.fork()));
         }
-        tasks.spawn(self.clone().hand_on(first, draw, ledger, via));
+        tasks.spawn(self.clone().hand_on(first, draw, log, via));
         tasks
     }
 
-    /// What the weather was between two moments, and who was spared.
+    /// What the faults were between two moments, and who was spared.
     pub(crate) fn between(&self, from: Instant, to: Instant) -> String {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let before = |name: &str| {
@@ -95,7 +95,7 @@ impl Weather {
         history.iter().filter(|(_, what)| relied_upon(what)).count()
     }
 
-    /// Seconds since the weather began.
+    /// Seconds since the faults began.
     pub(crate) fn since_start(&self, at: Instant) -> f64 {
         at.saturating_duration_since(self.start).as_secs_f64()
     }
@@ -123,7 +123,7 @@ impl Weather {
         self: Arc<Self>,
         first: usize,
         mut draw: fastrand::Rng,
-        ledger: Arc<Ledger>,
+        log: Arc<RequestLog>,
         via: Client,
     ) {
         let mut relied_upon = first;
@@ -142,10 +142,10 @@ impl Weather {
                 *spared = true;
                 self.turn(new, &Kind::Fair).await;
             }
-            ledger.drained().await;
+            log.drained().await;
             let_through(&new.backend, &via).await;
             tokio::time::sleep(RAMP).await;
-            ledger.drained().await;
+            log.drained().await;
             self.note(format!("spared: {new_name}"));
             *old.spared.lock().await = false;
             relied_upon = next;
@@ -175,7 +175,7 @@ async fn let_through(backend: &Backend, via: &Client) {
     }
 }
 
-/// How long a kind of weather lasts, in milliseconds.
+/// How long a kind of fault lasts, in milliseconds.
 const SPELL: std::ops::Range<u64> = 50..700;
 /// How long a backend is relied upon before the next one is prepared.
 const REIGN: std::ops::Range<u64> = 0..1000;

@@ -7,9 +7,9 @@
 
 use super::report::Report;
 
-/// What the status seat needs to know of a request.
+/// What the status filter needs to know of a request.
 #[derive(Debug, Clone, Default)]
-pub struct Question {
+pub struct StatusRequest {
     /// `:method`.
     pub method: Vec<u8>,
     /// `:path`.
@@ -32,18 +32,18 @@ pub struct Page {
 /// Answers a question. `report` is only called where it is what is asked for; `None`: no
 /// configuration has been loaded.
 pub fn answer(
-    question: &Question,
+    request: &StatusRequest,
     any_host: bool,
     report: impl FnOnce() -> Option<Report>,
 ) -> Page {
-    if !any_host && !is_here(&question.authority) {
+    if !any_host && !is_here(&request.authority) {
         return refusal(421, "unknown_host", "Ask for this machine: 127.0.0.1 or localhost.");
     }
-    if !matches!(question.method.as_slice(), b"GET" | b"HEAD") {
+    if !matches!(request.method.as_slice(), b"GET" | b"HEAD") {
         let reply = refusal(405, "method_not_allowed", "Here is only something to GET.");
         return with(reply, [("allow", "GET, HEAD")]);
     }
-    let path = question.path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = request.path.split(|byte| *byte == b'?').next().unwrap_or_default();
     match path {
         b"/status" => match report() {
             Some(report) => told(&report),
@@ -117,9 +117,9 @@ mod tests {
     use crate::testing::test;
 
     fn asked(method: &str, path: &str, authority: &str) -> Page {
-        let question =
-            Question { method: method.into(), path: path.into(), authority: authority.into() };
-        answer(&question, false, || None)
+        let request =
+            StatusRequest { method: method.into(), path: path.into(), authority: authority.into() };
+        answer(&request, false, || None)
     }
 
     #[test]
@@ -171,10 +171,13 @@ mod tests {
         {
             assert_eq!(asked("GET", "/", authority).status, 421, "{authority}");
         }
-        let question =
-            Question { method: "GET".into(), path: "/".into(), authority: b"caf\xe9".to_vec() };
-        assert_eq!(answer(&question, false, || None).status, 421);
-        assert_eq!(answer(&question, true, || None).status, 200);
+        let request = StatusRequest {
+            method: "GET".into(),
+            path: "/".into(),
+            authority: b"caf\xe9".to_vec(),
+        };
+        assert_eq!(answer(&request, false, || None).status, 421);
+        assert_eq!(answer(&request, true, || None).status, 200);
     }
 
     #[test]

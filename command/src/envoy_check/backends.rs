@@ -1,28 +1,28 @@
 //! The clusters: one for each backend, with a seat, its key, and what sends the request.
 
 use super::at::At;
+use super::bootstrap_view::{BootstrapView, Cluster, GOOD_KEY, Listener};
 use super::plugin::Read;
-use super::seen::{Cluster, Door, GOOD_KEY, Seen};
 use super::{Finding, Severity, compare, error, finding, vm, warning};
 use crate::envoy::reasons::Part;
 use spillway::config::path;
 
 /// What the clusters of the backends lack.
 pub(super) fn look(
-    seen: &Seen<'_>,
-    rendered: &Seen<'_>,
-    door: &Door<'_>,
+    view: &BootstrapView<'_>,
+    rendered: &BootstrapView<'_>,
+    listener: &Listener<'_>,
     read: &Read,
 ) -> Vec<Finding> {
-    let elsewhere = seen.root.below("dynamic_resources.cds_config").is_some()
-        || seen.root.field("resources").is_some();
+    let elsewhere = view.root.below("dynamic_resources.cds_config").is_some()
+        || view.root.field("resources").is_some();
     let mut found = Vec::new();
     let mut unseen = Vec::new();
     for wanted in &rendered.clusters {
-        match seen.cluster(wanted.name) {
+        match view.cluster(wanted.name) {
             Some(cluster) => found.extend(one(cluster, wanted)),
             None if elsewhere => unseen.push(format!("`{}`", wanted.name)),
-            None => found.push(missing(seen, door, wanted.name)),
+            None => found.push(missing(view, listener, wanted.name)),
         }
     }
     if !unseen.is_empty() {
@@ -30,19 +30,19 @@ pub(super) fn look(
             format!("not in this file, and not looked at: the clusters {}", unseen.join(", "));
         found.push(finding(Severity::Note, "", message, ""));
     }
-    found.extend(secrets(seen, read));
-    found.extend(name(seen));
+    found.extend(secrets(view, read));
+    found.extend(name(view));
     found
 }
 
 /// Envoy's own name, without which it follows no file with a key.
-fn name(seen: &Seen<'_>) -> Option<Finding> {
+fn name(view: &BootstrapView<'_>) -> Option<Finding> {
     let follows = |cluster: &Cluster<'_>| {
         let injector = cluster.injector();
         injector.is_some_and(|own| own.below(&format!("{CREDENTIAL}.sds_config")).is_some())
     };
-    let named = seen.root.field("node").is_some() || seen.root.field("resources").is_some();
-    (!named && seen.clusters.iter().any(follows)).then(|| {
+    let named = view.root.field("node").is_some() || view.root.field("resources").is_some();
+    (!named && view.clusters.iter().any(follows)).then(|| {
         warning(
             "node",
             "is not set, and a key comes from a file",
@@ -52,9 +52,9 @@ fn name(seen: &Seen<'_>) -> Option<Finding> {
     })
 }
 
-fn missing(seen: &Seen<'_>, door: &Door<'_>, name: &str) -> Finding {
-    let entry = door.routes.first().and_then(|route| route.map.field(name));
-    let place = entry.map_or_else(|| seen.root.path_of("static_resources.clusters"), |at| at.path);
+fn missing(view: &BootstrapView<'_>, listener: &Listener<'_>, name: &str) -> Finding {
+    let entry = listener.routes.first().and_then(|route| route.map.field(name));
+    let place = entry.map_or_else(|| view.root.path_of("static_resources.clusters"), |at| at.path);
     error(
         place,
         format!("the backend `{name}` has no cluster of this name"),
@@ -91,7 +91,7 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
         }
         _ => found.push(error(
             &all,
-            "the backend seat is missing",
+            "the upstream filter is missing",
             "it sets the backend's host and path, judges its answers and marks what is tried \
              elsewhere; it is the first filter of the cluster",
         )),
@@ -100,13 +100,13 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     match (cluster.filter("CredentialInjector"), wanted.injector()) {
         (Some((i, _)), _) if !behind_seat(i) => found.push(error(
             at(i),
-            "stands before the backend seat, which removes every key",
-            "the backend seat comes first, then the backend's own key",
+            "stands before the upstream filter, which removes every key",
+            "the upstream filter comes first, then the backend's own key",
         )),
         (None, Some(_)) => found.push(error(
             &all,
             format!("nothing adds the key of the backend `{}`", wanted.name),
-            "the backend seat removes whatever key is on the request; a `credential_injector` \
+            "the upstream filter removes whatever key is on the request; a `credential_injector` \
              behind it adds the backend's own",
         )),
         _ => {}
@@ -119,7 +119,7 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
         )),
         (Some((i, _)), Some(_)) if !behind_seat(i) => found.push(error(
             at(i),
-            "stands before the backend seat, which removes every key",
+            "stands before the upstream filter, which removes every key",
             "it writes `Bearer` before the key that the injector adds, so it comes last but one",
         )),
         _ => {}
@@ -153,9 +153,9 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
 }
 
 /// Keys that the clusters ask for and nobody has.
-fn secrets(seen: &Seen<'_>, read: &Read) -> Vec<Finding> {
-    let known = |name: &str| seen.secrets.iter().any(|secret| secret.text_in("name") == Some(name));
-    let of_backends = read.config.backends.iter().filter_map(|backend| seen.cluster(&backend.name));
+fn secrets(view: &BootstrapView<'_>, read: &Read) -> Vec<Finding> {
+    let known = |name: &str| view.secrets.iter().any(|secret| secret.text_in("name") == Some(name));
+    let of_backends = read.config.backends.iter().filter_map(|backend| view.cluster(&backend.name));
     of_backends
         .filter_map(|cluster| {
             let wanted = cluster.injector()?.below(CREDENTIAL)?;

@@ -4,24 +4,24 @@
 //! files stands in no file that is checked in. A key in the bootstrap itself is neither.
 
 use super::at::At;
-use super::seen::Seen;
+use super::bootstrap_view::BootstrapView;
 use super::{Finding, warning};
 
 /// All of them; their values are never shown.
-pub(super) fn look(seen: &Seen<'_>) -> Vec<Finding> {
+pub(super) fn look(view: &BootstrapView<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for secret in &seen.secrets {
+    for secret in &view.secrets {
         for field in ["inline_string", "inline_bytes"] {
             found.extend(
                 secret.below(&format!("generic_secret.secret.{field}")).map(|at| clear(&at)),
             );
         }
     }
-    found.extend(variables(seen));
-    for cluster in &seen.clusters {
+    found.extend(variables(view));
+    for cluster in &view.clusters {
         headers(&cluster.at, &mut found);
     }
-    for route in seen.doors.iter().flat_map(|door| &door.routes) {
+    for route in view.listeners.iter().flat_map(|listener| &listener.routes) {
         let places = [&route.entry, &route.host];
         let lists = places.iter().filter_map(|at| at.field("request_headers_to_add"));
         lists.for_each(|list| headers(&list, &mut found));
@@ -30,11 +30,11 @@ pub(super) fn look(seen: &Seen<'_>) -> Vec<Finding> {
 }
 
 /// Variables that spillway.yaml takes keys from, written out for the filter.
-fn variables(seen: &Seen<'_>) -> Vec<Finding> {
-    let files = seen.seats().filter_map(|plugin| plugin.said.get("config"));
+fn variables(view: &BootstrapView<'_>) -> Vec<Finding> {
+    let files = view.seats().filter_map(|plugin| plugin.said.get("config"));
     let files: Vec<String> = files.map(ToString::to_string).collect();
     let is_key = |name: &str| files.iter().any(|file| file.contains(&format!("${{{name}}}")));
-    let given = seen
+    let given = view
         .plugins()
         .filter_map(|plugin| plugin.config.below("vm_config.environment_variables.key_values"));
     given

@@ -9,10 +9,10 @@ use super::change;
 use crate::cli::Output;
 use crate::cli::file::{self, Failure, Loaded, count, name};
 use crate::cli::findings::{Findings, Format};
-use crate::envoy::courier::Failure as Undelivered;
 use crate::envoy::discovery::Service;
-use crate::envoy::live::{Live, Update};
 use crate::envoy::process::Envoy;
+use crate::envoy::xds_state::{Update, XdsState};
+use crate::envoy::xds_writer::Failure as Undelivered;
 use crate::envoy::{Abilities, Options, following};
 use crate::lint::{Severity, lint};
 use spillway::config::{Config, Problem};
@@ -27,14 +27,14 @@ const SHORTEST: Millis = Millis::from_secs(2);
 
 /// The file that Envoy follows, and how far it is.
 #[derive(Debug)]
-pub(super) struct Follower<'a> {
+pub(super) struct Reloader<'a> {
     path: &'a Path,
     directory: &'a Path,
     options: &'a Options,
     /// What Envoy's environment holds.
     variables: &'a BTreeSet<String>,
     loaded: Loaded,
-    live: Live,
+    xds_state: XdsState,
     began: Instant,
     /// When Envoy took the last change, as all times here since we began.
     changed: Timestamp,
@@ -42,7 +42,7 @@ pub(super) struct Follower<'a> {
     interrupted: bool,
 }
 
-impl<'a> Follower<'a> {
+impl<'a> Reloader<'a> {
     /// Begins with this file, and says what Envoy must be told first.
     pub(super) fn new(
         path: &'a Path,
@@ -52,10 +52,21 @@ impl<'a> Follower<'a> {
         loaded: Loaded,
     ) -> (Self, Update) {
         let (began, changed) = (Instant::now(), Timestamp::default());
-        let (live, first) = Live::default().with(&loaded.config, &loaded.value, options, changed);
+        let (xds_state, first) =
+            XdsState::default().with(&loaded.config, &loaded.value, options, changed);
         let interrupted = false;
         (
-            Self { began, path, directory, options, variables, loaded, live, changed, interrupted },
+            Self {
+                began,
+                path,
+                directory,
+                options,
+                variables,
+                loaded,
+                xds_state,
+                changed,
+                interrupted,
+            },
             first,
         )
     }
@@ -120,7 +131,7 @@ impl<'a> Follower<'a> {
     /// What may be forgotten by now is forgotten.
     pub(super) fn forget(&mut self, envoy: &Envoy, stop: &mut dyn FnMut() -> bool) {
         let now = self.now();
-        let Some(until) = self.live.next_retirement() else { return };
+        let Some(until) = self.xds_state.next_retirement() else { return };
         if now < self.changed + SHORTEST {
             return;
         }
@@ -132,12 +143,12 @@ impl<'a> Follower<'a> {
         } else {
             return;
         };
-        let next = self.live.without_retired(by, &self.loaded.config, self.options);
-        let Some((live, update)) = next else { return };
+        let next = self.xds_state.without_retired(by, &self.loaded.config, self.options);
+        let Some((xds_state, update)) = next else { return };
         let told = envoy.tell(self.directory, &update, stop);
         // Where Envoy does not want to, it keeps a cluster that nobody is sent to.
         drop(told);
-        self.live = live;
+        self.xds_state = xds_state;
     }
 
     /// Tells Envoy. The failure is what it cannot be told.
@@ -155,29 +166,32 @@ impl<'a> Follower<'a> {
             return Ok(None);
         };
         let until = self.now() + longest(&self.loaded.config);
-        let (live, update) = self.live.with(&loaded.config, &loaded.value, self.options, until);
-        let problems = self.needs_restart(&loaded.config, &live);
+        let (xds_state, update) =
+            self.xds_state.with(&loaded.config, &loaded.value, self.options, until);
+        let problems = self.needs_restart(&loaded.config, &xds_state);
         if !problems.is_empty() {
             return Ok(Some(Failure::Wrong(problems, loaded.places)));
         }
         match envoy.tell(self.directory, &update, stop) {
             Ok(()) => {
-                (self.loaded, self.live, self.changed) = (loaded, live, self.now());
+                (self.loaded, self.xds_state, self.changed) = (loaded, xds_state, self.now());
                 writeln!(output.talk, "reloaded {name}: {change}")?;
                 self.warn(output)?;
             }
             // Some of it is taken, or will be.
-            Err((Undelivered::Interrupted, _)) => (self.live, self.interrupted) = (live, true),
+            Err((Undelivered::Interrupted, _)) => {
+                (self.xds_state, self.interrupted) = (xds_state, true);
+            }
             Err((failure, heard)) => {
                 writeln!(output.talk, "kept the running configuration; {failure}")?;
                 if !heard.is_empty() {
                     writeln!(output.talk, "  Envoy says: {heard}")?;
                 }
-                self.live = match failure {
+                self.xds_state = match failure {
                     Undelivered::Refused(Service::Clusters) | Undelivered::NoRoom(_) => {
-                        self.live.not_taken(&update)
+                        self.xds_state.not_taken(&update)
                     }
-                    _ => live,
+                    _ => xds_state,
                 };
                 self.go_back(until, envoy, stop, output)?;
             }
@@ -194,8 +208,8 @@ impl<'a> Follower<'a> {
         output: &mut Output<'_>,
     ) -> io::Result<()> {
         let Loaded { config, value, .. } = &self.loaded;
-        let (live, update) = self.live.with(config, value, self.options, until);
-        self.live = live;
+        let (xds_state, update) = self.xds_state.with(config, value, self.options, until);
+        self.xds_state = xds_state;
         match envoy.tell(self.directory, &update, stop) {
             Ok(()) => Ok(()),
             Err((Undelivered::Interrupted, _)) => {
@@ -210,7 +224,7 @@ impl<'a> Follower<'a> {
     }
 
     /// What this Envoy can be told only when it starts.
-    fn needs_restart(&self, config: &Config, next: &Live) -> Vec<Problem> {
+    fn needs_restart(&self, config: &Config, next: &XdsState) -> Vec<Problem> {
         let running = &self.loaded.config;
         let mut problems = Vec::new();
         let mut say = |path: &str, message: &str| {
@@ -224,7 +238,7 @@ impl<'a> Follower<'a> {
             say(path, "this Envoy cannot change it while it runs");
         }
         // A request that is redirected meets the new VM, which knows nothing of it.
-        if self.options.envoy.failover.redirects() && self.live.needs_another_vm(next) {
+        if self.options.envoy.failover.redirects() && self.xds_state.needs_another_vm(next) {
             say("", "before Envoy 1.39, no client's key can come from a variable that is new");
         }
         problems

@@ -1,8 +1,8 @@
 //! Headers that may announce a time, from bytes of any kind.
 
-use spillway::announced::Announcement;
-use spillway::breaker::{Blame, Circuit, Standing};
+use spillway::breaker::{Admission, Circuit, FailureKind};
 use spillway::config::BreakerRule;
+use spillway::retry_after::RetryAfter;
 use spillway::time::{Millis, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_795_165_200_000);
@@ -11,19 +11,19 @@ const NOW: Timestamp = Timestamp(1_795_165_200_000);
 /// for longer than the rule says.
 pub fn run(bytes: &[u8]) {
     let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec);
-    let announcement = Announcement {
+    let retry_after = RetryAfter {
         retry_after_ms: lines.next(),
         retry_after: lines.next(),
         reset_requests: lines.next(),
         reset_tokens: lines.next(),
     };
-    let wait = announcement.wait(NOW.into());
+    let wait = retry_after.wait(NOW.into());
     assert_ne!(wait, Some(Millis(0)), "no time at all is no announcement");
 
     let rule = BreakerRule::default();
     let mut circuit = Circuit::default();
-    circuit.record(Blame::Throttled(wait), &rule, NOW, 0);
-    let Standing::Shut(until, _) = circuit.standing(&rule, NOW) else { panic!("it is open") };
+    circuit.record(FailureKind::Throttled(wait), &rule, NOW, 0);
+    let Admission::Shut(until, _) = circuit.admission(&rule, NOW) else { panic!("it is open") };
     assert!(until > NOW && until <= NOW + rule.max_trip.max(rule.trip), "{until:?}");
-    assert_eq!(circuit.standing(&rule, until), Standing::Closed);
+    assert_eq!(circuit.admission(&rule, until), Admission::Closed);
 }

@@ -1,19 +1,19 @@
 //! All circuits that have something to say, as one value that every worker shares.
 //!
-//! Healthy circuits are not on the board: it is empty most of the time, so a request reads a
+//! Healthy circuits are not in the breaker store: it is empty most of the time, so a request reads a
 //! handful of bytes to know that every backend may be chosen. It lives in Envoy's shared data,
 //! which all workers see and which outlives a reload of the filter. Workers change it by
-//! compare-and-swap: [`Board::apply`] is done again on the newer value when another worker was
+//! compare-and-swap: [`BreakerStore::apply`] is done again on the newer value when another worker was
 //! faster, so no opening is lost and no probe is claimed twice.
 //!
-//! The bytes: none for an empty board, which Envoy hands over without entering the VM to make room.
+//! The bytes: none for an empty breaker store, which Envoy hands over without entering the VM to make room.
 //! Otherwise a version, then for each circuit its numbers in the order of [`Circuit`]'s fields,
 //! little-endian, the failures last and with their count before them. Bytes that are not so made
-//! are an empty board: a board of another version, or a damaged one, costs a few 429s and no trap.
+//! are an empty breaker store: a breaker store of another version, or a damaged one, costs a few 429s and no trap.
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use super::{Blame, Circuit, CircuitId, Standing, Why};
+use super::{Admission, Circuit, CircuitId, FailureKind, OpenReason};
 use crate::config::BreakerRule;
 use crate::host::{Store, change};
 use crate::time::{Micros, Millis, Timestamp};
@@ -22,30 +22,31 @@ use crate::time::{Micros, Millis, Timestamp};
 pub const KEY: &str = "spillway.board";
 
 /// The circuits that all workers share now.
-pub fn fetch<S: Store + ?Sized>(store: &S) -> Board {
-    Board::decode(&store.get(KEY).0)
+pub fn fetch<S: Store + ?Sized>(store: &S) -> BreakerStore {
+    BreakerStore::decode(&store.get(KEY).0)
 }
 
-/// Puts a record on the board that all workers share. Returns `None` where that changes nothing, else
+/// Puts a record in the breaker store that all workers share. Returns `None` where that changes nothing, else
 /// what became of the circuit, where that means something to others.
-pub fn record<S: Store + ?Sized>(store: &S, record: &Record) -> Option<Option<Turn>> {
-    let mut turn = None;
+pub fn record<S: Store + ?Sized>(store: &S, record: &Record) -> Option<Option<Transition>> {
+    let mut transition = None;
     let done = change(store, KEY, |bytes| {
         let changed = with(bytes, record)?;
-        turn = changed.turn;
+        transition = changed.transition;
         Some(changed.bytes)
     });
-    done.then_some(turn)
+    done.then_some(transition)
 }
 
 /// The shared value with this record on it; `None` where that changes nothing.
 pub fn with(bytes: &[u8], record: &Record) -> Option<Changed> {
     let now = record.at.cut_off();
-    let mut board = Board::decode(bytes);
-    let before = board.standing(record.circuit, &record.rule, now);
-    let changed = board.apply(record);
-    let after = board.standing(record.circuit, &record.rule, now);
-    changed.then(|| Changed { bytes: board.encode(now), turn: record.turn(before, after) })
+    let mut store = BreakerStore::decode(bytes);
+    let before = store.admission(record.circuit, &record.rule, now);
+    let changed = store.apply(record);
+    let after = store.admission(record.circuit, &record.rule, now);
+    changed
+        .then(|| Changed { bytes: store.encode(now), transition: record.transition(before, after) })
 }
 
 /// A shared value that was changed.
@@ -54,18 +55,18 @@ pub struct Changed {
     /// What it is now.
     pub bytes: Vec<u8>,
     /// What became of the circuit, where that means something to others.
-    pub turn: Option<Turn>,
+    pub transition: Option<Transition>,
 }
 
 /// What became of a circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Transition {
     /// It let requests through, and does not any more.
     Opened {
         /// When it may again.
         until: Timestamp,
         /// Why it opened.
-        why: Why,
+        why: OpenReason,
     },
     /// It was open, and is for longer.
     Extended {
@@ -78,11 +79,11 @@ pub enum Turn {
 
 /// The circuits that are open or remember failures, sorted by id.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Board {
+pub struct BreakerStore {
     circuits: Vec<(CircuitId, Circuit)>,
 }
 
-/// One thing to put on the board.
+/// One thing to put in the breaker store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The circuit that is meant.
@@ -99,9 +100,9 @@ pub struct Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// A request was answered, or failed.
-    Blamed(Blame, Draw),
+    Failed(FailureKind, Draw),
     /// The circuit's probe was answered, or failed.
-    Probed(Option<Blame>, Draw),
+    Probed(Option<FailureKind>, Draw),
     /// A request wants to be the circuit's probe, whose end is seen after this time at the latest.
     Claimed(Millis),
     /// A probe was given back unseen.
@@ -111,32 +112,32 @@ pub enum Change {
 impl Record {
     /// When it begins to hold.
     ///
-    /// What opens a circuit holds from the next whole millisecond on. Whoever looks at the board
+    /// What opens a circuit holds from the next whole millisecond on. Whoever looks at the breaker store
     /// cuts the time off, so an announced second is over when all of it has passed, and up to a
     /// millisecond later. All else follows such a look, and holds from the same time.
     pub const fn holds_from(&self) -> Timestamp {
         match self.change {
-            Change::Blamed(..) | Change::Probed(Some(_), _) => self.at.rounded_up(),
+            Change::Failed(..) | Change::Probed(Some(_), _) => self.at.rounded_up(),
             Change::Probed(None, _) | Change::Claimed(_) | Change::Released => self.at.cut_off(),
         }
     }
 
-    fn turn(&self, before: Standing, after: Standing) -> Option<Turn> {
+    fn transition(&self, before: Admission, after: Admission) -> Option<Transition> {
         match (before, after) {
-            (Standing::Shut(was, _), Standing::Shut(until, _)) => {
-                (until > was).then_some(Turn::Extended { until })
+            (Admission::Shut(was, _), Admission::Shut(until, _)) => {
+                (until > was).then_some(Transition::Extended { until })
             }
-            (_, Standing::Shut(until, _)) => {
-                let (Change::Blamed(blame, _) | Change::Probed(Some(blame), _)) = self.change
+            (_, Admission::Shut(until, _)) => {
+                let (Change::Failed(failure, _) | Change::Probed(Some(failure), _)) = self.change
                 else {
                     return None;
                 };
-                Some(Turn::Opened { until, why: blame.why() })
+                Some(Transition::Opened { until, why: failure.why() })
             }
             (
-                Standing::HalfOpen | Standing::Probed(_),
-                Standing::Closed | Standing::Returning(_),
-            ) => Some(Turn::Closed),
+                Admission::HalfOpen | Admission::Probed(_),
+                Admission::Closed | Admission::Returning(_),
+            ) => Some(Transition::Closed),
             _ => None,
         }
     }
@@ -145,10 +146,10 @@ impl Record {
 /// Any number, for what chance decides.
 pub type Draw = u64;
 
-impl Board {
+impl BreakerStore {
     /// What a circuit lets through now.
-    pub fn standing(&self, id: CircuitId, rule: &BreakerRule, now: Timestamp) -> Standing {
-        self.circuit(id).map_or(Standing::Closed, |circuit| circuit.standing(rule, now))
+    pub fn admission(&self, id: CircuitId, rule: &BreakerRule, now: Timestamp) -> Admission {
+        self.circuit(id).map_or(Admission::Closed, |circuit| circuit.admission(rule, now))
     }
 
     /// Whether no circuit has anything to say.
@@ -160,8 +161,8 @@ impl Board {
     pub fn apply(&mut self, record: &Record) -> bool {
         let (rule, now) = (&record.rule, record.holds_from());
         let apply = |circuit: &mut Circuit| match record.change {
-            Change::Blamed(blame, draw) => circuit.record(blame, rule, now, draw),
-            Change::Probed(blame, draw) => circuit.probed(blame, rule, now, draw),
+            Change::Failed(failure, draw) => circuit.record(failure, rule, now, draw),
+            Change::Probed(failure, draw) => circuit.probed(failure, rule, now, draw),
             Change::Claimed(lease) => circuit.claim(lease, rule, now),
             Change::Released => circuit.release(),
         };
@@ -178,7 +179,7 @@ impl Board {
         }
     }
 
-    /// The board as bytes, without what says nothing any more.
+    /// The breaker store as bytes, without what says nothing any more.
     pub fn encode(&self, now: Timestamp) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (id, circuit) in self.circuits.iter().filter(|(_, c)| c.forget_at > now) {
@@ -204,7 +205,7 @@ impl Board {
         bytes
     }
 
-    /// The board that these bytes hold; an empty one where they hold none.
+    /// The breaker store that these bytes hold; an empty one where they hold none.
     pub fn decode(bytes: &[u8]) -> Self {
         Self::read(bytes).unwrap_or_default()
     }
@@ -265,47 +266,50 @@ mod tests {
     }
 
     fn throttled(millis: u64) -> Change {
-        Change::Blamed(Blame::Throttled(Some(Millis(millis))), 0)
+        Change::Failed(FailureKind::Throttled(Some(Millis(millis))), 0)
     }
 
     #[test]
     fn a_board_survives_the_way_through_bytes() {
-        let mut board = Board::default();
+        let mut store = BreakerStore::default();
         for id in [7, 3, u64::MAX, 5] {
-            board.apply(&record(id, throttled(id % 1000 + 1), T0));
-            board.apply(&record(id, Change::Blamed(Blame::Failed(None), 0), T0));
+            store.apply(&record(id, throttled(id % 1000 + 1), T0));
+            store.apply(&record(id, Change::Failed(FailureKind::Failed(None), 0), T0));
         }
-        board.apply(&record(9, Change::Blamed(Blame::Refused, 0), T0));
+        store.apply(&record(9, Change::Failed(FailureKind::Refused, 0), T0));
         let later = T0 + Millis::from_secs(60);
-        assert!(board.apply(&record(9, Change::Claimed(Millis(5000)), later)));
-        assert_eq!(Board::decode(&board.encode(T0)), board);
+        assert!(store.apply(&record(9, Change::Claimed(Millis(5000)), later)));
+        assert_eq!(BreakerStore::decode(&store.encode(T0)), store);
     }
 
     #[test]
     fn a_change_says_what_became_of_the_circuit() {
-        let turn = |bytes: &mut Vec<u8>, change, now| {
+        let transition = |bytes: &mut Vec<u8>, change, now| {
             let changed = with(bytes, &record(1, change, now))?;
             *bytes = changed.bytes;
-            changed.turn
+            changed.transition
         };
-        let failed = || Change::Blamed(Blame::Failed(None), 0);
-        let mut board = Vec::new();
-        assert_eq!(turn(&mut board, failed(), T0), None);
-        assert_eq!(turn(&mut board, failed(), T0), None);
+        let failed = || Change::Failed(FailureKind::Failed(None), 0);
+        let mut store = Vec::new();
+        assert_eq!(transition(&mut store, failed(), T0), None);
+        assert_eq!(transition(&mut store, failed(), T0), None);
         let until = T0 + Millis::from_secs(60);
-        let opened = Turn::Opened { until, why: Why::Failed };
-        assert_eq!(turn(&mut board, failed(), T0), Some(opened));
-        let extended = Turn::Extended { until: T0 + Millis(90_000) };
-        assert_eq!(turn(&mut board, throttled(90_000), T0), Some(extended));
-        assert_eq!(turn(&mut board, throttled(1000), T0), None);
+        let opened = Transition::Opened { until, why: OpenReason::Failed };
+        assert_eq!(transition(&mut store, failed(), T0), Some(opened));
+        let extended = Transition::Extended { until: T0 + Millis(90_000) };
+        assert_eq!(transition(&mut store, throttled(90_000), T0), Some(extended));
+        assert_eq!(transition(&mut store, throttled(1000), T0), None);
         let later = T0 + Millis(90_000);
-        assert_eq!(turn(&mut board, Change::Claimed(Millis(5)), later), None);
-        let again = Change::Probed(Some(Blame::Refused), 0);
+        assert_eq!(transition(&mut store, Change::Claimed(Millis(5)), later), None);
+        let again = Change::Probed(Some(FailureKind::Refused), 0);
         let until = later + Millis::from_secs(120);
-        let opened = Turn::Opened { until, why: Why::Refused };
-        assert_eq!(turn(&mut board, again, later), Some(opened));
-        assert_eq!(turn(&mut board, Change::Claimed(Millis(5)), until), None);
-        assert_eq!(turn(&mut board, Change::Probed(None, 0), until), Some(Turn::Closed));
+        let opened = Transition::Opened { until, why: OpenReason::Refused };
+        assert_eq!(transition(&mut store, again, later), Some(opened));
+        assert_eq!(transition(&mut store, Change::Claimed(Millis(5)), until), None);
+        assert_eq!(
+            transition(&mut store, Change::Probed(None, 0), until),
+            Some(Transition::Closed)
+        );
     }
 
     #[test]
@@ -313,17 +317,17 @@ mod tests {
         let start = Micros::from(T0).0;
         let changes = [
             throttled(1000),
-            Change::Blamed(Blame::FailedTooOften(Some(Millis(1000))), 0),
-            Change::Probed(Some(Blame::Throttled(Some(Millis(1000)))), 0),
+            Change::Failed(FailureKind::FailedTooOften(Some(Millis(1000))), 0),
+            Change::Probed(Some(FailureKind::Throttled(Some(Millis(1000)))), 0),
         ];
         for (change, at) in changes.into_iter().flat_map(|c| [0, 1, 999].map(|at| (c, start + at)))
         {
-            let mut board = Board::default();
-            board.apply(&record(1, change, Micros(at)));
+            let mut store = BreakerStore::default();
+            store.apply(&record(1, change, Micros(at)));
             let is_shut = |after: u64| {
                 let look = Micros(at + after).cut_off();
-                let standing = board.standing(CircuitId(1), &BreakerRule::default(), look);
-                matches!(standing, Standing::Shut(..))
+                let admission = store.admission(CircuitId(1), &BreakerRule::default(), look);
+                matches!(admission, Admission::Shut(..))
             };
             assert!(is_shut(0) && is_shut(999_999), "{change:?} {at}");
             assert!(!is_shut(1_000_999), "{change:?} {at}");
@@ -334,47 +338,55 @@ mod tests {
 
     #[test]
     fn traffic_returns_bit_by_bit_within_the_millisecond_of_a_good_probe_already() {
-        let mut board = Board::default();
-        board.apply(&record(1, Change::Blamed(Blame::Refused, 0), T0));
+        let mut store = BreakerStore::default();
+        store.apply(&record(1, Change::Failed(FailureKind::Refused, 0), T0));
         let later = T0 + Millis::from_secs(60);
-        assert!(board.apply(&record(1, Change::Claimed(Millis(5000)), later)));
+        assert!(store.apply(&record(1, Change::Claimed(Millis(5000)), later)));
         let probed = record(1, Change::Probed(None, 0), Micros(Micros::from(later).0 + 300));
-        board.apply(&probed);
-        let standing = board.standing(CircuitId(1), &BreakerRule::default(), later);
-        assert_eq!(standing, Standing::Returning(50));
+        store.apply(&probed);
+        let admission = store.admission(CircuitId(1), &BreakerRule::default(), later);
+        assert_eq!(admission, Admission::Returning(50));
     }
 
     #[test]
     fn what_is_over_is_forgotten() {
-        let mut board = Board::default();
-        board.apply(&record(1, throttled(1000), T0));
-        board.apply(&record(2, throttled(9000), T0));
-        let later = Board::decode(&board.encode(T0 + Millis(1000)));
+        let mut store = BreakerStore::default();
+        store.apply(&record(1, throttled(1000), T0));
+        store.apply(&record(2, throttled(9000), T0));
+        let later = BreakerStore::decode(&store.encode(T0 + Millis(1000)));
         assert_eq!(later.circuits.len(), 1);
-        assert_eq!(Board::default().encode(T0), [0; 0], "an empty board makes no room in the VM");
+        assert_eq!(
+            BreakerStore::default().encode(T0),
+            [0; 0],
+            "an empty breaker store makes no room in the VM"
+        );
     }
 
     #[test]
     fn what_changes_nothing_leaves_nothing() {
-        let mut board = Board::default();
+        let mut store = BreakerStore::default();
         for change in [Change::Claimed(Millis(1)), Change::Released, Change::Probed(None, 0)] {
-            assert!(!board.apply(&record(1, change, T0)), "{change:?}");
+            assert!(!store.apply(&record(1, change, T0)), "{change:?}");
         }
-        assert_eq!(board, Board::default());
+        assert_eq!(store, BreakerStore::default());
     }
 
     #[test]
     fn damaged_bytes_are_an_empty_board() {
-        let mut board = Board::default();
-        board.apply(&record(1, Change::Blamed(Blame::Failed(None), 0), T0));
-        let bytes = board.encode(T0);
+        let mut store = BreakerStore::default();
+        store.apply(&record(1, Change::Failed(FailureKind::Failed(None), 0), T0));
+        let bytes = store.encode(T0);
         for end in 2..bytes.len() {
-            assert_eq!(Board::decode(&bytes[..end]), Board::default(), "cut at {end}");
+            assert_eq!(
+                BreakerStore::decode(&bytes[..end]),
+                BreakerStore::default(),
+                "cut at {end}"
+            );
         }
-        assert_eq!(Board::decode(&[]), Board::default());
-        assert_eq!(Board::decode(&[9, 0, 0]), Board::default());
+        assert_eq!(BreakerStore::decode(&[]), BreakerStore::default());
+        assert_eq!(BreakerStore::decode(&[9, 0, 0]), BreakerStore::default());
         let mut huge = vec![VERSION];
         huge.extend_from_slice(&[0xff; 80]);
-        assert_eq!(Board::decode(&huge), Board::default());
+        assert_eq!(BreakerStore::decode(&huge), BreakerStore::default());
     }
 }

@@ -4,7 +4,7 @@
 //! for the cluster again, room to hold a body, a second seat in every cluster. Envoy accepts a
 //! bootstrap without any of these, and most requests even work.
 //!
-//! What must be there follows from spillway.yaml, which stands in the gateway seat's configuration:
+//! What must be there follows from spillway.yaml, which stands in the downstream filter's configuration:
 //! what `spillway render envoy` would print for it is compared with what is there, field by field,
 //! by the table of reasons ([`crate::envoy::reasons`]). So `check` asks for nothing that `render`
 //! does not print. The files below this one add what a table of fields cannot say: which filters
@@ -15,21 +15,21 @@
 
 mod at;
 mod backends;
+mod bootstrap_view;
 mod compare;
-mod doors;
 mod earlier;
 mod keys;
+mod listeners;
 mod matching;
 mod plugin;
 mod routes;
-mod seen;
 mod vm;
 
 use serde_json::Value;
 
 use crate::envoy::{Abilities, AccessLog, Options, bootstrap, reasons::Part};
 use crate::lint::{Finding, Severity};
-use seen::{Door, Seen};
+use bootstrap_view::{BootstrapView, Listener};
 use spillway::config::{Config, Problem};
 
 /// Whether this is a bootstrap of Envoy's, or a file of resources that its discovery reads.
@@ -42,39 +42,39 @@ pub fn is_envoys(value: &Value) -> bool {
 
 /// Everything that was found, and what the filter is configured with, where it is there and right.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct EnvoyCheck {
     /// What is wrong, weak, or good to know.
     pub found: Vec<Finding>,
-    /// spillway.yaml, as it stands in the gateway seats.
+    /// spillway.yaml, as it stands in the downstream filters.
     pub configs: Vec<Config>,
 }
 
 /// Looks at a bootstrap. `envoy`: what the Envoy that runs it can do, where that is known; else
-/// what the gateway seat was told.
-pub fn look(value: &Value, envoy: Option<Abilities>) -> Surroundings {
-    let seen = Seen::of(value);
-    let mut all = Surroundings { found: Vec::new(), configs: Vec::new() };
-    if seen.doors.is_empty() {
-        all.found.extend(doors::none(&seen));
+/// what the downstream filter was told.
+pub fn look(value: &Value, envoy: Option<Abilities>) -> EnvoyCheck {
+    let view = BootstrapView::of(value);
+    let mut all = EnvoyCheck { found: Vec::new(), configs: Vec::new() };
+    if view.listeners.is_empty() {
+        all.found.extend(listeners::none(&view));
         return all;
     }
-    all.found.extend(doors::admin(&seen));
-    all.found.extend(keys::look(&seen));
-    let reference = vm::common(&seen);
-    all.found.extend(vm::look(&seen, reference));
-    for (i, door) in seen.doors.iter().enumerate() {
-        let (found, read) = plugin::read(door, envoy);
+    all.found.extend(listeners::admin(&view));
+    all.found.extend(keys::look(&view));
+    let reference = vm::common(&view);
+    all.found.extend(vm::look(&view, reference));
+    for (i, listener) in view.listeners.iter().enumerate() {
+        let (found, read) = plugin::read(listener, envoy);
         all.found.extend(found);
         if let Some(read) = read {
             let rendered = bootstrap(&read.config, &read.file, &options(read.envoy));
-            let rendered = Seen::of(&rendered);
-            if let Some(wanted) = rendered.doors.first() {
-                all.found.extend(door_against(&seen, door, wanted, &read.config));
+            let rendered = BootstrapView::of(&rendered);
+            if let Some(wanted) = rendered.listeners.first() {
+                all.found.extend(door_against(&view, listener, wanted, &read.config));
                 // Clusters are asked once, though several doors may lead to them.
                 if i == 0 {
                     all.found.extend(vm::rows(reference, wanted));
-                    all.found.extend(compare::one(Part::Bootstrap, &rendered.root, &seen.root));
-                    all.found.extend(backends::look(&seen, &rendered, door, &read));
+                    all.found.extend(compare::one(Part::Bootstrap, &rendered.root, &view.root));
+                    all.found.extend(backends::look(&view, &rendered, listener, &read));
                 }
             }
             all.configs.push(read.config);
@@ -85,19 +85,19 @@ pub fn look(value: &Value, envoy: Option<Abilities>) -> Surroundings {
 
 /// One listener's side: the listener, the connection manager, its filters and its routes.
 fn door_against(
-    seen: &Seen<'_>,
-    door: &Door<'_>,
-    wanted: &Door<'_>,
+    view: &BootstrapView<'_>,
+    listener: &Listener<'_>,
+    wanted: &Listener<'_>,
     config: &Config,
 ) -> Vec<Finding> {
-    let mut found = compare::one(Part::Listener, &wanted.listener, &door.listener);
-    found.extend(compare::one(Part::Manager, &wanted.manager, &door.manager));
-    if let (Some(rendered), Some(router)) = (wanted.router(), door.router()) {
+    let mut found = compare::one(Part::Listener, &wanted.listener, &listener.listener);
+    found.extend(compare::one(Part::Manager, &wanted.manager, &listener.manager));
+    if let (Some(rendered), Some(router)) = (wanted.router(), listener.router()) {
         found.extend(compare::one(Part::Router, &rendered, &router));
     }
-    found.extend(doors::look(door, wanted, config));
-    found.extend(routes::look(seen, door, wanted));
-    found.extend(earlier::look(door, config));
+    found.extend(listeners::look(listener, wanted, config));
+    found.extend(routes::look(view, listener, wanted));
+    found.extend(earlier::look(listener, config));
     found
 }
 

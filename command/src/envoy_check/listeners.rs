@@ -3,17 +3,17 @@
 use std::net::IpAddr;
 
 use super::at::At;
-use super::seen::{Door, Seen};
+use super::bootstrap_view::{BootstrapView, Listener};
 use super::{Finding, Severity, error, finding, vm, warning};
 use spillway::config::Config;
 
 /// A file in which no listener has the filter.
-pub(super) fn none(seen: &Seen<'_>) -> Vec<Finding> {
-    if !seen.listens && seen.clusters.iter().any(|cluster| cluster.seat().is_some()) {
+pub(super) fn none(view: &BootstrapView<'_>) -> Vec<Finding> {
+    if !view.listens && view.clusters.iter().any(|cluster| cluster.seat().is_some()) {
         return vec![finding(
             Severity::Note,
             "",
-            "the gateway seat is not in this file, so what it needs is not known",
+            "the downstream filter is not in this file, so what it needs is not known",
             "check the file with the listener; it is best checked as one bootstrap with the rest",
         )];
     }
@@ -25,8 +25,8 @@ pub(super) fn none(seen: &Seen<'_>) -> Vec<Finding> {
 }
 
 /// Envoy's admin interface.
-pub(super) fn admin(seen: &Seen<'_>) -> Option<Finding> {
-    let address = seen.root.below("admin.address.socket_address")?;
+pub(super) fn admin(view: &BootstrapView<'_>) -> Option<Finding> {
+    let address = view.root.below("admin.address.socket_address")?;
     is_public(&address).then(|| {
         warning(
             address.path_of("address"),
@@ -37,21 +37,25 @@ pub(super) fn admin(seen: &Seen<'_>) -> Option<Finding> {
 }
 
 /// The filters in front of one connection manager, and who can reach it.
-pub(super) fn look(door: &Door<'_>, wanted: &Door<'_>, config: &Config) -> Vec<Finding> {
+pub(super) fn look(
+    listener: &Listener<'_>,
+    wanted: &Listener<'_>,
+    config: &Config,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     for seat in ["gateway", "writer"] {
-        if let (Some((_, rendered)), Some((_, plugin))) = (wanted.seat(seat), door.seat(seat)) {
+        if let (Some((_, rendered)), Some((_, plugin))) = (wanted.seat(seat), listener.seat(seat)) {
             found.extend(vm::seat(&rendered.config, plugin));
         }
     }
-    let Some((gateway, plugin)) = door.seat("gateway") else { return found };
-    let filters = door.manager.path_of("http_filters");
-    match door.seat("writer") {
-        None => found.push(warning(filters, "the writer seat is missing", WRITER)),
+    let Some((gateway, plugin)) = listener.seat("gateway") else { return found };
+    let filters = listener.manager.path_of("http_filters");
+    match listener.seat("writer") {
+        None => found.push(warning(filters, "the last-words filter is missing", WRITER)),
         Some((writer, plugin)) if writer > gateway => {
             found.push(warning(
                 &plugin.config.path,
-                "the writer seat is behind the gateway seat",
+                "the last-words filter is behind the downstream filter",
                 WRITER,
             ));
         }
@@ -59,10 +63,10 @@ pub(super) fn look(door: &Door<'_>, wanted: &Door<'_>, config: &Config) -> Vec<F
     }
     let disabled = |seat: &str| {
         let filter =
-            door.filters.iter().find(|f| f.plugin.as_ref().is_some_and(|p| p.seat == seat));
+            listener.filters.iter().find(|f| f.plugin.as_ref().is_some_and(|p| p.seat == seat));
         filter.and_then(|filter| filter.at.field("disabled")).is_some_and(|at| at.value == true)
     };
-    if door.other_routes > 0 && !disabled("gateway") {
+    if listener.other_routes > 0 && !disabled("gateway") {
         found.push(error(
             &plugin.config.path,
             "the filter also gets the requests of routes that are not Spillway's, and refuses them",
@@ -70,14 +74,14 @@ pub(super) fn look(door: &Door<'_>, wanted: &Door<'_>, config: &Config) -> Vec<F
              as `spillway render envoy --pieces` does",
         ));
     }
-    found.extend(clear(door, config));
+    found.extend(clear(listener, config));
     found
 }
 
 /// Clients' keys on a network that others share.
-fn clear(door: &Door<'_>, config: &Config) -> Option<Finding> {
-    let address = door.listener.below("address.socket_address")?;
-    let plain = door.chain.field("transport_socket").is_none();
+fn clear(listener: &Listener<'_>, config: &Config) -> Option<Finding> {
+    let address = listener.listener.below("address.socket_address")?;
+    let plain = listener.chain.field("transport_socket").is_none();
     (plain && config.clients.is_some() && is_public(&address)).then(|| {
         finding(
             Severity::Note,
@@ -94,4 +98,4 @@ fn is_public(socket: &At<'_>) -> bool {
 }
 
 const WRITER: &str = "only the filter nearest to the client can end a stream whose backend is \
-                      lost with an error that SDKs understand; put it before the gateway seat";
+                      lost with an error that SDKs understand; put it before the downstream filter";

@@ -12,8 +12,8 @@
 use std::collections::BTreeSet;
 
 use super::at::At;
+use super::bootstrap_view::{Listener, Route};
 use super::matching::Matching;
-use super::seen::{Door, Route};
 use super::{Finding, Severity, finding};
 use spillway::config::Config;
 
@@ -30,11 +30,12 @@ const CALLED: [&str; 8] = [
 ];
 
 /// The routes that come before those of Spillway behind this connection manager.
-pub(super) fn look(door: &Door<'_>, config: &Config) -> Vec<Finding> {
-    let own: BTreeSet<&str> = door.routes.iter().map(|route| route.entry.path.as_str()).collect();
+pub(super) fn look(listener: &Listener<'_>, config: &Config) -> Vec<Finding> {
+    let own: BTreeSet<&str> =
+        listener.routes.iter().map(|route| route.entry.path.as_str()).collect();
     let mut found = Vec::new();
     let mut said = BTreeSet::new();
-    for route in &door.routes {
+    for route in &listener.routes {
         let paths = paths(route, config);
         let before = |entry: &At<'_>| entry.path != route.entry.path;
         let earlier = route.host.list("routes").into_iter().take_while(before);

@@ -15,7 +15,7 @@ fn whatever_is_changed_or_taken_away_is_the_one_thing_that_is_found() {
     // Between them, everything that is ever rendered.
     for version in ["1.36.4", "1.40.0"] {
         let right = rendered(&everything(), version);
-        for (part, at) in Seen::of(&right).parts() {
+        for (part, at) in BootstrapView::of(&right).parts() {
             for row in part.rows() {
                 for wrong in mutations(&right, part, &at, row) {
                     let found = around_for(&wrong.bootstrap, Some(version));
@@ -67,9 +67,9 @@ fn mutations(right: &Value, name: Part, part: &At<'_>, row: &Row) -> Vec<Wrong> 
         let mut bootstrap = right.clone();
         set(&mut bootstrap, &steps(&path), value);
         // What is missing is missing where the field would be looked for first.
-        let seen = Seen::of(&bootstrap);
+        let view = BootstrapView::of(&bootstrap);
         let missing = || {
-            let host = seen.doors[0].routes.iter().find(|route| route.host.path == part.path);
+            let host = view.listeners[0].routes.iter().find(|route| route.host.path == part.path);
             let first = host.map_or_else(
                 || At {
                     path: part.path.clone(),

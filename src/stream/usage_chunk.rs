@@ -18,7 +18,7 @@ word!(USAGE = b"\"usage\"");
 
 /// What is taken out of a stream, and what waits.
 #[derive(Debug, Default)]
-pub struct Hidden {
+pub struct UsageChunkFilter {
     /// What has come of an event, before the bytes that were read last.
     waits: Vec<u8>,
     /// What has come of an event went out: so the rest of it does.
@@ -31,7 +31,7 @@ pub struct Hidden {
     after_cr: bool,
 }
 
-impl Hidden {
+impl UsageChunkFilter {
     /// Sees what was read.
     pub fn hear(&mut self, piece: &Piece<'_>) {
         let Piece::Event(event) = piece else { return };
@@ -133,16 +133,16 @@ mod tests {
 
     /// What passes of each of these parts.
     fn passed(parts: &[&[u8]]) -> Vec<Vec<u8>> {
-        let (mut events, mut hidden) = (Events::new(1 << 16), Hidden::default());
+        let (mut events, mut usage_chunk) = (Events::new(1 << 16), UsageChunkFilter::default());
         let mut all = Vec::new();
         for (number, part) in parts.iter().enumerate() {
-            events.push(part, &mut |piece| hidden.hear(&piece));
+            events.push(part, &mut |piece| usage_chunk.hear(&piece));
             if number + 1 == parts.len() {
-                events.finish(&mut |piece| hidden.hear(&piece));
+                events.finish(&mut |piece| usage_chunk.hear(&piece));
             }
-            all.push(hidden.pass(part, events.begun()).unwrap_or_else(|| part.to_vec()));
+            all.push(usage_chunk.pass(part, events.begun()).unwrap_or_else(|| part.to_vec()));
         }
-        assert!(hidden.rest().is_empty(), "something waits for ever");
+        assert!(usage_chunk.rest().is_empty(), "something waits for ever");
         all
     }
 
@@ -192,13 +192,13 @@ mod tests {
 
     #[test]
     fn a_chunk_whose_beginning_went_out_stays_whole() {
-        let (mut events, mut hidden) = (Events::new(1 << 16), Hidden::default());
+        let (mut events, mut usage_chunk) = (Events::new(1 << 16), UsageChunkFilter::default());
         let (first, rest) = USAGE.split_at(10);
-        events.push(first.as_bytes(), &mut |piece| hidden.hear(&piece));
-        hidden.went_out(true);
+        events.push(first.as_bytes(), &mut |piece| usage_chunk.hear(&piece));
+        usage_chunk.went_out(true);
         let rest = format!("{rest}\n\n{USAGE}\n\n");
-        events.push(rest.as_bytes(), &mut |piece| hidden.hear(&piece));
-        let passes = hidden.pass(rest.as_bytes(), events.begun()).expect("a part");
+        events.push(rest.as_bytes(), &mut |piece| usage_chunk.hear(&piece));
+        let passes = usage_chunk.pass(rest.as_bytes(), events.begun()).expect("a part");
         assert_eq!(String::from_utf8_lossy(&passes), format!("{}\n\n", &USAGE[10..]));
     }
 }

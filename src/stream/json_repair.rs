@@ -8,7 +8,7 @@ use crate::json::{Awaits, Escape, Event, Inside, Kind, Tolerant};
 
 /// What must follow these bytes so that one more member can stand in the object that they begin;
 /// `None` where they begin no object, or a whole one.
-pub(super) fn mend(json: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn json_repair(json: &[u8]) -> Option<Vec<u8>> {
     let mut reader = Tolerant::new();
     let (mut rest, mut word) = (reader.part(json), &[][..]);
     while let Some(event) = reader.next(&mut rest) {
@@ -105,7 +105,7 @@ mod tests {
         for at in 2..whole.len() {
             let cut = &whole[..at];
             let mut mended = cut.to_vec();
-            mended.extend(mend(cut).unwrap());
+            mended.extend(json_repair(cut).unwrap());
             mended.extend(b"\"error\":1}");
             let read = serde_json::from_slice::<serde_json::Value>(&mended);
             let read = read.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&mended)));
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_whole_or_no_object_is_left_alone() {
         for json in [WHOLE.as_bytes(), b"", b"[1", b"\"x", b"tru", b"{}", b"[DONE]"] {
-            assert_eq!(mend(json), None);
+            assert_eq!(json_repair(json), None);
         }
     }
 }

@@ -5,22 +5,22 @@
 //! no key and nobody judges their answers. The writer is another module and has another VM.
 
 use super::at::At;
-use super::seen::{Door, Plugin, Seen};
+use super::bootstrap_view::{BootstrapView, Listener, Plugin};
 use super::{Finding, compare, error};
 use crate::envoy::reasons::Part;
 
 /// The seat whose `vm_config` most seats have; the first of them.
-pub(super) fn common<'s, 'a>(seen: &'s Seen<'a>) -> Option<&'s Plugin<'a>> {
-    let like = |plugin: &Plugin<'_>| seen.seats().filter(|other| alike(plugin, other)).count();
+pub(super) fn common<'s, 'a>(view: &'s BootstrapView<'a>) -> Option<&'s Plugin<'a>> {
+    let like = |plugin: &Plugin<'_>| view.seats().filter(|other| alike(plugin, other)).count();
     // `max_by_key` takes the last of equals.
-    let seats: Vec<&Plugin<'_>> = seen.seats().collect();
+    let seats: Vec<&Plugin<'_>> = view.seats().collect();
     seats.into_iter().rev().max_by_key(|plugin| like(plugin))
 }
 
 /// Each seat with what only its own plugin says, and those that have another VM.
-pub(super) fn look(seen: &Seen<'_>, common: Option<&Plugin<'_>>) -> Vec<Finding> {
+pub(super) fn look(view: &BootstrapView<'_>, common: Option<&Plugin<'_>>) -> Vec<Finding> {
     let Some(common) = common else { return Vec::new() };
-    let others = seen.seats().filter(|plugin| !alike(plugin, common));
+    let others = view.seats().filter(|plugin| !alike(plugin, common));
     others
         .map(|plugin| {
             error(
@@ -37,7 +37,7 @@ pub(super) fn look(seen: &Seen<'_>, common: Option<&Plugin<'_>>) -> Vec<Finding>
 }
 
 /// What the table says about seats, and once about the VM that they have in common.
-pub(super) fn rows(common: Option<&Plugin<'_>>, wanted: &Door<'_>) -> Vec<Finding> {
+pub(super) fn rows(common: Option<&Plugin<'_>>, wanted: &Listener<'_>) -> Vec<Finding> {
     let rendered = wanted.seat("gateway").map(|(_, plugin)| plugin.config.clone());
     let (Some(common), Some(rendered)) = (common, rendered) else { return Vec::new() };
     let found = compare::one(Part::Seat, &rendered, &common.config);

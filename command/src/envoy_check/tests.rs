@@ -158,7 +158,7 @@ fn finds(bootstrap: &Value, severity: Severity, path: &str, message: &str) {
 fn every_filter_must_be_there_and_in_its_place() {
     use Severity::{Error, Warning};
     let filters = format!("{MANAGER}.http_filters");
-    finds(&without(&format!("{filters}[1]")), Warning, &filters, "writer seat is missing");
+    finds(&without(&format!("{filters}[1]")), Warning, &filters, "last-words filter is missing");
     let found = around(&without(&format!("{filters}[2]")));
     assert!(said(&found).contains("no HTTP connection manager"), "{}", said(&found));
 
@@ -169,14 +169,14 @@ fn every_filter_must_be_there_and_in_its_place() {
         bootstrap
     };
     let writer = format!("{filters}[2].typed_config.config");
-    finds(&swapped(&filters, 1, 2), Warning, &writer, "behind the gateway seat");
+    finds(&swapped(&filters, 1, 2), Warning, &writer, "behind the downstream filter");
 
     let chain = chain(0);
-    finds(&without(&format!("{chain}[0]")), Error, &chain, "backend seat is missing");
+    finds(&without(&format!("{chain}[0]")), Error, &chain, "upstream filter is missing");
     finds(&without(&format!("{chain}[1]")), Error, &chain, "nothing adds the key");
     finds(&without(&format!("{chain}[2]")), Warning, &chain, "takes a bad key away");
     finds(&without(&format!("{chain}[3]")), Error, &chain, "upstream_codec");
-    finds(&swapped(&chain, 0, 1), Error, &format!("{chain}[0]"), "before the backend seat");
+    finds(&swapped(&chain, 0, 1), Error, &format!("{chain}[0]"), "before the upstream filter");
     finds(&swapped(&chain, 1, 2), Warning, &format!("{chain}[1]"), "before the filter that adds");
     finds(&swapped(&chain, 2, 3), Error, &format!("{chain}[2]"), "not the last");
 
@@ -239,7 +239,7 @@ fn what_everybody_can_reach_or_read_is_said() {
     let mut variables = rendered(&example(), "1.40.0");
     let own = "vm_config.environment_variables";
     let paths: Vec<String> =
-        Seen::of(&variables).plugins().map(|plugin| plugin.config.path_of(own)).collect();
+        BootstrapView::of(&variables).plugins().map(|plugin| plugin.config.path_of(own)).collect();
     let given = json!({ "key_values": { "CHAT_APP_KEY": "sk-123", "TZ": "UTC" } });
     for path in &paths {
         set(&mut variables, &steps(path), Some(given.clone()));
@@ -296,7 +296,7 @@ fn files_of_discovery_are_checked_as_far_as_they_go() {
     assert!(found.iter().all(|one| one.severity == Severity::Note), "{}", said(&found));
     assert!(said(&found).contains("not looked at: the clusters"), "{}", said(&found));
     let clusters = typed("clusters", "envoy.config.cluster.v3.Cluster");
-    assert!(said(&around(&clusters)).starts_with("Note the gateway seat is not in this file"));
+    assert!(said(&around(&clusters)).starts_with("Note the downstream filter is not in this file"));
 }
 
 #[test]

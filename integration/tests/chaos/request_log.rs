@@ -37,7 +37,7 @@ pub(crate) struct Got {
 
 /// The notes of all clients.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct RequestLog {
     state: Mutex<State>,
     closed: AtomicBool,
 }
@@ -49,7 +49,7 @@ struct State {
     records: Vec<Record>,
 }
 
-impl Ledger {
+impl RequestLog {
     /// A new request's number; none after closing time.
     pub(crate) fn begin(&self) -> Option<u64> {
         if self.closed.load(Ordering::Acquire) {

@@ -25,6 +25,7 @@ pub mod modelled;
 pub mod stage;
 pub mod stories;
 pub mod story;
+pub mod watched;
 
 pub use spillway_model::http;
 pub use spillway_model::http::{Answer, Headers, Reaction, Received, Request};

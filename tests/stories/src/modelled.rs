@@ -12,6 +12,7 @@ use crate::backend::Backend;
 use crate::http::{Answer, Reaction, Received, Request};
 use crate::stage::Stage;
 use crate::story::{Story, environment};
+use crate::watched::Watched;
 
 /// Starts a worker with a configuration.
 pub type Start<R> = Box<dyn Fn(&Value, &Clock, &Shared) -> R>;
@@ -28,9 +29,9 @@ pub struct Modelled<R> {
 }
 
 /// A stage of the filters in memory with this story's configuration, that fails over in this way.
-pub fn in_memory(story: &Story, failover: Failover) -> Modelled<Native> {
+pub fn in_memory(story: &Story, failover: Failover) -> Modelled<Watched<Native>> {
     let start = move |config: &Value, clock: &Clock, shared: &Shared| {
-        Native::new(config, failover, clock, shared, &environment())
+        Watched::new(Native::new(config, failover, clock, shared, &environment()))
     };
     Modelled::new(story, failover, Box::new(start))
 }

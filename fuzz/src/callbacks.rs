@@ -4,6 +4,7 @@
 //! Two things hold whatever comes, because every Envoy keeps them: a request has one attempt at a
 //! time, and a body that is held only grows.
 
+mod given;
 mod play;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -25,7 +26,7 @@ enum Step<'a> {
     Ticks { request: u8 },
     /// Time passes, in hundredths of a second.
     Passes(u16),
-    /// The worker gets another configuration.
+    /// The worker gets another configuration, a few times.
     Reloads { small: bool },
 }
 

@@ -9,10 +9,10 @@ use spillway::exchange::effect::RETRY;
 use spillway::failover::Failover;
 use spillway::filter::{Action, Call, Filter, Worker};
 use spillway::host::{Clock as _, StreamId};
-use spillway_model::http::Headers;
 use spillway_model::{Clock, Draw, Memory, Place, Plugins, Shared, Stream};
-use spillway_stories::story::{environment, read_config};
+use spillway_stories::story::environment;
 
+use super::given::{CONFIG, SMALL, request_headers, response_headers, trailers};
 use super::{Callback, Step};
 
 /// One worker, and all that happens on it.
@@ -25,6 +25,7 @@ pub(super) struct Play {
     plugins: Plugins,
     requests: Vec<Request>,
     streams: u32,
+    reloads: usize,
 }
 
 /// One request: its stream, and the filters that it has now.
@@ -61,8 +62,9 @@ impl Play {
         let host = Memory::new(clock.clone(), shared.clone(), environment());
         let mut worker = Worker::new(&host);
         let mut call = Call { worker: &mut worker, host: &host };
-        let plugins = Plugins::configure(&config(CONFIG), failover, &host, &mut call);
-        Self { host, shared, clock, failover, worker, plugins, requests: Vec::new(), streams: 0 }
+        let plugins = Plugins::configure(&CONFIG, failover, &host, &mut call);
+        let (requests, streams, reloads) = (Vec::new(), 0, 0);
+        Self { host, shared, clock, failover, worker, plugins, requests, streams, reloads }
     }
 
     /// Something happens.
@@ -97,11 +99,13 @@ impl Play {
                 let span = Duration::from_millis(u64::from(*hundredths) * 10);
                 self.clock.set(self.clock.get() + span);
             }
-            Step::Reloads { small } => {
-                let config = config(if *small { SMALL } else { CONFIG });
+            Step::Reloads { small } if self.reloads < MOST_RELOADS => {
+                self.reloads += 1;
+                let config = if *small { &SMALL } else { &CONFIG };
                 let mut call = Call { worker: &mut self.worker, host: &self.host };
-                self.plugins = Plugins::configure(&config, self.failover, &self.host, &mut call);
+                self.plugins = Plugins::configure(config, self.failover, &self.host, &mut call);
             }
+            Step::Reloads { .. } => {}
         }
     }
 
@@ -292,93 +296,11 @@ impl Body {
     }
 }
 
-fn config(text: &str) -> serde_json::Value {
-    read_config(text, |backend| format!("http://{backend}.test"))
-}
-
-fn request_headers(path: u8, length: Option<&[u8]>, cookie: Option<&[u8]>) -> Headers {
-    let mut headers = Headers::default();
-    headers.add(":method", "POST");
-    headers.add(":path", PATHS[usize::from(path) % PATHS.len()]);
-    headers.add(":authority", "gateway.test");
-    headers.add(":scheme", "http");
-    headers.add("content-type", "application/json");
-    for (name, value) in [("content-length", length), ("cookie", cookie)] {
-        if let Some(value) = value {
-            headers.add(name, possible(value));
-        }
-    }
-    headers
-}
-
-fn response_headers(status: u16, kind: u8, header: u8, value: &[u8]) -> Headers {
-    let mut headers = Headers::default();
-    headers.add(":status", status.to_string());
-    headers.add("content-type", KINDS[usize::from(kind) % KINDS.len()]);
-    headers.add(HEADERS[usize::from(header) % HEADERS.len()], possible(value));
-    headers
-}
-
-fn trailers(value: &[u8]) -> Headers {
-    let mut headers = Headers::default();
-    headers.add("x-trailer", possible(value));
-    headers
-}
-
-/// The value without what no header can hold.
-fn possible(value: &[u8]) -> Vec<u8> {
-    value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect()
-}
-
 /// 2026-11-20 09:00:00 UTC.
 const NINE_O_CLOCK: Duration = Duration::from_millis(1_795_165_200_000);
-
-const PATHS: [&str; 5] = [
-    "/openai/deployments/gpt-4o/chat/completions?api-version=1",
-    "/openai/deployments/counted/chat/completions",
-    "/openai/deployments/gpt-4o/embeddings",
-    "/openai/responses",
-    "/?",
-];
-
-const KINDS: [&str; 4] = ["application/json", "text/event-stream", "audio/mpeg", ""];
-
-const HEADERS: [&str; 6] = [
-    "retry-after",
-    "retry-after-ms",
-    "x-ratelimit-remaining-tokens",
-    "location",
-    "content-encoding",
-    "x-ms-region",
-];
 
 /// The backends that are in pools.
 const REGIONS: [&str; 3] = ["eastus", "westus", "uksouth"];
 
-const CONFIG: &str = "
-backends:
-  eastus: { url: '{eastus}', api_key: '${EASTUS_KEY}' }
-  westus: { url: '{westus}', bearer_token: '${WESTUS_KEY}', deployments: { gpt-4o: other } }
-  uksouth: { url: '{uksouth}' }
-  sweden: { url: '{sweden}' }
-models:
-  gpt-4o:
-    pool: [eastus, westus, { backend: uksouth, priority: 2 }]
-    session_affinity: true
-    headroom: true
-  counted:
-    pool: [eastus, westus]
-    session_affinity: { mode: require }
-    circuit_breaker: { failure_ratio: 50%, minimum_requests: 2 }
-    retry: { budget: 0% }";
-
-/// Little may be held, and one model is gone.
-const SMALL: &str = "
-max_request_body: 4096
-max_held_bodies: 8192
-backends:
-  eastus: { url: '{eastus}', api_key: '${EASTUS_KEY}' }
-  westus: { url: '{westus}', bearer_token: '${WESTUS_KEY}' }
-  uksouth: { url: '{uksouth}' }
-models:
-  gpt-4o: { pool: [uksouth, eastus, westus], session_affinity: true }";
+/// A reload costs as much as hundreds of callbacks.
+const MOST_RELOADS: usize = 4;

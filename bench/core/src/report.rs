@@ -175,6 +175,8 @@ pub fn page(counts: &Counts) -> String {
          same program counts the same on any machine. These are instructions of this machine's kind.\n\
          In Envoy the same code is WebAssembly that V8 compiles, and host calls come on top: for times,\n\
          see [the benchmarks](benchmarks.md).\n\n\
+         The lines about requests and answers count what the filters do, on a host in memory whose copies\n\
+         of headers and bodies are in them. The others count the core alone.\n\n\
          Counted with {}.\n\n{}\n\
          ## Choosing among 1,000 members, against choosing among two\n\n{}\n\
          What is counted stands in [bench/core/benches/core.rs](../bench/core/benches/core.rs).\n",

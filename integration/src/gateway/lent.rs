@@ -43,26 +43,22 @@ impl Setup {
         assert!(!self.may_trap && self.otlp.is_none(), "such a gateway is a test's own");
         // Takes part from here on, however this ends.
         let mut lent = Lent::new(None, true);
-        while let Some(mut gateway) = take(&self) {
-            if !gateway.settles().await {
-                continue;
+        let first = first.filter(|_| self.bootstrap.is_none());
+        let (mut gateway, has_it) = loop {
+            match take(&self) {
+                Some(gateway) if gateway.settles().await => break (gateway, false),
+                Some(_) => {}
+                None => break (self.begin_with(first).await, first.is_none()),
             }
-            if gateway.follow(&self).await {
-                lent.gateway = Some(gateway);
-                return lent;
-            }
+        };
+        if has_it || gateway.follow(&self).await {
+            lent.gateway = Some(gateway);
+        } else {
             // What it cannot do while it runs, another must do from its start.
             pool().idle.push(gateway);
             lent.gateway = Some(self.start().await);
             lent.goes_back = false;
-            return lent;
         }
-        let first = first.filter(|_| self.bootstrap.is_none());
-        let mut gateway = self.begin_with(first).await;
-        if first.is_some() {
-            assert!(gateway.follow(&self).await, "{}", gateway.tail());
-        }
-        lent.gateway = Some(gateway);
         lent
     }
 

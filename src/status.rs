@@ -17,6 +17,7 @@
 //! or a backend has sent.
 
 pub mod activity;
+mod cause;
 pub mod cell;
 pub mod endpoint;
 mod note;

@@ -241,7 +241,7 @@ impl Activity {
 }
 
 const MOST_FAILOVERS: usize = 50;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[cfg(test)]
 mod tests;

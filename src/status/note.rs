@@ -1,6 +1,7 @@
 //! What is counted of an observation.
 
 use super::activity::{Activity, Failover, Rows};
+use super::cause::Cause;
 use super::cell::{Cell, Count};
 use super::row::Fault;
 use crate::observation::{AttemptResult, Observation, Outcome};
@@ -22,12 +23,12 @@ impl Activity {
                 else {
                     return;
                 };
-                let fault = Fault { at: now, cause: result.word().to_owned(), status };
+                let fault = Fault { at: now, cause: Cause::Attempt(result), status };
                 let counted = self.row_mut(row).now(now);
                 counted.add(Count::Attempts, 1);
                 if let Some(count) = fault_of(result) {
                     counted.add(count, 1);
-                    self.row_mut(row).fault = Some(fault.clone());
+                    self.row_mut(row).fault = Some(fault);
                 }
                 if fails_over {
                     self.row_mut(row).now(now).add(Count::FailedOver, 1);
@@ -49,8 +50,8 @@ impl Activity {
                     // Its attempt was told as good, before it broke off.
                     if outcome == Outcome::Broken {
                         counted.add(Count::Failed, 1);
-                        let cause = outcome.word().to_owned();
-                        self.row_mut(row).fault = Some(Fault { at: now, cause, status });
+                        self.row_mut(row).fault =
+                            Some(Fault { at: now, cause: Cause::Broken, status });
                     }
                 }
                 if let Some(row) = rows.model(model) {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use super::cause::Cause;
 use super::cell::Cell;
 use super::wire;
 use crate::time::{Millis, Timestamp};
@@ -26,12 +27,12 @@ pub struct Row {
 }
 
 /// What went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// When it was seen.
     pub at: Timestamp,
-    /// Why, in the words of [`crate::observation::Cause`].
-    pub cause: String,
+    /// Why.
+    pub cause: Cause,
     /// The status, where there was an answer.
     pub status: Option<u16>,
 }
@@ -109,14 +110,15 @@ impl Row {
 }
 
 impl Fault {
-    pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
+    pub(super) fn encode(self, bytes: &mut Vec<u8>) {
         wire::put(bytes, self.at.0);
-        wire::put_name(bytes, &self.cause);
+        wire::put(bytes, self.cause.number());
         wire::put_some(bytes, self.status.map(u64::from));
     }
 
     pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
-        let (at, cause) = (Timestamp(wire::take(rest)?), wire::take_name(rest)?);
+        let at = Timestamp(wire::take(rest)?);
+        let cause = Cause::numbered(wire::take(rest)?)?;
         let status = match wire::take_some(rest)? {
             Some(status) => Some(u16::try_from(status).ok()?),
             None => None,

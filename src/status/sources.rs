@@ -131,7 +131,7 @@ impl Sources<'_> {
             failovers: sum.count(Count::FailedOver),
             tokens: tokens(&sum),
             headroom: row.and_then(|row| row.headroom).map(|(_, share)| f64::from(share) / 1000.0),
-            last_fault: row.and_then(|row| row.fault.as_ref()).map(fault),
+            last_fault: row.and_then(|row| row.fault).map(fault),
             timeline,
         };
         Some((route.model.pool.get(at)?.priority, member))
@@ -153,7 +153,7 @@ impl Sources<'_> {
                 model: model.name.clone(),
                 from: name(failover.from)?,
                 to: failover.to.and_then(name),
-                cause: failover.fault.cause.clone(),
+                cause: failover.fault.cause.word().to_owned(),
                 status: failover.fault.status,
             })
         };
@@ -208,8 +208,8 @@ fn tokens(sum: &Cell) -> Tokens {
     }
 }
 
-fn fault(fault: &row::Fault) -> Fault {
-    Fault { at_ms: fault.at.0, cause: fault.cause.clone(), status: fault.status }
+fn fault(fault: row::Fault) -> Fault {
+    Fault { at_ms: fault.at.0, cause: fault.cause.word().to_owned(), status: fault.status }
 }
 
 /// To a tenth of a percent.

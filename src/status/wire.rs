@@ -1,4 +1,4 @@
-//! Numbers and names as bytes: seven bits a byte, because most numbers here are small.
+//! Numbers as bytes: seven bits a byte, because most numbers here are small.
 
 /// Adds a number.
 pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
@@ -34,23 +34,6 @@ pub(super) fn take_some(rest: &mut &[u8]) -> Option<Option<u64>> {
     take(rest).map(|number| number.checked_sub(1))
 }
 
-/// Adds a short name.
-pub(super) fn put_name(bytes: &mut Vec<u8>, name: &str) {
-    let name = name.get(..LONGEST_NAME).unwrap_or(name);
-    put(bytes, name.len() as u64);
-    bytes.extend_from_slice(name.as_bytes());
-}
-
-/// Takes a short name.
-pub(super) fn take_name(rest: &mut &[u8]) -> Option<String> {
-    let length = usize::try_from(take(rest)?).ok()?;
-    let (name, tail) = rest.split_at_checked(length)?;
-    *rest = tail;
-    std::str::from_utf8(name).ok().map(str::to_owned)
-}
-
-const LONGEST_NAME: usize = 40;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,14 +52,11 @@ mod tests {
     }
 
     #[test]
-    fn names_and_what_is_missing_survive_too() {
+    fn what_is_missing_survives_too() {
         let mut bytes = Vec::new();
         put_some(&mut bytes, None);
         put_some(&mut bytes, Some(0));
-        put_name(&mut bytes, "throttled");
         let mut rest = &bytes[..];
         assert_eq!((take_some(&mut rest), take_some(&mut rest)), (Some(None), Some(Some(0))));
-        assert_eq!(take_name(&mut rest).as_deref(), Some("throttled"));
-        assert_eq!(take_name(&mut &[2, 0xff, 0xff][..]), None);
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::observation::AttemptResult;
+use crate::status::cause::Cause;
 use crate::status::cell::Count;
 use crate::status::row::SLICES;
 use crate::testing::test;
@@ -7,13 +9,13 @@ use crate::time::Millis;
 const T0: Timestamp = Timestamp(1_800_000_000_000);
 const MODEL: RowId = RowId(u64::MAX);
 
-fn fault(at: Timestamp, cause: &str) -> Fault {
-    Fault { at, cause: cause.to_owned(), status: Some(429) }
+fn fault(at: Timestamp, result: AttemptResult) -> Fault {
+    Fault { at, cause: Cause::Attempt(result), status: Some(429) }
 }
 
 fn failover(at: Timestamp, from: u64) -> Failover {
     let to = from.is_multiple_of(2).then_some(RowId(0));
-    Failover { model: MODEL, from: RowId(from), to, fault: fault(at, "throttled") }
+    Failover { model: MODEL, from: RowId(from), to, fault: fault(at, AttemptResult::Throttled) }
 }
 
 fn seen(at: Timestamp, row: u64) -> Activity {
@@ -22,7 +24,7 @@ fn seen(at: Timestamp, row: u64) -> Activity {
     row.now(at).add(Count::Attempts, 1);
     row.now(at).add(Count::Prompt, 1000);
     row.headroom = Some((at, 420));
-    row.fault = Some(fault(at, "timeout"));
+    row.fault = Some(fault(at, AttemptResult::NoAnswer));
     seen
 }
 
@@ -61,7 +63,7 @@ fn what_workers_hand_in_adds_up() {
     let all = Activity::decode(&bytes);
     assert_eq!((attempts(&all, 0), attempts(&all, 1)), (20, 20));
     assert_eq!(all.workers().len(), 4);
-    let fault = all.row(RowId(1)).and_then(|row| row.fault.clone()).map(|fault| fault.at);
+    let fault = all.row(RowId(1)).and_then(|row| row.fault).map(|fault| fault.at);
     assert_eq!(fault, Some(T0 + Millis(9)), "the last");
 }
 

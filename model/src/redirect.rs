@@ -1,7 +1,7 @@
 //! Internal redirect: the router drops an answer and runs the request through all filters again.
 
 use crate::http::{Answer, Headers};
-use crate::router::Run;
+use crate::run::Run;
 use crate::{Envoy, Runtime, Stream};
 
 /// The one status that the route follows (`redirect_response_codes`).

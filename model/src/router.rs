@@ -1,4 +1,4 @@
-//! A request's way: the downstream filter, the router with its retries, and the way back.
+//! A request's way: the downstream filter, and the router with its retries.
 //!
 //! Whoever plays says what backends do, and when: a [`Passage`] stops wherever that is to be known.
 
@@ -9,6 +9,7 @@ use spillway::failover::Failover;
 
 use crate::attempt::{End, Kept};
 use crate::http::{Answer, Headers, Reaction, Request};
+use crate::run::Run;
 use crate::timeouts::Timeouts;
 use crate::{Action, Callback, Clock, Cluster, Place, Runtime, Shared, Stream};
 
@@ -35,8 +36,8 @@ pub struct Passage {
     pub(crate) stream: Stream,
     run: Run,
     runs: usize,
-    downstream: u32,
-    last_words: u32,
+    pub(crate) downstream: u32,
+    pub(crate) last_words: u32,
     pub(crate) kept: Kept,
     /// Retries that are left.
     left: u64,
@@ -307,104 +308,6 @@ impl<R: Runtime> Envoy<R> {
         let deadline = passage.kept.timeouts.and_then(|timeouts| timeouts.deadline);
         deadline.is_some_and(|deadline| self.clock.get() >= deadline)
     }
-
-    /// The answer's way through the listener's filters to the client. `lost`: the upstream filter's
-    /// stream, whose backend has broken off the answer.
-    fn leave(&mut self, answer: Answer, lost: Option<u32>, passage: &mut Passage) -> Answer {
-        let Passage { stream, downstream, last_words, .. } = passage;
-        let (downstream, last_words) = (*downstream, *last_words);
-        let worker = &mut self.workers[passage.worker];
-        stream.request = None;
-        let Answer { mut headers, body, cuts, broken, trailers, .. } = answer;
-        headers.remove(RETRY);
-        stream.response = Some(headers);
-        let ends_with_body = !broken && trailers.0.is_empty();
-        let end = body.is_empty() && ends_with_body;
-        let action = worker.on(downstream, Callback::ResponseHeaders { end }, stream);
-        if let Some(reply) = stream.reply.take() {
-            // It goes to the client as it is, past every filter.
-            return reply;
-        }
-        let paired = action == Action::Pause;
-        assert!(!paired || !body.is_empty(), "the downstream filter holds an answer for ever");
-        let mut headers = stream.response.take().unwrap_or_default();
-        let mut passed = Vec::new();
-        let answer = Answer { body, cuts, ..Answer::default() };
-        let parts = answer.parts();
-        for (number, part) in parts.iter().enumerate() {
-            let callback = Callback::ResponseBody {
-                size: part.len(),
-                end: number + 1 == parts.len() && ends_with_body,
-            };
-            stream.response_body = Some(part.clone());
-            assert_eq!(worker.on(downstream, callback, stream), Action::Continue);
-            assert_eq!(worker.on(last_words, callback, stream), Action::Continue);
-            passed.extend(stream.response_body.take().unwrap_or_default());
-        }
-        let mut resumed = std::mem::take(&mut passage.resumed);
-        if let Some(context) = lost {
-            worker.close(context, stream);
-            resumed |= std::mem::take(&mut stream.response_resumed);
-        }
-        if resumed && paired {
-            stream.response_body = Some(Vec::new());
-            let callback = Callback::ResponseBody { size: 0, end: false };
-            worker.on(last_words, callback, stream);
-            passed.extend(stream.response_body.take().unwrap_or_default());
-        }
-        if !trailers.0.is_empty() {
-            stream.response_trailers = Some(trailers);
-            worker.on(downstream, Callback::ResponseTrailers, stream);
-        }
-        let trailers = stream.response_trailers.take().unwrap_or_default();
-        let status = headers.text(":status").and_then(|text| text.parse().ok()).expect("a status");
-        headers.remove(":status");
-        Answer { status, headers, body: passed, broken, trailers, ..Answer::default() }
-    }
-}
-
-/// A request on its way through all filters: the client's, or that of a redirect.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Run {
-    pub(super) headers: Headers,
-    pub(super) parts: Vec<Vec<u8>>,
-    pub(super) trailers: Option<Headers>,
-}
-
-impl Run {
-    pub(super) const fn has_trailers(&self) -> bool {
-        self.trailers.is_some()
-    }
-
-    fn first(request: &Request) -> Self {
-        let trailers = Some(request.trailers.clone()).filter(|trailers| !trailers.0.is_empty());
-        let mut parts = request.parts();
-        if request.streamed && trailers.is_none() && !parts.is_empty() {
-            // The end of a body of unannounced length comes on its own, with nothing in it.
-            parts.push(Vec::new());
-        }
-        Self { headers: arriving(request), parts, trailers }
-    }
-}
-
-/// A request's headers as Envoy's connection manager hands them on: what only Envoy may say to
-/// itself is removed, and what it adds is added.
-fn arriving(request: &Request) -> Headers {
-    let mut headers = Headers::default();
-    headers.set(":method", request.method.as_bytes());
-    headers.set(":path", request.path.clone());
-    headers.set(":authority", "gateway.test");
-    headers.set(":scheme", "http");
-    let own = request.headers.0.iter().filter(|(name, _)| !name.starts_with("x-envoy-"));
-    headers.0.extend(own.cloned());
-    headers.set("x-forwarded-proto", "http");
-    headers.set("x-request-id", "a-request-id");
-    if request.streamed {
-        headers.set("transfer-encoding", "chunked");
-    } else if !request.body.is_empty() {
-        headers.set("content-length", request.body.len().to_string());
-    }
-    headers
 }
 
 /// Envoy's own answer to a body that is longer than it may hold.

@@ -55,6 +55,11 @@ impl<'a> Context<'a> {
         moment
     }
 
+    /// When this event is, if somebody has asked.
+    pub(crate) const fn known_moment(&self) -> Option<Micros> {
+        self.moment.get()
+    }
+
     /// When this event is.
     pub fn now(&self) -> Timestamp {
         self.moment().cut_off()

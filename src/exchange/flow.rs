@@ -54,9 +54,7 @@ pub enum StreamFlow {
     Hold,
     /// What is there passes.
     Pass,
-    /// What is there passes, with these bytes after it.
-    Append(Vec<u8>),
-    /// What is there passes up to a byte, with these instead of the rest.
+    /// What is there passes up to a byte, with these instead of the rest, if there is one.
     Replace {
         /// The first byte that does not pass.
         from: usize,

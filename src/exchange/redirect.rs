@@ -13,7 +13,7 @@
 //! gets its own status back there, so that no status of ours reaches a client.
 //!
 //! The router redirects only what it has received whole. A request that may be sent again is
-//! therefore held until its last byte is there ([`RequestFlow::AwaitEnd`]).
+//! therefore held until its last byte is there ([`super::flow::RequestFlow::AwaitEnd`]).
 
 use super::flow::Retry;
 use super::head::Head;

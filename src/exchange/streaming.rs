@@ -180,14 +180,13 @@ impl Exchange {
         if end {
             self.log_usage(cx);
         }
-        match (passes, words) {
-            (None, None) => StreamFlow::Pass,
-            (None, Some(words)) => StreamFlow::Append(words),
-            (Some(mut with), words) => {
-                with.extend(words.unwrap_or_default());
-                StreamFlow::Replace { from: front, with }
-            }
-        }
+        let (from, mut with) = match (passes, &words) {
+            (None, None) => return StreamFlow::Pass,
+            (None, Some(_)) => (front.saturating_add(part.len()), Vec::new()),
+            (Some(with), _) => (front, with),
+        };
+        with.extend(words.unwrap_or_default());
+        StreamFlow::Replace { from, with }
     }
 
     /// More of an answer whose tokens are read, after [`AnswerFlow::Read`].

@@ -44,8 +44,8 @@ impl Call<'_> {
         instance: &Instance,
         observation: &Observation,
         next: Option<usize>,
+        now: Timestamp,
     ) {
-        let now = self.host.now();
         let counted = &mut self.worker.counted;
         counted.seen.note(&instance.rows, observation, next, now);
         if counted.due.is_none() && !counted.seen.is_empty() {

@@ -15,6 +15,7 @@ use crate::exchange::effect::{LogField, RETRY};
 use crate::exchange::flow::Retry;
 use crate::exchange::redirect::FOLLOWED;
 use crate::host::{Body, Map, StreamId};
+use crate::time::Micros;
 
 /// Whose effects are carried out.
 pub(super) struct Carry<'a> {
@@ -24,6 +25,8 @@ pub(super) struct Carry<'a> {
     pub(super) downstream: StreamId,
     /// The member that is asked next, should one be.
     pub(super) next: Option<usize>,
+    /// When the event was, if the exchange has asked: each look at the clock is a host call.
+    pub(super) moment: Option<Micros>,
 }
 
 impl Call<'_> {
@@ -71,7 +74,8 @@ impl Call<'_> {
                 host.add_header(Map::Response, "set-cookie", cookie.as_bytes());
             }
             Effect::Tell(observation) => {
-                self.count(instance, &observation, carry.next);
+                let now = carry.moment.map_or_else(|| host.now(), Micros::cut_off);
+                self.count(instance, &observation, carry.next, now);
                 instance.meters.tell(&observation, &instance.gateway, host);
             }
             Effect::Log(field, text) => host.set_state(field.property(), text.as_bytes()),
@@ -93,7 +97,7 @@ impl Call<'_> {
     /// Has the client's answer go on behind the downstream filter, with these words for the last-words
     /// filter.
     pub(super) fn say_last_words(&self, downstream: StreamId, words: &[u8]) {
-        if self.enter(downstream) {
+        if self.host.enter(downstream) {
             self.host.set_state(LAST_WORDS, words);
             self.host.resume_response();
         }

@@ -62,7 +62,7 @@ impl Call<'_> {
             self.receives(handle, false);
             let Some(request) = self.worker.requests.find(handle) else { continue };
             let (stream, reply) = (request.downstream, request.exchange.on_body_late());
-            if self.enter(stream) {
+            if self.host.enter(stream) {
                 self.refuse(&reply);
             }
         }

@@ -47,7 +47,7 @@ impl Call<'_> {
         let due: Vec<Held> = held.extract_if(.., |held| held.until <= now).collect();
         for held in due {
             self.on(held.request, Exchange::on_hold_expired);
-            if self.enter(held.stream) {
+            if self.host.enter(held.stream) {
                 self.host.resume_response();
             }
         }

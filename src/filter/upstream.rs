@@ -238,7 +238,6 @@ impl Upstream {
                 return Action::Pause;
             }
             StreamFlow::Pass => {}
-            StreamFlow::Append(with) => call.host.replace_body(Body::Response, size..size, &with),
             StreamFlow::Replace { from, with } => {
                 call.host.replace_body(Body::Response, from..size, &with);
             }
@@ -251,22 +250,17 @@ impl Upstream {
     /// changed; behind one that has passed, the last-words filter alone can add something.
     fn stream_ends(&mut self, held: usize, call: &mut Call<'_>) {
         let Some(request) = self.request else { return };
-        let was_held = call.exchange(request).is_some_and(|exchange| exchange.is_held());
-        let flow = self.read_stream(held, true, call);
-        let words = match flow {
-            StreamFlow::Retry(how) => return call.retry(&how),
-            StreamFlow::Hold | StreamFlow::Pass => return,
-            StreamFlow::Append(with) => with,
+        let Some(known) = call.worker.requests.find(request) else { return };
+        let (was_held, downstream) = (known.exchange.is_held(), known.downstream);
+        // What has passed is not there any more.
+        let there = if was_held { held } else { 0 };
+        match self.read_stream(there, true, call) {
+            StreamFlow::Retry(how) => call.retry(&how),
+            StreamFlow::Hold | StreamFlow::Pass => {}
             StreamFlow::Replace { from, with } if was_held => {
-                return call.host.replace_body(Body::Response, from..held, &with);
+                call.host.replace_body(Body::Response, from..there, &with);
             }
-            StreamFlow::Replace { with, .. } => with,
-        };
-        if was_held {
-            call.host.replace_body(Body::Response, held..held, &words);
-        } else if let Some(known) = call.worker.requests.find(request) {
-            let downstream = known.downstream;
-            call.say_last_words(downstream, &words);
+            StreamFlow::Replace { with, .. } => call.say_last_words(downstream, &with),
         }
     }
 

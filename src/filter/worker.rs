@@ -12,7 +12,7 @@ use super::timer::Next;
 use super::{Action, Call};
 use crate::exchange::flow::Passage;
 use crate::exchange::{Context, Effect, Exchange};
-use crate::host::{Host, StreamId};
+use crate::host::Host;
 use crate::reply::Reply;
 
 /// One worker's state.
@@ -63,13 +63,13 @@ impl Call<'_> {
             return None;
         };
         let (instance, downstream) = (request.instance.clone(), request.downstream);
-        let result = {
+        let (result, moment) = {
             let mut pools = instance.pools.borrow_mut();
             let mut cx = Context::new(&mut pools, self.host, &mut effects);
-            event(&mut request.exchange, &mut cx)
+            (event(&mut request.exchange, &mut cx), cx.known_moment())
         };
         let next = request.exchange.asked_next();
-        let carry = Carry { handle, instance: &instance, downstream, next };
+        let carry = Carry { handle, instance: &instance, downstream, next, moment };
         for effect in effects.drain(..) {
             self.carry_out(effect, &carry);
         }
@@ -107,10 +107,5 @@ impl Call<'_> {
         if let Some(request) = self.worker.requests.find(handle) {
             request.receives = more;
         }
-    }
-
-    /// Has what follows in this callback be about this stream. Returns `false` if it is gone.
-    pub(super) fn enter(&self, stream: StreamId) -> bool {
-        self.host.enter(stream)
     }
 }

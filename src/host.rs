@@ -1,6 +1,6 @@
 //! What the filters need of whatever runs them.
 //!
-//! Envoy offers it as host calls of a WebAssembly VM ([`wasm`]); a test, a simulation or another kind
+//! Envoy offers it as host calls of a WebAssembly VM (`wasm`); a test, a simulation or another kind
 //! of Envoy extension offers the same in its own way. The traits say what a host does and leave it no
 //! decision: everything that decides is in the filters ([`crate::filter`]) and in the core.
 //!

@@ -1,8 +1,8 @@
 //! Metrics: what Envoy's `/stats/prometheus` says of Spillway.
 //!
 //! Every metric is defined once, in [`definitions`]: its name, kind, labels and meaning, from which
-//! `docs/metrics.md` is printed. [`measure`] makes samples of what the core tells
-//! ([`crate::observation::Observation`]), and [`breakers`] of the breaker store. [`series`] writes the name
+//! `docs/metrics.md` is printed. [`mod@measure`] makes samples of what the core tells
+//! ([`crate::observation::Observation`]), and [`mod@breakers`] of the breaker store. [`series`] writes the name
 //! under which Envoy keeps a series, and `envoy::stats` the rules by which Envoy finds the labels
 //! in it again.
 //!

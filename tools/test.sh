@@ -17,6 +17,8 @@ stage_check() {
     cargo fmt --all --check &&
         cargo clippy --quiet --workspace --all-targets -- -D warnings &&
         cargo clippy --quiet -p spillway --lib --target wasm32-wasip1 -- -D warnings &&
+        RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
+            cargo doc --quiet --workspace --no-deps --document-private-items &&
         dependencies
 }
 

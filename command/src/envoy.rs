@@ -4,7 +4,7 @@
 //! several of its defaults quietly undo failover. Everything that must be said to Envoy is said
 //! here once, one file for each of Envoy's words, each value that is not obvious with its reason.
 //!
-//! [`bootstrap`] is a pure function of the checked configuration and [`Options`]; only
+//! [`bootstrap()`] is a pure function of the checked configuration and [`Options`]; only
 //! [`transport::system_ca`] and the process modules look at the machine.
 
 pub mod abilities;

@@ -4,7 +4,7 @@
 //! for the cluster again, room to hold a body, a second seat in every cluster. Envoy accepts a
 //! bootstrap without any of these, and most requests even work.
 //!
-//! What must be there follows from spillway.yaml, which stands in the downstream filter's configuration:
+//! What must be there follows from spillway.yaml, which the downstream filter's configuration holds:
 //! what `spillway render envoy` would print for it is compared with what is there, field by field,
 //! by the table of reasons ([`crate::envoy::reasons`]). So `check` asks for nothing that `render`
 //! does not print. The files below this one add what a table of fields cannot say: which filters
@@ -45,7 +45,7 @@ pub fn is_envoys(value: &Value) -> bool {
 pub struct EnvoyCheck {
     /// What is wrong, weak, or good to know.
     pub found: Vec<Finding>,
-    /// spillway.yaml, as it stands in the downstream filters.
+    /// spillway.yaml, as the downstream filters hold it.
     pub configs: Vec<Config>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A stream of chat completions or completions reports its tokens only when it is asked to
 //! (`stream_options.include_usage`), in one chunk more at its end. What is changed are these bytes of
-//! the body and no others; whoever did not ask is not shown the chunk ([`crate::stream::Hidden`]).
+//! the body and no others; whoever did not ask is not shown the chunk (`crate::stream::UsageChunkFilter`).
 //!
 //! Azure takes `stream_options` from one version of its API on, and never together with
 //! `data_sources` ("Extra inputs are not permitted"). A request that would be refused for what was

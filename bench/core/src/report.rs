@@ -179,7 +179,7 @@ pub fn page(counts: &Counts) -> String {
          of headers and bodies are in them. The others count the core alone.\n\n\
          Counted with {}.\n\n{}\n\
          ## Choosing among 1,000 members, against choosing among two\n\n{}\n\
-         What is counted stands in [bench/core/benches/core.rs](../bench/core/benches/core.rs).\n",
+         [bench/core/benches/core.rs](../bench/core/benches/core.rs) says what is counted.\n",
         counts.with,
         counts.table(),
         counts.ratios(),

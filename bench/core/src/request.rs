@@ -89,7 +89,7 @@ impl Request {
         self
     }
 
-    /// The same, to be answered by a stream of so many words.
+    /// The same, answered by a stream of this many words.
     #[must_use]
     pub fn streamed(mut self, words: usize) -> Self {
         self.parts = given::stream(words);
@@ -171,7 +171,7 @@ impl Request {
         self.downstream(Filter::on_delete);
     }
 
-    /// The tokens that the access log is told of, so that whoever plays it can see that they were
+    /// The tokens that the access log has, so that a benchmark can check that they were
     /// read.
     pub fn tokens(&self) -> Option<u64> {
         let stream = self.host.stream();

@@ -2,7 +2,7 @@
 //!
 //! In two forms. [`bootstrap`] holds everything, for whoever runs Envoy themselves. [`following`]
 //! holds what stays as it is while the process runs, and says where Envoy finds the rest and looks
-//! for changes of it ([`super::live`]).
+//! for changes of it ([`super::xds_state`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@
 //!
 //! An [`Update`] is therefore told in an order in which nothing is ever asked for that is not
 //! there: clusters, old and new; routes to all of them; the seats. The clusters that nobody is sent
-//! to any more stay for as long as a request may still try them ([`Live::without_retired`]).
+//! to any more stay for as long as a request may still try them ([`XdsState::without_retired`]).
 //!
 //! No name is given twice: a request that is still on its way to the first bearer would meet the
 //! second.

@@ -60,7 +60,7 @@ impl Setup {
 
     /// In an Envoy of somebody else's, without `spillway up`: this function is given the
     /// configuration and a folder, and makes the bootstrap. Its first listener is ours, and the
-    /// access log belongs into the folder, as [`access_log_in`] says.
+    /// access log belongs into the folder, as [`super::access_log_in`] says.
     #[must_use]
     pub fn in_bootstrap(self, bootstrap: Bootstrap) -> Self {
         Self { bootstrap: Some(bootstrap), ..self }

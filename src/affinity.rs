@@ -26,7 +26,7 @@ impl Tags {
     /// The tags of this model's pool under this key; without one, each member has its own.
     pub fn new(config: &Config, model: &Model, key: Option<&[u8]>) -> Self {
         let tag = |member: &crate::config::Member| {
-            let Some(backend) = config.backends.get(member.backend) else { return String::new() };
+            let Some(backend) = member.backend.of(&config.backends) else { return String::new() };
             match key {
                 Some(key) => tag(key, &model.name, &backend.name),
                 None => tag(&derived_key(backend), &model.name, &backend.name),

@@ -24,12 +24,12 @@ impl Keyring {
     pub fn new(keys: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut lengths = Vec::new();
         let mut clients = HashMap::new();
-        for (id, key) in keys.into_iter().enumerate() {
+        for (position, key) in keys.into_iter().enumerate() {
             let length = key.as_ref().len();
             if !lengths.contains(&length) {
                 lengths.push(length);
             }
-            clients.insert(digest(key.as_ref()), id);
+            clients.insert(digest(key.as_ref()), ClientId::at(position));
         }
         Self { clients, lengths }
     }
@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_key_tells_its_client() {
-        assert_eq!(keyring().client([&b"k-batch"[..]]), Some(1));
-        assert_eq!(keyring().client([&b"wrong"[..], b"k-chat"]), Some(0));
+        assert_eq!(keyring().client([&b"k-batch"[..]]), Some(ClientId::at(1)));
+        assert_eq!(keyring().client([&b"wrong"[..], b"k-chat"]), Some(ClientId::at(0)));
         assert!(keyring().knows(b"k-chat") && !keyring().knows(b"k-chas"));
     }
 

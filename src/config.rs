@@ -11,6 +11,7 @@
 mod allowed_path;
 pub mod check;
 pub mod duration;
+mod id;
 pub mod json;
 pub mod name;
 pub mod nearest;
@@ -32,6 +33,7 @@ use crate::time::Millis;
 
 pub use allowed_path::AllowedPath;
 pub use check::{check, parse_json};
+pub use id::Id;
 pub use problem::{Problem, quoted};
 pub use rule::{BreakerRule, BreakerScope, RetryRule, StatusSet};
 pub use secret::{Secret, wrong_secrets};
@@ -40,12 +42,13 @@ pub use timeouts::{FirstEvent, Timeouts};
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The backends, in the order of the file. Everything else names them by [`BackendId`].
+    /// The backends, in the order of their names. Everything else names them by [`BackendId`].
     ///
-    /// The filter reads objects in the order of their keys, so an id means nothing outside of its
-    /// process: whatever leaves it, such as shared data and rendered clusters, names the backend.
+    /// The order is that of the names whatever the file's was, because a file reaches the filter as
+    /// an object whose keys have none. An id is then the same in the command and in the filter; what
+    /// outlives a configuration, such as shared data and rendered clusters, names the backend.
     pub backends: Vec<Backend>,
-    /// The models that are served, in the order of the file.
+    /// The models that are served, in the order of their names.
     pub models: Vec<Model>,
     /// Model names that are refused with 403 unless they are also served.
     pub denied_models: Vec<NamePattern>,
@@ -76,13 +79,13 @@ pub struct Config {
 }
 
 /// The position of a backend in [`Config::backends`].
-pub type BackendId = usize;
+pub type BackendId = Id<Backend>;
 
 /// The position of a model in [`Config::models`].
-pub type ModelId = usize;
+pub type ModelId = Id<Model>;
 
 /// The position of a client in [`Config::clients`].
-pub type ClientId = usize;
+pub type ClientId = Id<Client>;
 
 /// Where requests are sent.
 #[derive(Debug, Clone, PartialEq)]

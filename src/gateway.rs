@@ -10,7 +10,7 @@ use crate::breaker::CircuitId;
 use crate::breaker::store::{Change, Record};
 use crate::client_key::Keyring;
 use crate::config::{
-    Backend, Config, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
+    Backend, Config, Id, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
 };
 use crate::cookie::Cookies;
 use crate::failover::Failover;
@@ -78,7 +78,7 @@ impl Gateway {
             .as_ref()
             .map(|clients| Keyring::new(clients.iter().map(|client| value(&client.key))));
         let cookie_key = config.cookie_key.as_ref().map(value);
-        let models = config.models.iter().enumerate().map(|(id, m)| (m.name.clone(), id)).collect();
+        let models = Id::each(&config.models).map(|(id, model)| (model.name.clone(), id)).collect();
         let key = cookie_key.as_deref();
         let readied: Vec<Readied> =
             config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
@@ -121,7 +121,7 @@ impl Gateway {
 
     /// All that is known of a model.
     pub fn route(&self, id: ModelId) -> Option<Route<'_>> {
-        let (model, readied) = (self.config.models.get(id)?, self.readied.get(id)?);
+        let (model, readied) = (id.of(&self.config.models)?, self.readied.get(id.position())?);
         Some(Route {
             model,
             circuits: &readied.circuits,
@@ -139,7 +139,7 @@ impl Gateway {
             cookies.pairs().filter(|(name, _)| self.issues_cookie(name) && seen.insert(*name));
         let of = |name: &[u8], tag: &str| {
             let id = *self.issuers.get(tag)?;
-            let affinity = self.config.models.get(id)?.affinity.as_ref()?;
+            let affinity = id.of(&self.config.models)?.affinity.as_ref()?;
             (affinity.cookie.as_bytes() == name).then_some(id)
         };
         let found = ours.flat_map(|(name, value)| {
@@ -158,7 +158,7 @@ impl Gateway {
 
     /// The backend of a pool's member.
     pub fn backend(&self, member: &Member) -> Option<&Backend> {
-        self.config.backends.get(member.backend)
+        member.backend.of(&self.config.backends)
     }
 
     /// What a worker that has just started knows of each model's pool.
@@ -169,9 +169,9 @@ impl Gateway {
     /// The members that this circuit covers: more than one where models share a deployment, or a
     /// circuit covers a whole backend.
     pub fn covered(&self, circuit: CircuitId) -> impl Iterator<Item = (ModelId, usize)> {
-        let circuits = self.readied.iter().map(|readied| &readied.circuits).enumerate();
-        let all = circuits.flat_map(|(id, circuits)| {
-            circuits.iter().enumerate().map(move |(member, of)| (id, member, *of))
+        let models = Id::each(&self.config.models).zip(&self.readied);
+        let all = models.flat_map(|((id, _), readied)| {
+            readied.circuits.iter().enumerate().map(move |(member, of)| (id, member, *of))
         });
         all.filter(move |(.., of)| *of == circuit).map(|(id, member, _)| (id, member))
     }
@@ -187,11 +187,11 @@ impl Gateway {
 impl Readied {
     fn new(config: &Config, model: &Model, cookie_key: Option<&[u8]>) -> Self {
         let circuit = |member: &Member| {
-            let backend = config.backends.get(member.backend)?;
+            let backend = member.backend.of(&config.backends)?;
             Some(CircuitId::new(backend, &member.deployment, model.breaker.scope))
         };
         let circuits = model.pool.iter().map(|m| circuit(m).unwrap_or(CircuitId(0))).collect();
-        let backends = model.pool.iter().filter_map(|member| config.backends.get(member.backend));
+        let backends = model.pool.iter().filter_map(|member| member.backend.of(&config.backends));
         let connect = backends.map(|backend| backend.connect_timeout).max().unwrap_or_default();
         // Envoy counts the silence from when it has a connection on.
         let lease = Millis(model.longest_silence().0.saturating_add(connect.0));
@@ -219,10 +219,10 @@ impl Route<'_> {
 
 /// Which model's pool issues which tag.
 fn issuers(config: &Config, readied: &[Readied]) -> HashMap<String, ModelId> {
-    let models = config.models.iter().zip(readied).enumerate();
-    let pinning = models.filter(|(_, (model, _))| model.affinity.is_some());
+    let models = Id::each(&config.models).zip(readied);
+    let pinning = models.filter(|((_, model), _)| model.affinity.is_some());
     pinning
-        .flat_map(|(id, (_, readied))| readied.tags.all().map(move |tag| (tag.to_owned(), id)))
+        .flat_map(|((id, _), readied)| readied.tags.all().map(move |tag| (tag.to_owned(), id)))
         .collect()
 }
 
@@ -264,8 +264,8 @@ mod tests {
     fn a_client_is_known_by_its_key_without_the_white_space_around_it() {
         let gateway = gateway(Some(" k-chat\r\n"), "b\n").expect("ready");
         let keyring = gateway.keyring.expect("clients");
-        assert_eq!(keyring.client([&b"k-chat"[..]]), Some(0));
-        assert_eq!(keyring.client([&b"b"[..]]), Some(1));
+        assert_eq!(keyring.client([&b"k-chat"[..]]), Some(Id::at(0)));
+        assert_eq!(keyring.client([&b"b"[..]]), Some(Id::at(1)));
         assert_eq!(keyring.client([&b"b\n"[..]]), None);
     }
 

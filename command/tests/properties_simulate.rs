@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 use serde_json::json;
-use spillway::config::check;
+use spillway::config::{ModelId, check};
 use spillway::gateway::Gateway;
 use spillway::time::Millis;
 use spillway_command::simulate::plan::{Announces, Outage, RegionPlan, Span, Traffic};
@@ -65,7 +65,7 @@ fn plans() -> impl Strategy<Value = Plan> {
     (regions, surges, 0.0..5.0, 1usize..12, 1usize..4, 0u32..4, any::<u64>()).prop_map(
         |(regions, surges, rate, gateways, workers, retries, seed)| Plan {
             gateway: gateway(),
-            model: 0,
+            model: ModelId::at(0),
             gateways,
             workers,
             traffic: Traffic { rate, surges, tokens: (1, 3000), retries },

@@ -9,14 +9,14 @@ mod model;
 mod rule;
 mod timeouts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::read::{Fields, Node, Reader};
 use super::shape::{FILE, Kind};
 use super::{
-    AllowedPath, AnswerHeaders, BackendId, BreakerRule, Config, ErrorFormat, FirstEvent, ModelId,
+    AllowedPath, AnswerHeaders, BreakerRule, Config, ErrorFormat, FirstEvent, Id, Model, ModelId,
     NamePattern, Problem, RetryRule, Timeouts, WhenExhausted, json, name, quoted, secret, size,
     url,
 };
@@ -35,8 +35,8 @@ pub fn parse_json(bytes: &[u8]) -> Result<Config, Vec<Problem>> {
     json::read(bytes).map_err(|problem| vec![problem]).and_then(|file| check(&file))
 }
 
-/// Positions by name.
-type Ids<'a> = BTreeMap<&'a str, usize>;
+/// Ids by name.
+type Ids<'a, T> = BTreeMap<&'a str, Id<T>>;
 
 fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
     let root = Node { path: String::new(), kind: &ROOT, value: file };
@@ -48,10 +48,12 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
 
     let timeouts = fields.get("timeouts");
     let timeouts = timeouts::read_timeouts(timeouts.as_ref(), &Timeouts::default(), reader);
-    let (backends, deployments): (Vec<_>, Vec<_>) = backends
+    let mut backends: Vec<_> = backends
         .iter()
         .filter_map(|(name, node)| backend::read(name, node, &model_ids, timeouts.connect, reader))
-        .unzip();
+        .collect();
+    backends.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    let (backends, deployments): (Vec<_>, Vec<_>) = backends.into_iter().unzip();
     let breaker = fields.get("circuit_breaker");
     let breaker = rule::read_breaker(breaker.as_ref(), &BreakerRule::default(), reader);
     let retry = rule::read_retry(fields.get("retry").as_ref(), &RetryRule::default(), reader);
@@ -69,10 +71,11 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         ),
         usage_in_streams: read_usage(&fields, reader).unwrap_or(true),
     };
-    let models = models
+    let mut models: Vec<_> = models
         .iter()
         .filter_map(|(name, node)| model::read(name, node, &context, reader))
         .collect();
+    models.sort_by(|one, other| one.name.cmp(&other.name));
 
     let clients = client::read_all(&fields, &backends, reader);
     Some(Config {
@@ -109,7 +112,8 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
     })
 }
 
-/// What stands in `backends` or `models`, by name; neither may be missing or empty.
+/// What stands in `backends` or `models`, by name, in the order of the file, which is that of the
+/// problems; neither may be missing or empty.
 fn read_named<'a>(
     fields: &Fields<'a>,
     field: &str,
@@ -123,8 +127,9 @@ fn read_named<'a>(
     entries
 }
 
-fn ids<'a>(entries: &[(&'a str, Node<'a>)]) -> Ids<'a> {
-    entries.iter().enumerate().map(|(i, (name, _))| (*name, i)).collect()
+fn ids<'a, T>(entries: &[(&'a str, Node<'a>)]) -> Ids<'a, T> {
+    let names: BTreeSet<&str> = entries.iter().map(|(name, _)| *name).collect();
+    names.into_iter().enumerate().map(|(position, name)| (name, Id::at(position))).collect()
 }
 
 fn read_word(fields: &Fields<'_>, field: &str, reader: &mut Reader) -> Option<&'static str> {
@@ -156,7 +161,11 @@ fn read_size(node: &Node<'_>, reader: &mut Reader) -> Option<u64> {
     None
 }
 
-fn read_denied(fields: &Fields<'_>, models: &Ids<'_>, reader: &mut Reader) -> Vec<NamePattern> {
+fn read_denied(
+    fields: &Fields<'_>,
+    models: &Ids<'_, Model>,
+    reader: &mut Reader,
+) -> Vec<NamePattern> {
     let Some(items) = fields.get("denied_models").and_then(|node| node.items(reader)) else {
         return Vec::new();
     };
@@ -175,7 +184,7 @@ fn read_denied(fields: &Fields<'_>, models: &Ids<'_>, reader: &mut Reader) -> Ve
 
 fn read_default_model(
     fields: &Fields<'_>,
-    models: &Ids<'_>,
+    models: &Ids<'_, Model>,
     reader: &mut Reader,
 ) -> Option<ModelId> {
     let node = fields.get("default_model")?;
@@ -195,14 +204,14 @@ fn read_drop_headers(fields: &Fields<'_>, reader: &mut Reader) -> Vec<String> {
     items.iter().filter_map(|item| item.parsed(reader, name::header)).collect()
 }
 
-/// The position of the name, which must be one of `section`.
-fn resolve(
+/// The id of the name, which must be one of `section`.
+fn resolve<T>(
     name: &str,
-    ids: &Ids<'_>,
+    ids: &Ids<'_, T>,
     section: &str,
     path: &str,
     reader: &mut Reader,
-) -> Option<BackendId> {
+) -> Option<Id<T>> {
     let id = ids.get(name).copied();
     if id.is_none() {
         let hint = format!("add it to `{section}`");

@@ -78,7 +78,7 @@ impl Exchange {
             }
         }
         let now = cx.now();
-        if failed && let Some(local) = cx.pools.get_mut(self.sending.as_ref()?.model) {
+        if failed && let Some(local) = cx.pools.get_mut(self.sending.as_ref()?.model.position()) {
             local.budget.retry(now);
         }
         None

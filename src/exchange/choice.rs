@@ -25,7 +25,7 @@ impl Exchange {
             return self.refuse_all(&route, pin.filter(|_| required), cx);
         };
         cx.charge(id, &route, first, |_| true);
-        if let Some(local) = cx.pools.get_mut(id) {
+        if let Some(local) = cx.pools.get_mut(id.position()) {
             local.budget.begin();
         }
         let most = route.model.retry.attempts.map_or(usize::MAX, |attempts| attempts as usize);

@@ -150,7 +150,7 @@ impl<'a> Context<'a> {
     ) {
         let now = self.now();
         let circuits = self.circuits.get_or_insert_with(|| store::fetch(self.outside));
-        let Some(local) = self.pools.get_mut(id) else { return };
+        let Some(local) = self.pools.get_mut(id.position()) else { return };
         local.charge(route.model, chosen, now, |at| {
             may(at) && is_choosable(admission(circuits, route, at, now))
         });
@@ -227,7 +227,7 @@ impl<'a> Context<'a> {
     ) -> Option<usize> {
         let (now, outside) = (self.now(), self.outside);
         let circuits = self.circuits.get_or_insert_with(|| store::fetch(outside));
-        self.pools.get(id)?.select(route.model, now, |at| {
+        self.pools.get(id.position())?.select(route.model, now, |at| {
             let lets = || {
                 let admission = admission(circuits, route, at, now);
                 let returning = matches!(admission, Admission::Returning(_));

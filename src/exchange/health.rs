@@ -34,12 +34,12 @@ impl Exchange {
             // Of what is counted, the record is what follows should it be too much.
             None => {
                 let now = cx.now();
-                let tally = cx.pools.get_mut(id)?.tallies.get_mut(member)?;
+                let tally = cx.pools.get_mut(id.position())?.tallies.get_mut(member)?;
                 let due = tally.good(&route.model.breaker, now)?;
                 (Change::Failed(FailureKind::FailedTooOften(None), 0), Some(due))
             }
             Some(FailureKind::Failed(retry_after)) if counts => {
-                let tally = cx.pools.get_mut(id)?.tallies.get_mut(member)?;
+                let tally = cx.pools.get_mut(id.position())?.tallies.get_mut(member)?;
                 let all = tally.failed();
                 (Change::Failed(FailureKind::FailedTooOften(retry_after), cx.draw()), Some(all))
             }
@@ -67,7 +67,7 @@ impl Exchange {
         let Some(sending) = self.sending.as_ref().filter(|sending| sending.failed) else {
             return true;
         };
-        let budget = cx.pools.get(sending.model).map(|local| &local.budget);
+        let budget = cx.pools.get(sending.model.position()).map(|local| &local.budget);
         let percent = self.route().map(|route| route.model.retry.budget);
         let each = sending.allowed.saturating_sub(1);
         budget.zip(percent).is_none_or(|(budget, percent)| budget.allows(percent, each, cx.now()))
@@ -77,7 +77,7 @@ impl Exchange {
     pub(super) fn see_remaining(&self, remaining: &Remaining, cx: &mut Context<'_>) {
         let (Some(sending), Some(member)) = (&self.sending, self.attempts.last()) else { return };
         let (model, now) = (sending.model, cx.now());
-        let local = cx.pools.get_mut(model);
+        let local = cx.pools.get_mut(model.position());
         let headroom = local.and_then(|local| local.headroom.get_mut(member));
         let share = headroom.and_then(|headroom| headroom.see(remaining, now));
         let tell = |share| Effect::Tell(Observation::Headroom { model, member, share });
@@ -92,7 +92,7 @@ impl Exchange {
         self.tell_request(complete, cx);
         let Some(sending) = &mut self.sending else { return };
         let (id, probes) = (sending.model, std::mem::take(&mut sending.probes));
-        if let Some(local) = cx.pools.get_mut(id) {
+        if let Some(local) = cx.pools.get_mut(id.position()) {
             local.budget.end(now);
         }
         let Some(route) = self.gateway.route(id) else { return };

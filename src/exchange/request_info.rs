@@ -55,7 +55,7 @@ impl Exchange {
 
         self.telemetry.client = client;
         let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
-        let name = client.and_then(|client| Some(clients.get(client)?.name.clone()));
+        let name = client.and_then(|client| Some(client.of(clients)?.name.clone()));
         cx.extend(name.map(|name| Effect::Log(LogField::Client, name)));
         let redirects = self.gateway.failover.redirects();
         let url = if redirects { redirect::url(&head, &target, prefix) } else { Vec::new() };

@@ -52,7 +52,7 @@ impl Instance {
     /// The cluster of this backend: a request stays with the definition of a backend that it began
     /// with, whatever a reload makes of that name (ADR 15).
     pub(super) fn cluster(&self, backend: BackendId) -> &str {
-        let backend = self.gateway.config.backends.get(backend);
+        let backend = backend.of(&self.gateway.config.backends);
         let name = backend.map(|backend| backend.name.as_str()).unwrap_or_default();
         self.clusters.get(name).map_or(name, String::as_str)
     }

@@ -7,6 +7,7 @@
 use super::{Metric, Sample, Series};
 use crate::breaker::Admission;
 use crate::breaker::store::BreakerStore;
+use crate::config::Id;
 use crate::gateway::Gateway;
 use crate::time::{Millis, Timestamp};
 
@@ -18,7 +19,7 @@ pub fn breakers(
 ) -> (Vec<Sample>, Option<Timestamp>) {
     let mut samples = Vec::new();
     let mut first: Option<Timestamp> = None;
-    for id in 0..gateway.config.models.len() {
+    for (id, _) in Id::each(&gateway.config.models) {
         let Some(route) = gateway.route(id) else { continue };
         for (member, circuit) in route.circuits.iter().enumerate() {
             let of = |metric| Series::of(metric).model(Some(id)).member(Some(member));
@@ -76,7 +77,7 @@ mod tests {
         let gateway = gateway();
         let mut store = BreakerStore::default();
         assert_eq!(states(&gateway, &store, T0), (vec![0, 0, 0], None));
-        let route = gateway.route(0).expect("m");
+        let route = gateway.route(Id::at(0)).expect("m");
         let throttled = Change::Failed(FailureKind::Throttled(Some(Millis(1500))), 0);
         store.apply(&route.record(0, throttled, T0.into()).expect("a"));
         let failed = Change::Failed(FailureKind::Failed(None), 0);
@@ -95,8 +96,8 @@ mod tests {
     #[test]
     fn a_circuit_that_several_pools_share_is_known_by_all_of_them() {
         let gateway = gateway();
-        let circuit = gateway.route(1).expect("n").circuits[0];
+        let circuit = gateway.route(Id::at(1)).expect("n").circuits[0];
         let covered: Vec<_> = gateway.covered(circuit).collect();
-        assert_eq!(covered, [(0, 1), (1, 0)]);
+        assert_eq!(covered, [(Id::at(0), 1), (Id::at(1), 0)]);
     }
 }

@@ -3,6 +3,7 @@
 use super::{Metric, Sample, Series};
 use crate::breaker::OpenReason;
 use crate::breaker::store::Transition;
+use crate::config::Id;
 use crate::gateway::Gateway;
 use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::reason::Reason;
@@ -113,14 +114,15 @@ const fn word(why: OpenReason) -> &'static str {
 /// nothing to one. Prometheus takes no growth from a series that begins with one.
 pub fn from_the_start(gateway: &Gateway) -> Vec<Series> {
     let mut all = vec![Series::of(Metric::HeldBodies)];
-    let clients = gateway.config.clients.as_ref().map(|clients| 0..clients.len());
-    for (id, model) in gateway.config.models.iter().enumerate() {
+    let clients = gateway.config.clients.as_deref().unwrap_or_default();
+    for (id, model) in Id::each(&gateway.config.models) {
         let of = |metric| Series::of(metric).model(Some(id));
         let kinds = ["throttled", "failing", "session"];
         all.extend(kinds.map(|kind| of(Metric::PoolExhausted).word(kind)));
         all.push(of(Metric::ClientThrottled));
-        let clients = clients.clone().into_iter().flatten();
-        all.extend(clients.map(|client| of(Metric::ClientThrottled).client(Some(client))));
+        all.extend(
+            Id::each(clients).map(|(client, _)| of(Metric::ClientThrottled).client(Some(client))),
+        );
         for member in 0..model.pool.len() {
             let of = |metric| of(metric).member(Some(member));
             all.push(of(Metric::UsageUnknown));
@@ -155,8 +157,8 @@ mod tests {
     use crate::usage::Usage;
 
     const ANSWERED: Observation = Observation::Request {
-        model: Some(0),
-        client: Some(2),
+        model: Some(Id::at(0)),
+        client: Some(Id::at(2)),
         member: Some(1),
         status: Some(200),
         outcome: Outcome::Answered,
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn a_healthy_request_moves_five_series_and_one_for_each_kind_of_token() {
         let attempt = Observation::Attempt {
-            model: 0,
+            model: Id::at(0),
             member: 1,
             status: Some(200),
             result: AttemptResult::Ok,
@@ -252,7 +254,7 @@ mod tests {
     #[test]
     fn only_an_opening_counts_as_one() {
         let turned =
-            |transition| measure(&Observation::Circuit { model: 0, member: 0, transition });
+            |transition| measure(&Observation::Circuit { model: Id::at(0), member: 0, transition });
         let until = Timestamp(5);
         assert_eq!(turned(Transition::Opened { until, why: OpenReason::Refused }).len(), 1);
         assert!(turned(Transition::Extended { until }).is_empty());

@@ -91,12 +91,12 @@ impl Series {
 
     /// What a label is in this series.
     fn value(&self, label: Label, config: &Config) -> Option<String> {
-        let model = || config.models.get(self.model?);
+        let model = || self.model?.of(&config.models);
         let member = || model()?.pool.get(self.member?);
         match label {
             Label::Model => Some(model()?.name.clone()),
-            Label::Backend => Some(config.backends.get(member()?.backend)?.name.clone()),
-            Label::Client => Some(config.clients.as_ref()?.get(self.client?)?.name.clone()),
+            Label::Backend => Some(member()?.backend.of(&config.backends)?.name.clone()),
+            Label::Client => Some(self.client?.of(config.clients.as_ref()?)?.name.clone()),
             Label::Tier => {
                 let own = member()?.priority;
                 let before = model()?.pool.iter().map(|other| other.priority);
@@ -129,6 +129,7 @@ const ODD: [char; 6] = ['%', ';', '=', '"', '\\', ' '];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Id;
     use crate::config::check;
     use crate::testing::test;
 
@@ -146,7 +147,10 @@ mod tests {
     #[test]
     fn labels_stand_in_the_name_in_the_definitions_order() {
         let config = config("gpt-4.1");
-        let series = Series::of(Metric::Requests).model(Some(0)).member(Some(1)).client(Some(0));
+        let series = Series::of(Metric::Requests)
+            .model(Some(Id::at(0)))
+            .member(Some(1))
+            .client(Some(Id::at(0)));
         assert_eq!(
             series.word("answered").name(&config),
             "spillway_requests_total.model=gpt-4.1;.backend=b;.client=chat.app;.outcome=answered;"
@@ -161,7 +165,8 @@ mod tests {
     #[test]
     fn a_tier_is_a_priority_by_its_rank() {
         let config = config("m");
-        let tier = |member| Series::of(Metric::BreakerState).model(Some(0)).member(Some(member));
+        let tier =
+            |member| Series::of(Metric::BreakerState).model(Some(Id::at(0))).member(Some(member));
         assert!(tier(0).name(&config).ends_with(".backend=a;.tier=2;"));
         assert!(tier(1).name(&config).ends_with(".backend=b;.tier=1;"));
     }
@@ -169,7 +174,7 @@ mod tests {
     #[test]
     fn no_models_name_can_pass_for_a_label() {
         let config = config("x;.backend=y;\"\\%/模型");
-        let name = Series::of(Metric::ClientThrottled).model(Some(0)).name(&config);
+        let name = Series::of(Metric::ClientThrottled).model(Some(Id::at(0))).name(&config);
         assert_eq!(
             name,
             "spillway_client_throttled_total.model=x%3B.backend%3Dy%3B%22%5C%25/模型;"
@@ -179,7 +184,7 @@ mod tests {
     #[test]
     fn what_is_not_in_the_configuration_is_no_label() {
         let config = config("m");
-        let series = Series::of(Metric::Attempts).model(Some(9)).member(Some(9)).word("ok");
+        let series = Series::of(Metric::Attempts).model(Some(Id::at(9))).member(Some(9)).word("ok");
         assert_eq!(series.name(&config), "spillway_attempts_total.cause=ok;");
     }
 }

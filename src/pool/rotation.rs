@@ -127,11 +127,12 @@ const STRIDE_OF_ONE: Due = 6_983_776_800;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::BackendId;
     use crate::testing::test;
 
     fn pool(members: &[(u32, u32)]) -> Vec<Member> {
-        let member = |(backend, &(priority, weight))| Member {
-            backend,
+        let member = |(position, &(priority, weight))| Member {
+            backend: BackendId::at(position),
             priority,
             weight,
             deployment: String::new(),

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::row::{Fault, Row, SLICE, kept, slice};
 use super::wire;
-use crate::config::{Config, ModelId};
+use crate::config::{BackendId, Config, ModelId};
 use crate::host::{Store, change};
 use crate::time::Timestamp;
 
@@ -99,8 +99,7 @@ impl Rows {
     /// The rows of this configuration's models and members.
     pub fn new(config: &Config) -> Self {
         let models = config.models.iter().map(|model| {
-            let name =
-                |backend: usize| config.backends.get(backend).map_or("", |b| b.name.as_str());
+            let name = |id: BackendId| id.of(&config.backends).map_or("", |b| b.name.as_str());
             let member = |backend| RowId::new(&model.name, name(backend));
             // A backend's name is never empty, so no member is taken for its model.
             let members = model.pool.iter().map(|m| member(m.backend)).collect();
@@ -111,12 +110,12 @@ impl Rows {
 
     /// The row of a model.
     pub fn model(&self, id: ModelId) -> Option<RowId> {
-        self.0.get(id).map(|(row, _)| *row)
+        self.0.get(id.position()).map(|(row, _)| *row)
     }
 
     /// The row of a member, by its position in the pool.
     pub fn member(&self, id: ModelId, member: usize) -> Option<RowId> {
-        self.0.get(id)?.1.get(member).copied()
+        self.0.get(id.position())?.1.get(member).copied()
     }
 }
 

@@ -8,7 +8,7 @@ use super::share::{Candidate, shares};
 use super::{report, row};
 use crate::breaker::store::BreakerStore;
 use crate::breaker::{Admission, Unavailability};
-use crate::config::ModelId;
+use crate::config::{Id, ModelId};
 use crate::gateway::{Gateway, Route};
 use crate::time::Timestamp;
 
@@ -32,9 +32,8 @@ pub struct Sources<'a> {
 impl Sources<'_> {
     /// The report.
     pub fn report(&self) -> Report {
-        let mut models: Vec<Model> =
-            (0..self.gateway.config.models.len()).filter_map(|id| self.model(id)).collect();
-        models.sort_by(|a, b| a.name.cmp(&b.name));
+        let models =
+            Id::each(&self.gateway.config.models).filter_map(|(id, _)| self.model(id)).collect();
         let workers = self.activity.workers();
         let workers = workers.iter().map(|w| Worker { since_ms: w.since.0, seen_ms: w.at.0 });
         Report {
@@ -141,9 +140,9 @@ impl Sources<'_> {
     fn failovers(&self) -> Vec<Failover> {
         let config = &self.gateway.config;
         let of = |failover: &super::activity::Failover| {
-            let models = 0..config.models.len();
-            let id = { models }.find(|id| self.rows.model(*id) == Some(failover.model))?;
-            let model = config.models.get(id)?;
+            let mut models = Id::each(&config.models);
+            let (id, model) =
+                models.find(|(id, _)| self.rows.model(*id) == Some(failover.model))?;
             let name = |row| {
                 let at = (0..model.pool.len()).find(|at| self.rows.member(id, *at) == Some(row))?;
                 Some(self.gateway.backend(model.pool.get(at)?)?.name.clone())

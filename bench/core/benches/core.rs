@@ -18,7 +18,7 @@ use gungraun::prelude::*;
 use spillway::affinity::Tags;
 use spillway::breaker::store::BreakerStore;
 use spillway::client_key::Keyring;
-use spillway::config::{Config, Problem, parse_json};
+use spillway::config::{ClientId, Config, ModelId, Problem, parse_json};
 use spillway::cookie::Cookies;
 use spillway::filter::Filter;
 use spillway::gateway::Gateway;
@@ -178,10 +178,10 @@ fn write_board(store: BreakerStore) -> (Vec<u8>, BreakerStore) {
 #[library_benchmark]
 #[bench::clients_10(given::keyring(10))]
 #[bench::clients_1000(given::keyring(1000))]
-fn check_key(keyring: Keyring) -> (Option<usize>, Keyring) {
+fn check_key(keyring: Keyring) -> (Option<ClientId>, Keyring) {
     let key = black_box(b"value-of-KEY_7-0123456789abcdef");
     let client = keyring.client([&key[..]]);
-    assert_eq!(client, Some(7));
+    assert_eq!(client, Some(ClientId::at(7)));
     (client, keyring)
 }
 
@@ -192,14 +192,15 @@ fn cookie() -> (Rc<Gateway>, Vec<u8>) {
 }
 
 fn tags(gateway: &Gateway) -> &Tags {
-    gateway.route(0).expect("a model").tags
+    gateway.route(ModelId::at(0)).expect("a model").tags
 }
 
 #[library_benchmark]
 #[bench::members_20(cookie())]
 fn read_cookie((gateway, header): (Rc<Gateway>, Vec<u8>)) -> (Option<usize>, Rc<Gateway>, Vec<u8>) {
-    let pinned =
-        gateway.route(0).and_then(|route| route.pinned(&Cookies::read(black_box(&header).clone())));
+    let pinned = gateway
+        .route(ModelId::at(0))
+        .and_then(|route| route.pinned(&Cookies::read(black_box(&header).clone())));
     assert_eq!(pinned, Some(10));
     (pinned, gateway, header)
 }
@@ -217,9 +218,9 @@ fn cookies(models: usize) -> (Rc<Gateway>, Vec<u8>) {
 #[bench::models_2000(cookies(2000))]
 fn find_model_of_cookie(
     (gateway, header): (Rc<Gateway>, Vec<u8>),
-) -> (Option<usize>, Rc<Gateway>, Vec<u8>) {
+) -> (Option<ModelId>, Rc<Gateway>, Vec<u8>) {
     let model = gateway.model_of_cookie(&Cookies::read(black_box(&header).clone()));
-    assert_eq!(model, Some(0));
+    assert_eq!(model, Some(ModelId::at(0)));
     (model, gateway, header)
 }
 

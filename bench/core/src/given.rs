@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use spillway::breaker::FailureKind;
 use spillway::breaker::store::{BreakerStore, Change, Record};
 use spillway::client_key::Keyring;
-use spillway::config::{BreakerRule, parse_json};
+use spillway::config::{BreakerRule, Id, parse_json};
 use spillway::gateway::Gateway;
 use spillway::observation::{Observation, Outcome};
 use spillway::pool::PoolState;
@@ -90,7 +90,7 @@ pub fn keyring(clients: usize) -> Keyring {
 pub fn store(gateway: &Gateway, of_each: usize, open: usize) -> BreakerStore {
     let mut store = BreakerStore::default();
     let rule = BreakerRule::default();
-    let circuits = gateway.route(0).expect("a model").circuits;
+    let circuits = gateway.route(Id::at(0)).expect("a model").circuits;
     for (_, circuit) in circuits.iter().enumerate().filter(|(at, _)| at % of_each < open) {
         let change = Change::Failed(FailureKind::Throttled(Some(Millis::from_secs(30))), 0);
         let (circuit, rule) = (*circuit, rule.clone());
@@ -125,7 +125,7 @@ impl Choice {
     /// The member whose turn it is, and its turn taken.
     pub fn choose(&mut self) -> Option<usize> {
         let Self { gateway, local, store } = self;
-        let route = gateway.route(0)?;
+        let route = gateway.route(Id::at(0))?;
         let may = |at: usize| {
             let admission = store.admission(route.circuits[at], &route.model.breaker, NOW);
             admission == spillway::breaker::Admission::Closed
@@ -185,8 +185,8 @@ pub fn stream(words: usize) -> Vec<Vec<u8>> {
 
 /// What is told at the end of a request that was answered.
 pub const TOLD: Observation = Observation::Request {
-    model: Some(0),
-    client: Some(0),
+    model: Some(Id::at(0)),
+    client: Some(Id::at(0)),
     member: Some(1),
     status: Some(200),
     outcome: Outcome::Answered,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use spillway::breaker::store::{self, BreakerStore};
+use spillway::config::Id;
 use spillway::exchange::effect::{LogField, RETRY};
 use spillway::filter::{Action, Call, Filter, Worker};
 use spillway::gateway::Gateway;
@@ -84,7 +85,10 @@ impl Request {
     #[must_use]
     pub fn pinned_to(mut self, member: usize) -> Self {
         let gateway = self.worker.newest().expect("configured").gateway();
-        let tag = gateway.route(0).and_then(|route| route.tags.issue(member, b"")).expect("a tag");
+        let tag = gateway
+            .route(Id::at(0))
+            .and_then(|route| route.tags.issue(member, b""))
+            .expect("a tag");
         self.headers.set("cookie", format!("theme=dark; Spillway-Affinity={tag}"));
         self
     }

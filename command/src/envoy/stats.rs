@@ -84,7 +84,7 @@ mod tests {
     use regex_lite::Regex;
 
     use super::*;
-    use spillway::config::check;
+    use spillway::config::{Id, check};
     use spillway::metrics::Series;
 
     fn older() -> Abilities {
@@ -136,9 +136,9 @@ mod tests {
             // Any label but the words may be missing.
             for kept in 0..8 {
                 let series = bare
-                    .model((kept & 1 != 0).then_some(0))
+                    .model((kept & 1 != 0).then_some(Id::at(0)))
                     .member((kept & 2 != 0).then_some(0))
-                    .client((kept & 4 != 0).then_some(0))
+                    .client((kept & 4 != 0).then_some(Id::at(0)))
                     .word("ok");
                 let name = series.name(&config);
                 let written: BTreeSet<(String, String)> = name

@@ -141,6 +141,10 @@ const ROUTE: &str = "static_resources.listeners[0].filter_chains[0].filters[0].t
 const PROTOCOL: &str =
     "typed_extension_protocol_options.\"envoy.extensions.upstreams.http.v3.HttpProtocolOptions\"";
 
+/// Where the clusters of these backends stand: they are in the order of their names.
+const EASTUS: usize = 1;
+const WEST_US: usize = 4;
+
 fn chain(cluster: usize) -> String {
     format!("static_resources.clusters[{cluster}].{PROTOCOL}.http_filters")
 }
@@ -171,7 +175,7 @@ fn every_filter_must_be_there_and_in_its_place() {
     let writer = format!("{filters}[2].typed_config.config");
     finds(&swapped(&filters, 1, 2), Warning, &writer, "behind the downstream filter");
 
-    let chain = chain(0);
+    let chain = chain(EASTUS);
     finds(&without(&format!("{chain}[0]")), Error, &chain, "upstream filter is missing");
     finds(&without(&format!("{chain}[1]")), Error, &chain, "nothing adds the key");
     finds(&without(&format!("{chain}[2]")), Warning, &chain, "takes a bad key away");
@@ -181,8 +185,8 @@ fn every_filter_must_be_there_and_in_its_place() {
     finds(&swapped(&chain, 2, 3), Error, &format!("{chain}[2]"), "not the last");
 
     let mut old = rendered(&everything(), "1.36.4");
-    set(&mut old, &steps(&format!("{}[2]", self::chain(1))), None);
-    finds(&old, Error, &self::chain(1), "`Bearer`");
+    set(&mut old, &steps(&format!("{}[2]", self::chain(WEST_US))), None);
+    finds(&old, Error, &self::chain(WEST_US), "`Bearer`");
 }
 
 #[test]
@@ -191,12 +195,17 @@ fn every_backend_must_have_its_cluster_and_its_secret() {
     let map = format!(
         "{ROUTE}.inline_cluster_specifier_plugin.extension.typed_config.cluster_matcher.matcher_tree.exact_match_map.map"
     );
-    finds(&without("static_resources.clusters[0]"), Error, &format!("{map}.eastus"), "no cluster");
+    finds(
+        &without(&format!("static_resources.clusters[{EASTUS}]")),
+        Error,
+        &format!("{map}.eastus"),
+        "no cluster",
+    );
     finds(&without(&format!("{map}.west-us")), Error, &format!("{map}.west-us"), "not set");
     let leads = format!("{map}.lab.action.typed_config.cluster");
     finds(&with(&leads, Some(json!("eastus"))), Error, &leads, "own cluster `lab`");
-    let name = format!("{}[1].typed_config.credential.typed_config.credential.name", chain(0));
-    finds(&without("static_resources.secrets[0]"), Error, &name, "no secret `eastus-key`");
+    let name = format!("{}[1].typed_config.credential.typed_config.credential.name", chain(EASTUS));
+    finds(&without("static_resources.secrets[1]"), Error, &name, "no secret `eastus-key`");
     let table = format!("{MANAGER}.route_config");
     let found = without(&format!("{ROUTE}.inline_cluster_specifier_plugin"));
     // The route is then one of the reader's own, whose requests the filter gets too.

@@ -100,7 +100,8 @@ fn names_that_become_the_same_are_told_apart() {
     let (config, report) = imported(&file);
     let names: Vec<&str> = config.backends.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["east-us", "east-us-2"]);
-    let pool: Vec<usize> = config.models[0].pool.iter().map(|member| member.backend).collect();
+    let pool = config.models[0].pool.iter().map(|member| member.backend.position());
+    let pool: Vec<usize> = pool.collect();
     assert_eq!((config.models[0].name.as_str(), pool), ("chat-pool", vec![1, 0]));
     assert!(report.contains("backend `east-us-2` at https://b, which is called `east-us` there"));
 }

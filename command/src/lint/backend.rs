@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::{Lints, model_path};
 use spillway::config::path::key;
-use spillway::config::{Backend, CredentialHeader, Model, quoted};
+use spillway::config::{Backend, CredentialHeader, Id, Model, quoted};
 
 pub(super) fn look(lints: &mut Lints<'_>) {
     let config = lints.config;
-    for (id, backend) in config.backends.iter().enumerate() {
+    for (id, backend) in Id::each(&config.backends) {
         let place = key("backends", &backend.name);
         let asks = |model: &Model| model.pool.iter().any(|member| member.backend == id);
         if !config.models.iter().any(asks) {

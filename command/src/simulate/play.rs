@@ -252,7 +252,7 @@ fn gateway(plan: &Plan, clock: &Clock, mut chance: fastrand::Rng) -> Envoy<Nativ
 /// A call of the model, as an SDK makes it: the model is in the body, where any name can stand. It
 /// carries no cookie.
 fn request(plan: &Plan) -> Request {
-    let model = plan.gateway.config.models.get(plan.model);
+    let model = plan.model.of(&plan.gateway.config.models);
     let body = json!({ "model": model.map(|model| &model.name) }).to_string();
     let path = format!("{}/openai/v1/chat/completions", plan.gateway.config.path_prefix);
     Request::post(path, body).with("api-key", CLIENT_KEY)

@@ -2,14 +2,16 @@
 
 use super::{Ids, resolve};
 use crate::config::read::{Fields, Node, Reader};
-use crate::config::{Backend, Credential, CredentialHeader, DeploymentNames, name, secret, url};
+use crate::config::{
+    Backend, Credential, CredentialHeader, DeploymentNames, Model, name, secret, url,
+};
 use crate::time::Millis;
 
 /// The backend, and what models are called there. `connect`: the file's time-out for connections.
 pub(super) fn read(
     name: &str,
     node: &Node<'_>,
-    models: &Ids<'_>,
+    models: &Ids<'_, Model>,
     connect: Millis,
     reader: &mut Reader,
 ) -> Option<(Backend, DeploymentNames)> {
@@ -54,7 +56,11 @@ fn read_credential(
     api_key.or(bearer).flatten()
 }
 
-fn read_deployments(fields: &Fields<'_>, models: &Ids<'_>, reader: &mut Reader) -> DeploymentNames {
+fn read_deployments(
+    fields: &Fields<'_>,
+    models: &Ids<'_, Model>,
+    reader: &mut Reader,
+) -> DeploymentNames {
     let mut deployments = DeploymentNames::new();
     let entries = fields.get("deployments").and_then(|node| node.entries(reader));
     for (model, node) in entries.unwrap_or_default() {

@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::{Ids, read_usage, resolve, rule, timeouts};
 use crate::config::read::{Fields, Node, Reader};
 use crate::config::{
-    Affinity, BackendId, BreakerRule, DeploymentNames, FirstEvent, Member, Model, RetryRule,
-    SecureCookie, Timeouts, name,
+    Affinity, Backend, BackendId, BreakerRule, DeploymentNames, FirstEvent, Member, Model,
+    RetryRule, SecureCookie, Timeouts, name,
 };
 
 /// What models refer to.
 pub(super) struct Context<'a> {
-    /// The backends' positions.
-    pub(super) backends: &'a Ids<'a>,
+    /// The backends' ids.
+    pub(super) backends: &'a Ids<'a, Backend>,
     /// What models are called at each backend.
     pub(super) deployments: &'a [DeploymentNames],
     /// The file's rule.
@@ -87,7 +87,7 @@ fn read_pool(
             let hint = "remove one of the two; to send it more requests, raise its `weight`";
             reader.say(&item.path, "the same backend is already in this pool", hint);
         }
-        let names = context.deployments.get(backend);
+        let names = context.deployments.get(backend.position());
         let deployment = names.and_then(|names| names.get(model)).map_or(model, String::as_str);
         members.push(Member { backend, priority, weight, deployment: deployment.to_owned() });
     }

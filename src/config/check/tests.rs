@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::check;
 use crate::config::{
-    Affinity, BreakerScope, Config, CredentialHeader, FirstEvent, Member, NamePattern, Secret,
+    Affinity, BreakerScope, Config, CredentialHeader, FirstEvent, Id, Member, NamePattern, Secret,
     SecureCookie, StatusSet, WhenExhausted, parse_json, secret, wrong_secrets,
 };
 use crate::time::Millis;
@@ -52,7 +52,7 @@ fn a_small_file_becomes_a_configuration_with_defaults() {
     assert_eq!(eastus.connect_timeout, Millis(5000));
     let member =
         |backend, priority| Member { backend, priority, weight: 1, deployment: "gpt-4o".into() };
-    assert_eq!(config.models[0].pool, [member(0, 1), member(1, 2)]);
+    assert_eq!(config.models[0].pool, [member(Id::at(0), 1), member(Id::at(1), 2)]);
     assert_eq!(config.clients, None);
     assert_eq!(config.when_exhausted, WhenExhausted::RetryLater);
     assert_eq!(config.max_request_body, 32 * 1024 * 1024);
@@ -313,4 +313,22 @@ fn a_large_file_is_read_in_no_time() {
     let bad = json!({"backends": backends, "models": {"m": {"pool": wrong}}});
     assert!(check(&good).is_ok());
     assert_eq!(check(&bad).unwrap_err().len(), 1000);
+}
+
+/// Where this is compiled with the command, objects keep the order of their keys; in the filter they
+/// do not.
+#[test]
+fn an_id_is_the_same_whatever_the_order_of_the_file() {
+    let read = |text: &str| parse_json(text.as_bytes()).unwrap();
+    let one = read(
+        r#"{"backends":{"b":{"url":"http://b"},"a":{"url":"http://a","deployments":{"n":"x"}}},
+            "models":{"n":{"pool":["b","a"]},"m":{"pool":["b"]}},"default_model":"n"}"#,
+    );
+    let other = read(
+        r#"{"backends":{"a":{"url":"http://a","deployments":{"n":"x"}},"b":{"url":"http://b"}},
+            "models":{"m":{"pool":["b"]},"n":{"pool":["b","a"]}},"default_model":"n"}"#,
+    );
+    assert_eq!(one, other);
+    assert_eq!(one.default_model, Some(Id::at(1)));
+    assert_eq!(one.models[1].pool[1].deployment, "x");
 }

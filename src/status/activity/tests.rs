@@ -144,10 +144,9 @@ fn rows_are_named_by_model_and_backend_whatever_their_order() {
         r#"{"backends":{"b":{"url":"http://c"},"a":{"url":"http://a"}},
             "models":{"n":{"pool":["b"]},"m":{"pool":["b","a"]}}}"#,
     );
-    let place = |rows: &Rows, model: RowId| (0..2).find(|id| rows.model(*id) == Some(model));
-    let m = one.model(0).expect("m");
-    let m_there = place(&other, m).expect("m");
-    assert_eq!(one.member(0, 0), other.member(m_there, 1), "a of m");
-    assert_ne!(one.member(0, 1), one.member(1, 0), "b of m is not b of n");
-    assert_eq!((one.member(0, 2), one.model(2)), (None, None));
+    let [m, n, none] = [0, 1, 2].map(ModelId::at);
+    assert_eq!((one.model(m), one.model(n)), (other.model(m), other.model(n)));
+    assert_eq!(one.member(m, 0), other.member(m, 1), "a of m");
+    assert_ne!(one.member(m, 1), one.member(n, 0), "b of m is not b of n");
+    assert_eq!((one.member(m, 2), one.model(none)), (None, None));
 }

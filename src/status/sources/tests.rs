@@ -4,7 +4,7 @@ use super::*;
 use crate::breaker::FailureKind;
 use crate::breaker::store::{Change, Record};
 use crate::config::parse_json;
-use crate::observation::{AttemptResult as OpenReason, Observation, Outcome};
+use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::testing::test;
 use crate::time::{Micros, Millis};
 use crate::usage::Usage;
@@ -67,8 +67,8 @@ impl Scene {
     }
 }
 
-fn attempt(member: usize, model: ModelId, result: OpenReason, fails_over: bool) -> Observation {
-    let status = if result == OpenReason::NoAnswer { None } else { Some(429) };
+fn attempt(member: usize, model: ModelId, result: AttemptResult, fails_over: bool) -> Observation {
+    let status = if result == AttemptResult::NoAnswer { None } else { Some(429) };
     let took = Millis(3);
     Observation::Attempt { model, member, status, result, fails_over, pinned: false, took }
 }
@@ -96,8 +96,8 @@ fn the_report_has_models_tiers_and_members_with_what_they_did() {
     let mut scene = Scene::new();
     let id = scene.id();
     scene.failure(1, FailureKind::Throttled(Some(Millis(12_000))));
-    scene.see(&attempt(1, id, OpenReason::Throttled, true), Some(0));
-    scene.see(&attempt(0, id, OpenReason::Ok, false), None);
+    scene.see(&attempt(1, id, AttemptResult::Throttled, true), Some(0));
+    scene.see(&attempt(0, id, AttemptResult::Ok, false), None);
     let usage = Usage { prompt: Some(11), completion: Some(7), ..Usage::default() };
     scene.see(&request(0, id, Outcome::Answered, usage), None);
     scene.see(&request(0, id, Outcome::ClientError, Usage::default()), None);
@@ -165,7 +165,7 @@ fn a_stream_that_breaks_off_is_its_backends_failure_and_still_tells_its_tokens()
     let mut scene = Scene::new();
     let id = scene.id();
     let usage = Usage { prompt: Some(5), ..Usage::default() };
-    scene.see(&attempt(0, id, OpenReason::Ok, false), None);
+    scene.see(&attempt(0, id, AttemptResult::Ok, false), None);
     scene.see(&request(0, id, Outcome::Broken, usage), None);
     let report = scene.report(T0);
     let sweden = &report.models[1].tiers[1].members[0];
@@ -184,7 +184,12 @@ fn names_come_from_the_configuration_alone() {
     )
     .expect("right");
     let rows = Rows::new(&other);
-    scene.activity.note(&rows, &attempt(0, 0, OpenReason::NoAnswer, true), Some(1), T0);
+    scene.activity.note(
+        &rows,
+        &attempt(0, ModelId::at(0), AttemptResult::NoAnswer, true),
+        Some(1),
+        T0,
+    );
     let report = scene.report(T0);
     assert!(report.failovers.is_empty());
     let text = serde_json::to_string(&report).expect("JSON");
@@ -197,7 +202,7 @@ fn names_come_from_the_configuration_alone() {
 fn every_field_is_documented() {
     let mut scene = Scene::new();
     let id = scene.id();
-    scene.see(&attempt(1, id, OpenReason::Throttled, true), Some(0));
+    scene.see(&attempt(1, id, AttemptResult::Throttled, true), Some(0));
     scene.activity.sign(1, T0, T0);
     let report = serde_json::to_value(scene.report(T0)).expect("JSON");
     let mut fields = std::collections::BTreeSet::new();

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use spillway::breaker::store::{self, Record};
-use spillway::config::check;
+use spillway::config::{BackendId, Id, check};
 use spillway::exchange::head::Head;
 use spillway::exchange::{Context, Effect, Exchange};
 use spillway::failover::Failover;
@@ -53,10 +53,10 @@ impl ByHand {
         &self.gateway
     }
 
-    /// The backend of this name, by its place.
-    pub fn backend(&self, name: &str) -> spillway::config::BackendId {
-        let backends = &self.gateway.config.backends;
-        backends.iter().position(|backend| backend.name == name).expect("configured")
+    /// The backend of this name.
+    pub fn backend(&self, name: &str) -> BackendId {
+        let mut backends = Id::each(&self.gateway.config.backends);
+        backends.find(|(_, backend)| backend.name == name).expect("configured").0
     }
 
     /// A request that has not arrived.

@@ -13,7 +13,7 @@ use std::ops::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spillway::affinity::Tags;
-use spillway::config::{AllowedPath, Member, check};
+use spillway::config::{AllowedPath, BackendId, Member, check};
 use spillway::cookie::Cookies;
 use spillway::exchange::Effect;
 use spillway::exchange::answer_head;
@@ -36,8 +36,8 @@ const NOW: Timestamp = Timestamp(1_795_165_200_000);
 
 fn pool() -> impl Strategy<Value = Vec<Member>> {
     vec((1..4_u32, 1..20_u32), 1..7).prop_map(|members| {
-        let member = |(backend, (priority, weight))| Member {
-            backend,
+        let member = |(position, (priority, weight))| Member {
+            backend: BackendId::at(position),
             priority,
             weight,
             deployment: String::new(),
@@ -79,12 +79,12 @@ proptest! {
             turns[chosen] += 1;
             for member in first() {
                 let due = f64::from(turn) * f64::from(member.weight) / f64::from(cycle);
-                let off = (f64::from(turns[member.backend]) - due).abs();
+                let off = (f64::from(turns[member.backend.position()]) - due).abs();
                 prop_assert!(off < first().count() as f64, "{off} off in turn {turn}");
             }
         }
         for member in first() {
-            prop_assert_eq!(turns[member.backend], member.weight);
+            prop_assert_eq!(turns[member.backend.position()], member.weight);
         }
     }
 

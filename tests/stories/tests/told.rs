@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; nothing here runs in the filter"
 )]
 
+use spillway::config::Id;
 use spillway::exchange::answer_head::Answer;
 use spillway::exchange::head::Head;
 use spillway::exchange::{Context, Effect, Exchange};
@@ -201,12 +202,12 @@ clients: [{ name: chat, key: \"${K}\" }]";
         .at(2, answered_with(200, &remaining))
         .at(4, leaving(200))
         .at(5, ended(true));
-    let headroom = Observation::Headroom { model: 0, member: 0, share: 250 };
+    let headroom = Observation::Headroom { model: Id::at(0), member: 0, share: 250 };
     assert_eq!(request.told.iter().filter(|told| **told == headroom).count(), 1);
     let Some(Observation::Request { client, model, member, .. }) = request.told.last() else {
         panic!("{:?}", request.told)
     };
-    assert_eq!((*client, *model, *member), (Some(0), Some(0), Some(0)));
+    assert_eq!((*client, *model, *member), (Some(Id::at(0)), Some(Id::at(0)), Some(0)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Args;
 use crate::cli::file;
 use crate::explain::{Question, State};
-use spillway::config::{BackendId, Config, Problem, Secret, duration, nearest, quoted};
+use spillway::config::{BackendId, Config, Id, Problem, Secret, duration, nearest, quoted};
 use spillway::exchange::head::Head;
 use spillway::gateway::Gateway;
 use spillway::target::Target;
@@ -126,7 +126,7 @@ fn pinned(gateway: &Gateway, name: &str) -> Result<Vec<u8>, Problem> {
     let backend = backend(&gateway.config, "--pinned", name)?;
     let mut values: Vec<(String, String)> = Vec::new();
     // The newest tag counts for requests that name no model: let that be the first model's.
-    for id in (0..gateway.config.models.len()).rev() {
+    for (id, _) in Id::each(&gateway.config.models).rev() {
         let Some(route) = gateway.route(id) else { continue };
         let member = route.model.pool.iter().position(|member| member.backend == backend);
         let (Some(affinity), Some(member)) = (&route.model.affinity, member) else { continue };
@@ -160,8 +160,8 @@ fn with_time(
 }
 
 fn backend(config: &Config, argument: &str, name: &str) -> Result<BackendId, Problem> {
-    let found = config.backends.iter().position(|backend| backend.name == name);
-    found.ok_or_else(|| {
+    let found = Id::each(&config.backends).find(|(_, backend)| backend.name == name);
+    found.map(|(id, _)| id).ok_or_else(|| {
         let known = config.backends.iter().map(|backend| backend.name.as_str());
         let hint =
             nearest::nearest(name, known).map(|near| format!("did you mean {}?", quoted(near)));

@@ -83,7 +83,7 @@ pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> Str
 
 fn teller<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Reasons<'a>, DecidedBy)> {
     let (id, decided_by) = story.model?;
-    let model = gateway.config.models.get(id)?;
+    let model = id.of(&gateway.config.models)?;
     Some((Reasons { gateway, model, story }, decided_by))
 }
 

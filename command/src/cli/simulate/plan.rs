@@ -7,7 +7,7 @@ use super::words::{Amount, During, Of};
 use crate::simulate::plan::{Announces, Outage, RegionPlan, Traffic};
 use crate::simulate::{CLIENT_KEY, Metering, Plan};
 use spillway::config::nearest::nearest;
-use spillway::config::{Config, Member, ModelId, Problem, quoted};
+use spillway::config::{Config, Id, Member, ModelId, Problem, quoted};
 use spillway::gateway::Gateway;
 use spillway::time::Millis;
 
@@ -43,13 +43,13 @@ pub(super) fn plans(args: &Args, config: &Config) -> Result<Vec<Plan>, Problem> 
 fn model(args: &Args, config: &Config) -> Result<ModelId, Problem> {
     let names: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
     match &args.model {
-        None if names.len() == 1 => Ok(0),
+        None if names.len() == 1 => Ok(Id::at(0)),
         None => {
             let example = names.first().copied().unwrap_or("NAME");
             let message = format!("the file has several models: {}", names.join(", "));
             Err(Problem::new("", message, format!("choose one: `--model {example}`")))
         }
-        Some(name) => names.iter().position(|known| known == name).ok_or_else(|| {
+        Some(name) => names.iter().position(|known| known == name).map(Id::at).ok_or_else(|| {
             let message = format!("no model is called {}", quoted(name));
             Problem::new("--model", message, meant(name, &names))
         }),
@@ -134,8 +134,8 @@ struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     fn new(config: &'a Config, model: ModelId) -> Self {
-        let name = |member: &Member| config.backends.get(member.backend).map(|b| b.name.as_str());
-        let pool = config.models.get(model).map(|model| &model.pool);
+        let name = |member: &Member| member.backend.of(&config.backends).map(|b| b.name.as_str());
+        let pool = model.of(&config.models).map(|model| &model.pool);
         Self { names: pool.into_iter().flatten().filter_map(name).collect() }
     }
 

@@ -9,7 +9,8 @@ mod model;
 mod rule;
 mod timeouts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use serde_json::Value;
 
@@ -36,23 +37,53 @@ pub fn parse_json(bytes: &[u8]) -> Result<Config, Vec<Problem>> {
 }
 
 /// Ids by name.
-type Ids<'a, T> = BTreeMap<&'a str, Id<T>>;
+struct Ids<'a, T> {
+    positions: BTreeMap<&'a str, usize>,
+    of: PhantomData<T>,
+}
+
+impl<'a, T> Ids<'a, T> {
+    fn new(entries: &[(&'a str, Node<'a>)]) -> Self {
+        let mut positions: BTreeMap<&str, usize> =
+            entries.iter().map(|(name, _)| (*name, 0)).collect();
+        positions.values_mut().zip(0..).for_each(|(position, number)| *position = number);
+        Self { positions, of: PhantomData }
+    }
+
+    fn get(&self, name: &str) -> Option<Id<T>> {
+        self.positions.get(name).copied().map(Id::at)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.positions.keys().copied()
+    }
+}
+
+/// In the order of names. Objects have it already wherever they do not keep the file's, so most of
+/// these are the last so far.
+fn by_name<T>(all: impl Iterator<Item = T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+    let mut sorted = Vec::new();
+    for one in all {
+        let at = sorted.partition_point(|other| name(other) < name(&one));
+        sorted.insert(at, one);
+    }
+    sorted
+}
 
 fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
     let root = Node { path: String::new(), kind: &ROOT, value: file };
     let fields = root.fields(reader)?;
     let backends = read_named(&fields, "backends", reader);
     let models = read_named(&fields, "models", reader);
-    let backend_ids = ids(&backends);
-    let model_ids = ids(&models);
+    let backend_ids = Ids::new(&backends);
+    let model_ids = Ids::new(&models);
 
     let timeouts = fields.get("timeouts");
     let timeouts = timeouts::read_timeouts(timeouts.as_ref(), &Timeouts::default(), reader);
-    let mut backends: Vec<_> = backends
+    let backends = backends
         .iter()
-        .filter_map(|(name, node)| backend::read(name, node, &model_ids, timeouts.connect, reader))
-        .collect();
-    backends.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        .filter_map(|(name, node)| backend::read(name, node, &model_ids, timeouts.connect, reader));
+    let backends = by_name(backends, |(backend, _)| &backend.name);
     let (backends, deployments): (Vec<_>, Vec<_>) = backends.into_iter().unzip();
     let breaker = fields.get("circuit_breaker");
     let breaker = rule::read_breaker(breaker.as_ref(), &BreakerRule::default(), reader);
@@ -71,11 +102,8 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         ),
         usage_in_streams: read_usage(&fields, reader).unwrap_or(true),
     };
-    let mut models: Vec<_> = models
-        .iter()
-        .filter_map(|(name, node)| model::read(name, node, &context, reader))
-        .collect();
-    models.sort_by(|one, other| one.name.cmp(&other.name));
+    let models = models.iter().filter_map(|(name, node)| model::read(name, node, &context, reader));
+    let models = by_name(models, |model| &model.name);
 
     let clients = client::read_all(&fields, &backends, reader);
     Some(Config {
@@ -127,11 +155,6 @@ fn read_named<'a>(
     entries
 }
 
-fn ids<'a, T>(entries: &[(&'a str, Node<'a>)]) -> Ids<'a, T> {
-    let names: BTreeSet<&str> = entries.iter().map(|(name, _)| *name).collect();
-    names.into_iter().enumerate().map(|(position, name)| (name, Id::at(position))).collect()
-}
-
 fn read_word(fields: &Fields<'_>, field: &str, reader: &mut Reader) -> Option<&'static str> {
     fields.get(field)?.word(reader)
 }
@@ -172,7 +195,7 @@ fn read_denied(
     let mut read = |node: &Node<'_>| {
         let pattern = node.parsed(reader, name::pattern)?;
         if let NamePattern::Exact(name) = &pattern
-            && models.contains_key(name.as_str())
+            && models.get(name).is_some()
         {
             let message = format!("{} is also served, so it would not be denied", quoted(name));
             reader.say(&node.path, message, "remove it here or from `models`");
@@ -212,10 +235,10 @@ fn resolve<T>(
     path: &str,
     reader: &mut Reader,
 ) -> Option<Id<T>> {
-    let id = ids.get(name).copied();
+    let id = ids.get(name);
     if id.is_none() {
         let hint = format!("add it to `{section}`");
-        let hint = reader.did_you_mean(name, ids.keys().copied(), hint);
+        let hint = reader.did_you_mean(name, ids.names(), hint);
         reader.say(path, format!("{} is not one of `{section}`", quoted(name)), hint);
     }
     id

@@ -26,6 +26,7 @@ pub mod window;
 
 pub use circuit::{Admission, Circuit};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Backend, BreakerScope};
@@ -62,8 +63,9 @@ pub enum OpenReason {
     Refused,
 }
 
-/// Why a circuit is not closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a circuit is not closed. The status says it in these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unavailability {
     /// Its backend asked for less traffic.
     Throttled,

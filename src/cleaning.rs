@@ -1,6 +1,6 @@
 //! What is taken out of a backend's answer on its arrival, before anything is decided by it.
 //!
-//! Envoy and the gateway's own seats speak to each other by headers of the answer, clients learn from
+//! Envoy and the gateway's own filters speak to each other by headers of the answer, clients learn from
 //! some of them who answered, and a cookie of ours pins a client. A backend could write all of these.
 //! It could also show a credential: by an echo of its request, or in an address. So each answer and
 //! its trailers lose:

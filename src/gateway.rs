@@ -13,7 +13,7 @@ use crate::config::{
     Backend, Config, Id, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
 };
 use crate::cookie::Cookies;
-use crate::failover::Failover;
+use crate::failover_mode::FailoverMode;
 use crate::pool::PoolState;
 use crate::time::{Micros, Millis};
 
@@ -25,7 +25,7 @@ pub struct Gateway {
     /// Who may call; `None`: everyone.
     pub keyring: Option<Keyring>,
     /// How another backend is reached.
-    pub failover: Failover,
+    pub failover: FailoverMode,
     models: HashMap<String, ModelId>,
     readied: Vec<Readied>,
     /// The names of all affinity cookies.
@@ -84,14 +84,14 @@ impl Gateway {
             config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
         let affinities = config.models.iter().filter_map(|model| model.affinity.as_ref());
         let cookies = affinities.map(|affinity| affinity.cookie.clone().into_bytes()).collect();
-        let failover = Failover::default();
+        let failover = FailoverMode::default();
         let issuers = issuers(&config, &readied);
         Ok(Self { config, keyring, failover, models, readied, cookies, issuers })
     }
 
     /// The same, for routes that fail over in this way.
     #[must_use]
-    pub fn with_failover(self, failover: Failover) -> Self {
+    pub fn with_failover(self, failover: FailoverMode) -> Self {
         Self { failover, ..self }
     }
 

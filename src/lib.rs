@@ -16,7 +16,7 @@ pub mod config;
 pub mod cookie;
 pub mod credential;
 pub mod exchange;
-pub mod failover;
+pub mod failover_mode;
 pub mod filter;
 pub mod gateway;
 pub mod held;

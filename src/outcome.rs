@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::breaker::FailureKind;
 use crate::config::{BreakerRule, RetryRule};
-use crate::stream::Fault;
+use crate::stream::StreamError;
 use crate::time::Millis;
 
 /// What follows from an answer.
@@ -72,17 +72,17 @@ impl Verdict {
     }
 
     /// The stream began with this fault, and nobody has seen it.
-    pub const fn on_stream_start(fault: Fault) -> Self {
+    pub const fn on_stream_start(fault: StreamError) -> Self {
         let failure = match fault {
-            Fault::Throttled => FailureKind::Throttled(None),
-            Fault::Failed => FailureKind::Failed(None),
-            Fault::Requests => return Self::FINAL,
+            StreamError::Throttled => FailureKind::Throttled(None),
+            StreamError::Failed => FailureKind::Failed(None),
+            StreamError::Requests => return Self::FINAL,
         };
         Self { failure: Some(failure), elsewhere: true, good: false }
     }
 
     /// The stream came to this fault when the client had seen some of it: there is no way back.
-    pub const fn on_stream_end(fault: Fault) -> Self {
+    pub const fn on_stream_end(fault: StreamError) -> Self {
         Self { elsewhere: false, ..Self::on_stream_start(fault) }
     }
 

@@ -23,13 +23,13 @@ mod fold;
 mod found;
 mod json;
 mod media_type;
-mod members;
 mod mistake;
 mod multipart;
 mod names;
 mod opaque;
 mod parameters;
 mod places;
+mod properties;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -38,10 +38,10 @@ mod walk;
 
 pub use ahead::Ahead;
 pub use media_type::MediaType;
-pub use members::{Member, Members, NoObject, Written};
 pub use multipart::Boundary;
 pub use opaque::may_be_json;
 pub use places::Places;
+pub use properties::{NoObject, Properties, Property, Written};
 pub use refusal::Refusal;
 pub use urlencoded::names_model;
 
@@ -52,8 +52,8 @@ pub struct Reading<'a> {
     pub named: Option<NamedModel>,
     /// Further models that it names, decoded, in the order of the body.
     pub others: Vec<String>,
-    /// The body's other members, where it is JSON and had to be read for this.
-    pub members: Option<Members<'a>>,
+    /// The body's other properties, where it is JSON and had to be read for this.
+    pub properties: Option<Properties<'a>>,
 }
 
 /// Reads a whole body.

@@ -9,8 +9,8 @@
 //! |---|---|
 //! | what has passed in the last minutes, over all workers? | `activity.rs`, `row.rs`, `cell.rs`, `note.rs` |
 //! | who gets the next requests? | `share.rs` |
-//! | what is said of it all, in which words? | `report.rs` (the shape), `survey.rs` (the content) |
-//! | who may ask, and what is answered? | `door.rs` |
+//! | what is said of it all, in which words? | `report.rs` (the shape), `sources.rs` (the content) |
+//! | who may ask, and what is answered? | `endpoint.rs` |
 //! | how does it look in a browser? | `page.html`, `page.css`, `page.js` |
 //!
 //! Only names from the configuration and numbers are told: no key, no URL, nothing that a client

@@ -13,14 +13,14 @@
 //! | and the chunk that its client did not ask for? | `hidden.rs` |
 
 mod ending;
+mod error;
 mod events;
-mod fault;
 mod json_repair;
 mod usage_chunk;
 
 pub use ending::{Api, Ending};
+pub use error::StreamError;
 pub use events::{Begun, Event, Events, Piece};
-pub use fault::Fault;
 pub use usage_chunk::UsageChunkFilter;
 
 use crate::words::word;

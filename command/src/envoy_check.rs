@@ -1,7 +1,7 @@
 //! What stands around the filter in an Envoy's configuration, and what is missing there.
 //!
 //! Failover needs more than the filter: a flag that lets it wait for the body, a route that asks
-//! for the cluster again, room to hold a body, a second seat in every cluster. Envoy accepts a
+//! for the cluster again, room to hold a body, a second filter in every cluster. Envoy accepts a
 //! bootstrap without any of these, and most requests even work.
 //!
 //! What must be there follows from spillway.yaml, which the downstream filter's configuration holds:

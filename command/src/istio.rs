@@ -14,12 +14,12 @@
 //! `command/src/envoy`.
 
 mod backend;
+mod filters;
 pub mod module;
 mod patch;
 mod place;
 mod proxy;
 mod route;
-mod seat;
 mod shared;
 pub mod version;
 
@@ -80,8 +80,8 @@ fn envoy_filter(config: &Config, raw: &Value, options: &Options) -> Value {
     let mut patches = Vec::new();
     patches.extend(shared::listener(config, place, &envoy));
     patches.push(shared::connection_manager(place, &envoy));
-    patches.extend(seat::fetched(config, raw, options));
-    patches.extend(seat::downstream(config, raw, options));
+    patches.extend(filters::fetched(config, raw, options));
+    patches.extend(filters::downstream(config, raw, options));
     patches.push(route::route(config, place, &envoy));
     patches.extend(backend::clusters(config, options));
     json!({

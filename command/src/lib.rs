@@ -7,7 +7,7 @@
 //! `envoy` renders Envoy's configuration and runs it; `istio`, `kubernetes` and `compose` render what
 //! attaches it elsewhere. `simulate` and `explain` play the core in virtual time: for many requests,
 //! and for one. `import` reads other gateways' configurations, `lint` finds settings that have no
-//! effect, and `surroundings` looks at what is around the filter in an Envoy's configuration. `cli` is
+//! effect, and `envoy_check` looks at what is around the filter in an Envoy's configuration. `cli` is
 //! the command itself.
 
 pub mod cli;

@@ -7,10 +7,10 @@
 //! A *warning* is about a setting without effect, or with one that nobody wants; `--strict` takes it
 //! for an error. A *note* is about a choice that is fine where it is known.
 
+mod access;
 mod affinity;
 mod backend;
 mod breaker;
-mod door;
 mod older;
 mod pool;
 mod retry;
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use spillway::config::path::key;
 use spillway::config::{Config, Model, Problem};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 /// Something that was found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +67,9 @@ impl Finding {
 
 /// Everything that may surprise in this configuration, where `failover` is the way to another
 /// backend. `file`: what the configuration was made from, because what nobody wrote surprises nobody.
-pub fn lint(config: &Config, file: &Value, failover: Failover) -> Vec<Finding> {
+pub fn lint(config: &Config, file: &Value, failover: FailoverMode) -> Vec<Finding> {
     let mut lints = Lints { config, file, found: Vec::new() };
-    door::look(&mut lints);
+    access::look(&mut lints);
     backend::look(&mut lints);
     pool::look(&mut lints);
     affinity::look(&mut lints);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use spillway::config::{check, parse_json, path};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway_command::cli::places::Places;
 use spillway_command::lint::lint;
 
@@ -37,7 +37,7 @@ proptest! {
         let config = check(&file).unwrap();
         let mut known = BTreeSet::new();
         paths(&file, "", &mut known);
-        for finding in lint(&config, &file, Failover::RedirectUnheld) {
+        for finding in lint(&config, &file, FailoverMode::RedirectUnheld) {
             let problem = finding.problem;
             prop_assert!(known.contains(&problem.path), "{problem}");
             prop_assert!(!problem.message.ends_with('.') && !problem.hint.ends_with('.'), "{problem}");

@@ -9,7 +9,7 @@ mod play;
 
 use arbitrary::{Arbitrary, Unstructured};
 use play::Play;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 /// Something that happens.
 #[derive(Debug, Arbitrary)]
@@ -50,9 +50,9 @@ enum Callback<'a> {
 /// to it that only bytes that pass are replaced, and that no header is two.
 pub fn run(bytes: &[u8]) {
     let failover = match bytes.first() {
-        Some(0) => Failover::Redirect,
-        Some(1) => Failover::RedirectUnheld,
-        _ => Failover::Retry,
+        Some(0) => FailoverMode::Redirect,
+        Some(1) => FailoverMode::RedirectUnheld,
+        _ => FailoverMode::Retry,
     };
     let mut play = Play::new(failover);
     let mut steps = Unstructured::new(bytes);
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn callbacks_in_envoys_order_fail_over_and_answer() {
-        let mut play = Play::new(Failover::Retry);
+        let mut play = Play::new(FailoverMode::Retry);
         asks(&mut play);
         let first = play.backend(0).expect("a backend is chosen");
         let starts = || {
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_request_keeps_its_configuration_when_the_worker_gets_another() {
-        let mut play = Play::new(Failover::Retry);
+        let mut play = Play::new(FailoverMode::Retry);
         play.step(&Step::Opens);
         play.step(&Step::Reloads { small: true });
         asks(&mut play);

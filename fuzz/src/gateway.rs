@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway_stories::http::{Answer, Reaction, Request};
 use spillway_stories::story::Story;
 use spillway_stories::{Stage, modelled};
@@ -31,7 +31,7 @@ enum How<'a> {
 /// 429 or a failure; no backend is asked twice for one request; and the answer is one backend's.
 pub fn run(bytes: &[u8]) {
     let story = Story { name: "", behaviours: &[], needs: &[], config: CONFIG, play: |_| {} };
-    let mut stage = modelled::in_memory(&story, Failover::Retry);
+    let mut stage = modelled::in_memory(&story, FailoverMode::Retry);
     let mut steps = Unstructured::new(bytes);
     while let (false, Ok(step)) = (steps.is_empty(), Step::arbitrary(&mut steps)) {
         match step {

@@ -12,7 +12,7 @@ mod form;
 mod path;
 
 use arbitrary::{Arbitrary, Unstructured};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway_stories::http::{Received, Request};
 use spillway_stories::story::Story;
 use spillway_stories::{Stage, modelled};
@@ -40,7 +40,7 @@ pub fn run(bytes: &[u8]) {
     let Ok(given) = Given::arbitrary(&mut Unstructured::new(bytes)) else { return };
     let request = request(&given);
     let story = Story { name: "", behaviours: &[], needs: &[], config: CONFIG, play: |_| {} };
-    let mut stage = modelled::in_memory(&story, Failover::Retry);
+    let mut stage = modelled::in_memory(&story, FailoverMode::Retry);
     stage.send(&request);
     for (backend, model) in [("eastus", "gpt-4o"), ("westus", "other")] {
         for received in stage.received(backend) {
@@ -270,7 +270,7 @@ mod tests {
         };
         let story = Story { name: "", behaviours: &[], needs: &[], config: CONFIG, play: |_| {} };
         for given in [given(known(0), Vec::new()), given(known(2), known(23))] {
-            let mut stage = modelled::in_memory(&story, Failover::Retry);
+            let mut stage = modelled::in_memory(&story, FailoverMode::Retry);
             stage.send(&request(&given));
             let received = stage.received("eastus").pop().expect("it is let through");
             holds(&received, "gpt-4o");

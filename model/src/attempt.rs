@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 use crate::http::{Answer, Headers, Reaction};
 use crate::router::RETRY;
@@ -194,7 +194,7 @@ impl<R: Runtime> Envoy<R> {
     }
 }
 
-fn is_followed(failover: Failover, stream: &Stream) -> bool {
+fn is_followed(failover: FailoverMode, stream: &Stream) -> bool {
     let Some(headers) = &stream.response else { return false };
     let redirect = headers.text(":status").as_deref() == Some("307");
     failover.redirects() && redirect && headers.get("location").is_some()

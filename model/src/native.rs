@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway::filter::{self, Call, Filter, Worker};
 use spillway::gateway::Gateway;
 use spillway::host::StreamId;
@@ -26,7 +26,7 @@ impl Native {
     /// A worker with this configuration, that fails over in this way.
     pub fn new(
         config: &Value,
-        failover: Failover,
+        failover: FailoverMode,
         clock: &Clock,
         shared: &Shared,
         environment: &BTreeMap<String, String>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway::filter::{Call, Filter, Plugin};
 use spillway::gateway::Gateway;
 use spillway::host::StreamId;
@@ -24,7 +24,7 @@ impl Plugins {
     /// configuration, and its requests with theirs.
     pub fn configure(
         config: &Value,
-        failover: Failover,
+        failover: FailoverMode,
         host: &Memory,
         call: &mut Call<'_>,
     ) -> Self {

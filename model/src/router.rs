@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use spillway::config::Config;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 use crate::attempt::{End, Kept};
 use crate::http::{Answer, Headers, Reaction, Request};
@@ -22,7 +22,7 @@ pub struct Envoy<R> {
     pub clock: Clock,
     /// What all workers share.
     pub shared: Shared,
-    pub(crate) failover: Failover,
+    pub(crate) failover: FailoverMode,
     pub(crate) clusters: Vec<Cluster>,
     /// The longest body that is held (`request_body_buffer_limit`).
     most: u64,
@@ -102,7 +102,7 @@ impl<R: Runtime> Envoy<R> {
     /// An Envoy with these workers, that fails over in this way.
     pub fn new(
         config: &Config,
-        failover: Failover,
+        failover: FailoverMode,
         workers: Vec<R>,
         clock: Clock,
         shared: Shared,

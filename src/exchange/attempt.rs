@@ -50,7 +50,7 @@ impl Exchange {
     /// backend takes one request at a time, and that only so many requests may be tried again.
     ///
     /// The backend was named when the last attempt began, and what has become of it since cannot
-    /// stop this one without failing the request: Envoy does not try a reply of this seat's again.
+    /// stop this one without failing the request: Envoy does not try a reply of this filter's again.
     /// So where somebody else could answer, a half-open backend gets one request more than it
     /// should. That one fails over like any other.
     fn may_not_start(

@@ -8,7 +8,7 @@ use super::{Context, Effect, Exchange, RequestInfo, redirect};
 use crate::config::ModelId;
 use crate::cookie::Cookies;
 use crate::operation::Body;
-use crate::prompt::{self, MediaType, Members, Reading};
+use crate::prompt::{self, MediaType, Properties, Reading};
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
@@ -146,7 +146,7 @@ impl Exchange {
     pub fn on_request_body(&mut self, body: &[u8], cx: &mut Context<'_>) -> RequestFlow {
         self.telemetry.own.start(cx.moment());
         match self.model_of(body) {
-            Ok((model, members)) => {
+            Ok((model, properties)) => {
                 let may_stream = usage::may_stream(body);
                 if let Some(info) = &mut self.info {
                     info.plain = !may_stream;
@@ -154,9 +154,9 @@ impl Exchange {
                 // Most requests want no stream, and do not say so.
                 if may_stream
                     && self.may_ask(model)
-                    && let Some(members) = members.or_else(|| Members::read(body).ok())
+                    && let Some(properties) = properties.or_else(|| Properties::read(body).ok())
                 {
-                    self.ask(body, &members, cx);
+                    self.ask(body, &properties, cx);
                 }
                 self.choose(model, cx)
             }
@@ -164,9 +164,9 @@ impl Exchange {
         }
     }
 
-    /// The model that a request whose body is there is for, and the body's members where it was
+    /// The model that a request whose body is there is for, and the body's properties where it was
     /// read for that.
-    fn model_of<'a>(&mut self, body: &'a [u8]) -> Result<(ModelId, Option<Members<'a>>), Reply> {
+    fn model_of<'a>(&mut self, body: &'a [u8]) -> Result<(ModelId, Option<Properties<'a>>), Reply> {
         let Some(info) = &mut self.info else { return Ok((self.unnamed_model()?, None)) };
         let outside = info.named_outside;
         let denies = self.gateway.denies_models();
@@ -186,8 +186,9 @@ impl Exchange {
             }
             return Ok((outside.map_or_else(|| self.unnamed_model(), Ok)?, None));
         }
-        let Reading { named, others, members } = prompt::read(body, &info.form, operation.places)
-            .map_err(|why| Reply::refused_body(&why))?;
+        let Reading { named, others, properties } =
+            prompt::read(body, &info.form, operation.places)
+                .map_err(|why| Reply::refused_body(&why))?;
         for name in &others {
             self.named(name)?;
         }
@@ -198,13 +199,13 @@ impl Exchange {
             }
             return Ok((
                 name.map_or_else(|| self.unnamed_model(), |name| self.named(&name))?,
-                members,
+                properties,
             ));
         };
         if let Some(named) = named {
             self.agrees(&named.name, outside)?;
         }
-        Ok((outside, members))
+        Ok((outside, properties))
     }
 
     /// Whether the body may name this model although path or query have named one. A deployment in
@@ -236,8 +237,8 @@ impl Exchange {
 
     /// Makes a request for a stream ask for its usage. The router keeps what is sent for every
     /// attempt, so this is done once.
-    fn ask(&mut self, body: &[u8], members: &Members<'_>, cx: &mut Context<'_>) {
-        let ask = Ask::of(body, members);
+    fn ask(&mut self, body: &[u8], properties: &Properties<'_>, cx: &mut Context<'_>) {
+        let ask = Ask::of(body, properties);
         let (Some(ask), Some(info)) = (ask, &mut self.info) else { return };
         info.asked = true;
         let moved = |at: usize| {

@@ -10,7 +10,7 @@ use super::attempts::Break;
 use super::flow::{AnswerFlow, Judged, StreamFlow};
 use super::{Context, Effect, Exchange, RequestInfo};
 use crate::outcome::Verdict;
-use crate::stream::{Api, Ending, Fault, Piece, UsageChunkFilter};
+use crate::stream::{Api, Ending, Piece, StreamError, UsageChunkFilter};
 use crate::usage::{InEvents, Place, Scan};
 
 /// A stream that is read as it passes.
@@ -44,7 +44,7 @@ impl Exchange {
         if answer.status != 200 || !answer.has_body {
             if answer.status == 200 && self.generates() {
                 self.attempts.ended_badly(Break::Error);
-                return self.follow(Verdict::on_stream_start(Fault::Failed), cx).into();
+                return self.follow(Verdict::on_stream_start(StreamError::Failed), cx).into();
             }
             return self.follow(Verdict::GOOD, cx).into();
         }
@@ -117,7 +117,7 @@ impl Exchange {
             _ if !readable => self.follow(Verdict::GOOD, cx).into(),
             // A stream that the request had not asked for.
             Some(_) if says_events => self.hold_stream(cx),
-            _ => self.begins_badly(Fault::Failed, cx).into(),
+            _ => self.begins_badly(StreamError::Failed, cx).into(),
         }
     }
 
@@ -147,7 +147,7 @@ impl Exchange {
             }
             stream.held = false;
             let broken = end && stream.ending.is_missing();
-            let judged = match fault.or(broken.then_some(Fault::Failed)) {
+            let judged = match fault.or(broken.then_some(StreamError::Failed)) {
                 Some(fault) => self.begins_badly(fault, cx),
                 None => self.follow(Verdict::GOOD, cx),
             };
@@ -155,7 +155,7 @@ impl Exchange {
                 return StreamFlow::Retry(how);
             }
         } else if let Some(fault) = fault {
-            self.telemetry.broken |= fault != Fault::Requests;
+            self.telemetry.broken |= fault != StreamError::Requests;
             self.attempts.ended_badly(Break::Error);
             self.follow(Verdict::on_stream_end(fault), cx);
             self.log_attempts(cx);
@@ -233,7 +233,7 @@ impl Exchange {
         if held {
             // What nobody has seen is no answer; Envoy tries again by itself.
             self.attempts.lose_answer();
-            self.follow(Verdict::on_stream_end(Fault::Failed), cx);
+            self.follow(Verdict::on_stream_end(StreamError::Failed), cx);
             return;
         }
         self.breaks(cx);
@@ -252,7 +252,7 @@ impl Exchange {
     }
 
     /// Nobody has seen anything yet of an answer that was held, and turns out to be none.
-    fn begins_badly(&mut self, fault: Fault, cx: &mut Context<'_>) -> Judged {
+    fn begins_badly(&mut self, fault: StreamError, cx: &mut Context<'_>) -> Judged {
         self.attempts.ended_badly(Break::Error);
         let mut verdict = Verdict::on_stream_start(fault);
         verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
@@ -265,14 +265,14 @@ impl Exchange {
             return;
         }
         self.telemetry.broken = true;
-        self.follow(Verdict::on_stream_end(Fault::Failed), cx);
+        self.follow(Verdict::on_stream_end(StreamError::Failed), cx);
         self.log_attempts(cx);
     }
 }
 
 impl Streaming {
     /// Reads on; tells the first fault that shows.
-    fn read(&mut self, bytes: &[u8], end: bool) -> Option<Fault> {
+    fn read(&mut self, bytes: &[u8], end: bool) -> Option<StreamError> {
         let (usage, usage_chunk) = (&mut self.usage, &mut self.usage_chunk);
         let mut hear = |piece: &Piece<'_>| {
             usage.hear(piece);

@@ -165,7 +165,7 @@ impl Exchange {
     fn change(&self) -> Option<(Range<usize>, Vec<u8>)> {
         let info = self.info.as_ref()?;
         if let Some(ahead) = &info.ahead {
-            return Some((ahead.member.clone(), Vec::new()));
+            return Some((ahead.property.clone(), Vec::new()));
         }
         let named = info.named.as_ref()?;
         let deployment = self.deployment()?;
@@ -184,7 +184,7 @@ impl RequestInfo {
     /// among them.
     fn last_bytes(&self) -> Option<Range<usize>> {
         let (ahead, length) = (self.ahead.as_ref()?, self.content_length?);
-        Some(length.saturating_sub(Ahead::END).max(ahead.member.end)..length)
+        Some(length.saturating_sub(Ahead::END).max(ahead.property.end)..length)
     }
 
     /// How long the body is at a backend that calls the model so, where the client said how long it

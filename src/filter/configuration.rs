@@ -16,7 +16,7 @@ use crate::breaker::store::{self, BreakerStore};
 use crate::breaker::window;
 use crate::config::{Problem, check};
 use crate::exchange::effect::LogField;
-use crate::failover::Failover;
+use crate::failover_mode::FailoverMode;
 use crate::gateway::Gateway;
 use crate::host::{self, Declaration};
 use crate::status::report::Config as About;
@@ -47,7 +47,7 @@ enum Written {
         config: serde_json::Value,
         /// How the routes are made to fail over.
         #[serde(default)]
-        failover: Failover,
+        failover: FailoverMode,
         /// The clusters of the backends whose cluster has another name (ADR 15).
         #[serde(default)]
         clusters: HashMap<String, String>,

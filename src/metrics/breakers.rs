@@ -11,7 +11,7 @@ use crate::config::Id;
 use crate::gateway::Gateway;
 use crate::time::{Millis, Timestamp};
 
-/// The gauges of all circuits as this board has them, and when the first of them changes by itself.
+/// The gauges of all circuits as the breaker store has them, and when the first of them changes by itself.
 pub fn breakers(
     gateway: &Gateway,
     store: &BreakerStore,
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn gauges_follow_the_board_and_the_time() {
+    fn gauges_follow_the_store_and_the_time() {
         let gateway = gateway();
         let mut store = BreakerStore::default();
         assert_eq!(states(&gateway, &store, T0), (vec![0, 0, 0], None));

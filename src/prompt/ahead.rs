@@ -3,7 +3,7 @@
 //! To copy a prompt of a megabyte into the filter and look through it costs more than all else that
 //! is done with the request. The name is known from the beginning; what the rest could still do is
 //! to name the model again. So the name is taken from where it stands and written at the body's very
-//! end. Every reader that takes the last of several members of one name reads the gateway's (RFC 8259,
+//! end. Every reader that takes the last of several properties of one name reads the gateway's (RFC 8259,
 //! section 4, tells of them). That holds for readers that fold case as well: `model` is the last of
 //! all that they take for it. A name that is spelled with escapes, or in a part that the gateway never
 //! saw, changes nothing about that.
@@ -12,7 +12,7 @@
 //!
 //! Use this only where a client gains nothing by a second reading, so never with denied models, and
 //! only where the operation names no models in other places ([`Places::others`]):
-//! - readers that take the first of several members (gjson, cJSON, simdjson's on-demand interface);
+//! - readers that take the first of several properties (gjson, cJSON, simdjson's on-demand interface);
 //! - readers that stop after the first object of a body (Go's `json.Decoder`);
 //! - readers that know comments (Newtonsoft's): the last line may be one, and the name in it;
 //! - other places: what moves to the end is the model of the request and nothing else.
@@ -26,8 +26,8 @@ use super::{Places, as_json, early};
 pub struct Ahead {
     /// Its name.
     pub name: String,
-    /// Where the member stands that names it, with the comma after it: what is left out there.
-    pub member: Range<usize>,
+    /// Where the property stands that names it, with the comma after it: what is left out there.
+    pub property: Range<usize>,
 }
 
 impl Ahead {
@@ -43,11 +43,11 @@ impl Ahead {
         let found = early::name(beginning, &Places::MODEL)?;
         let after = beginning.get(found.value.end..)?;
         let rest = after.trim_ascii_start().strip_prefix(b",")?;
-        let member = found.at..beginning.len().checked_sub(rest.len())?;
+        let property = found.at..beginning.len().checked_sub(rest.len())?;
         if early::may_name_model(rest) {
             return None;
         }
-        Some(Self { name: found.name, member })
+        Some(Self { name: found.name, property })
     }
 
     /// What a body ends with that names its model like this, where these are the last bytes of the
@@ -61,7 +61,7 @@ impl Ahead {
     /// How long a body of this length is that names its model like this.
     pub fn length(&self, length: usize, name: &str) -> usize {
         let grown = length.saturating_add(closing(name).len());
-        grown.saturating_sub(self.member.len()).saturating_sub(1)
+        grown.saturating_sub(self.property.len()).saturating_sub(1)
     }
 }
 
@@ -80,9 +80,9 @@ mod tests {
         let body = body.as_bytes();
         let ahead = Ahead::read(&body[..body.len().min(Ahead::BEGINNING)])?;
         let (first, last) =
-            body.split_at(body.len().saturating_sub(Ahead::END).max(ahead.member.end));
+            body.split_at(body.len().saturating_sub(Ahead::END).max(ahead.property.end));
         let mut sent = [first, &Ahead::end(last, name)?].concat();
-        sent.drain(ahead.member.clone());
+        sent.drain(ahead.property.clone());
         assert_eq!(sent.len(), ahead.length(body.len(), name));
         Some(String::from_utf8(sent).expect("text"))
     }

@@ -3,7 +3,7 @@
 //! Parsing a prompt of a megabyte takes longer than all else that the filter does with it. Where
 //! the name stands at the body's beginning, only one question is left: whether a reader could find
 //! another one. A search through the bytes answers it. Whatever a reader takes for the name of a
-//! member has a colon after it, however lenient the reader is with quotes, spaces and case. So where
+//! property has a colon after it, however lenient the reader is with quotes, spaces and case. So where
 //! `model` in any case stands before a colon, and where an escape could spell one of its letters
 //! (`"mod\u0065l"`), the body is parsed after all. What comes before the name is always parsed.
 
@@ -20,7 +20,7 @@ word!(ESCAPED_LETTER = b"\\u00");
 
 /// A name that stands early.
 pub(super) struct Name {
-    /// Where the member stands that names the model.
+    /// Where the property stands that names the model.
     pub(super) at: usize,
     /// Where its value stands, with its quotes.
     pub(super) value: Range<usize>,
@@ -40,7 +40,7 @@ pub(super) fn model(body: &[u8], places: &Places) -> Option<NamedModel> {
     (!again).then_some(NamedModel { name, place, form: Form::Json })
 }
 
-/// Whether any reader could find a member here that it takes for `model`.
+/// Whether any reader could find a property here that it takes for `model`.
 pub(super) fn may_name_model(text: &[u8]) -> bool {
     ESCAPED_LETTER.is_in(text)
         || memchr::memchr_iter(b':', text).any(|colon| text.get(..colon).is_some_and(ends_in_model))

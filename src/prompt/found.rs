@@ -9,13 +9,13 @@ pub(super) struct Found {
     pub(super) model: Option<Range<usize>>,
     /// What stands in the other places.
     pub(super) others: Vec<Range<usize>>,
-    /// The members of the outermost object that were asked for.
-    pub(super) members: [Place; MOST_MEMBERS],
+    /// The properties of the outermost object that were asked for.
+    pub(super) properties: [Place; MOST_MEMBERS],
     /// The first thing that can be read in two ways, as a sentence.
     pub(super) ambiguous: Option<String>,
 }
 
-/// Where a member stands.
+/// Where a property stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Place {
     /// Nowhere.
@@ -34,8 +34,8 @@ pub(super) enum Wanted {
     Model,
     /// Another place, by its position among those found.
     Other(usize),
-    /// A member of the outermost object, by its position among those asked for.
-    Member(usize),
+    /// A property of the outermost object, by its position among those asked for.
+    Property(usize),
 }
 
 impl Found {
@@ -44,7 +44,7 @@ impl Found {
         Self {
             model: None,
             others: Vec::new(),
-            members: [const { Place::Missing }; MOST_MEMBERS],
+            properties: [const { Place::Missing }; MOST_MEMBERS],
             ambiguous: None,
         }
     }
@@ -63,10 +63,10 @@ impl Found {
                 }
             }
             Wanted::Other(_) => self.others.push(at..at),
-            Wanted::Member(index) => {
-                if let Some(member) = self.members.get_mut(index) {
-                    let first = *member == Place::Missing;
-                    *member = if first { Place::Once(at..at) } else { Place::Again };
+            Wanted::Property(index) => {
+                if let Some(property) = self.properties.get_mut(index) {
+                    let first = *property == Place::Missing;
+                    *property = if first { Place::Once(at..at) } else { Place::Again };
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Found {
         let place = match wanted {
             Wanted::Model => self.model.as_mut(),
             Wanted::Other(index) => self.others.get_mut(index),
-            Wanted::Member(index) => match self.members.get_mut(index) {
+            Wanted::Property(index) => match self.properties.get_mut(index) {
                 Some(Place::Once(place)) => Some(place),
                 _ => None,
             },
@@ -88,5 +88,5 @@ impl Found {
     }
 }
 
-/// So many members can be asked for.
+/// So many properties can be asked for.
 const MOST_MEMBERS: usize = 4;

@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use super::found::Found;
-use super::members::{Members, Written};
 use super::mistake::mistake;
 use super::places::{Places, Way};
+use super::properties::{Properties, Written};
 use super::walk::Walk;
 use super::{Form, NamedModel, Reading, Refusal, early};
 
@@ -36,15 +36,15 @@ pub(super) fn read<'a>(
     }
     let text = text(json)?;
     let at = body.len().saturating_sub(json.len());
-    let mut walk = Walk::new(places.ways(), at).with_members(Members::NAMES);
+    let mut walk = Walk::new(places.ways(), at).with_properties(Properties::NAMES);
     walk.push(json);
     let Some(found) = walk.object() else {
         let mistake = mistake(text);
         return Err(Refusal::Invalid(format!("the request body is not valid JSON: {mistake}")));
     };
-    let members = Members::of(&found, |place| Written::in_place(place, text, at));
+    let properties = Properties::of(&found, |place| Written::in_place(place, text, at));
     let (named, others) = names(&found, text, at, places)?;
-    Ok(Reading { named, others, members })
+    Ok(Reading { named, others, properties })
 }
 
 /// Reads the value of a form's part in which these ways go on.

@@ -36,7 +36,7 @@ pub(super) fn read<'a>(
         let head = head::read(part.head).map_err(malformed)?;
         fields.take(&head, part.value)?;
     }
-    Ok(Reading { named: fields.named, others: fields.others, members: None })
+    Ok(Reading { named: fields.named, others: fields.others, properties: None })
 }
 
 /// The largest forms of these APIs have some dozens.

@@ -21,7 +21,7 @@ impl Names {
         Self { ways, seen: Vec::new(), all: BTreeSet::new() }
     }
 
-    /// The ways that lead on from the member of this name.
+    /// The ways that lead on from the property of this name.
     pub(super) fn next(&mut self, name: &str, found: &mut Found) -> Vec<Way> {
         let (mut ways, mut here, mut any) = (Vec::new(), None, false);
         for way in &self.ways {
@@ -32,7 +32,7 @@ impl Names {
                     ways.push(next);
                 }
                 Step::Name(known) if folds(known, name) => found.refuse(format!(
-                    "some servers read a member of the request body as `{known}` that is not \
+                    "some servers read a property of the request body as `{known}` that is not \
                      written so; write `{known}`"
                 )),
                 Step::AnyName => {
@@ -51,7 +51,7 @@ impl Names {
             self.seen.push(known);
         }
         if any && !self.all.insert(folded(name).collect()) {
-            found.refuse("an object in the request body names one member twice".to_owned());
+            found.refuse("an object in the request body names one property twice".to_owned());
         }
         ways
     }

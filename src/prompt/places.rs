@@ -1,7 +1,7 @@
 //! Where the body of an operation names models.
 //!
 //! A place is written as a dotted path: `session.model`. `[]` means each element of an array, and `*`
-//! each member of an object: `tools[].model`. In a form the first name is that of a part; what follows
+//! each property of an object: `tools[].model`. In a form the first name is that of a part; what follows
 //! is looked for in the part's value, read as JSON.
 
 /// Where the body of an operation names models.
@@ -36,9 +36,9 @@ pub(super) struct Way {
 /// One step of a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// To the member of this name.
+    /// To the property of this name.
     Name(&'static str),
-    /// To each member.
+    /// To each property.
     AnyName,
     /// To each element.
     Each,

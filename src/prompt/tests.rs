@@ -187,8 +187,8 @@ fn other_places_are_read_in_the_same_pass() {
     assert!(told(body.as_bytes(), None, &tools).is_err());
     let body = br#"{"model":"a","stream":true,"tools":[{"model":"b"}]}"#;
     let reading = super::read(body, &MediaType::Json, &tools).expect("plain");
-    let members = reading.members.expect("it was parsed");
-    assert!(matches!(members.stream, Member::Once(value) if value.text == "true"));
+    let properties = reading.properties.expect("it was parsed");
+    assert!(matches!(properties.stream, Property::Once(value) if value.text == "true"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The ways to the places that name models, walked through a JSON text in one pass.
 //!
 //! Nothing is built: what is found borrows from the text, and all else is skipped. Readers differ in
-//! which of two members of one name they take, and in whether they take `Model` for `model`. So on
+//! which of two properties of one name they take, and in whether they take `Model` for `model`. So on
 //! every step of a way a name may occur once in its object, and no other may fold to it.
 
 use super::found::{Found, Wanted};
@@ -13,8 +13,8 @@ use crate::json::{Event, Kind, Piece, Spelling, Strict, decoded};
 #[derive(Debug)]
 pub(super) struct Walk {
     reader: Strict,
-    /// The members of the outermost object that are asked for, each with all its names.
-    members: &'static [&'static [&'static str]],
+    /// The properties of the outermost object that are asked for, each with all its names.
+    properties: &'static [&'static [&'static str]],
     /// The objects and lists that ways lead through, the innermost last. Only what stands in that one
     /// is told.
     levels: Vec<Level>,
@@ -34,8 +34,8 @@ pub(super) struct Walk {
 #[derive(Debug, Default)]
 struct Value {
     ways: Vec<Way>,
-    /// The member of the outermost object that it is.
-    member: Option<usize>,
+    /// The property of the outermost object that it is.
+    property: Option<usize>,
     /// Where a way goes on inside of it, so that it must be readable.
     is_read: bool,
 }
@@ -52,9 +52,9 @@ impl Walk {
     pub(super) const fn new(ways: Vec<Way>, at: usize) -> Self {
         Self {
             reader: Strict::new().starts_at(at),
-            members: &[],
+            properties: &[],
             levels: Vec::new(),
-            value: Value { ways, member: None, is_read: false },
+            value: Value { ways, property: None, is_read: false },
             open: Vec::new(),
             spelling: Spelling::new(),
             found: Found::new(),
@@ -63,12 +63,12 @@ impl Walk {
         }
     }
 
-    /// The same, where these members of the outermost object are asked for, each with all its names.
-    pub(super) const fn with_members(
+    /// The same, where these properties of the outermost object are asked for, each with all its names.
+    pub(super) const fn with_properties(
         mut self,
-        members: &'static [&'static [&'static str]],
+        properties: &'static [&'static [&'static str]],
     ) -> Self {
-        self.members = members;
+        self.properties = properties;
         self
     }
 
@@ -140,7 +140,7 @@ impl Walk {
         self.value.ways = names.next(&name, &mut self.found);
         if self.levels.len() == 1 {
             let is_it = |names: &&[&str]| names.contains(&&*name);
-            self.value.member = self.members.iter().position(is_it);
+            self.value.property = self.properties.iter().position(is_it);
         }
     }
 
@@ -177,17 +177,17 @@ impl Walk {
 
     /// A value begins here. Tells the ways that go on inside of it.
     fn begins(&mut self, at: usize) -> Vec<Way> {
-        let (mut ways, member) = match self.levels.last() {
+        let (mut ways, property) = match self.levels.last() {
             Some(Level::List(ways)) => (ways.clone(), None),
-            _ => (std::mem::take(&mut self.value.ways), self.value.member.take()),
+            _ => (std::mem::take(&mut self.value.ways), self.value.property.take()),
         };
         for way in ways.iter().filter(|way| way.has_ended()) {
             let other = Wanted::Other(self.found.others.len());
             self.wants(if way.is_model { Wanted::Model } else { other }, at);
         }
         ways.retain(|way| !way.has_ended());
-        if let Some(member) = member {
-            self.wants(Wanted::Member(member), at);
+        if let Some(property) = property {
+            self.wants(Wanted::Property(property), at);
         }
         ways
     }
@@ -253,8 +253,8 @@ mod tests {
             (r#"{"tools":[{"model":"a"},{"MODEL":1}]}"#, "as `model`"),
             (r#"{"tools":[],"tools":[]}"#, "has `tools` twice"),
             (r#"{"tools":[],"toolſ":[]}"#, "as `tools`"),
-            (r#"{"by":{"x":{},"x":{}}}"#, "one member twice"),
-            (r#"{"by":{"x":{},"X":{}}}"#, "one member twice"),
+            (r#"{"by":{"x":{},"x":{}}}"#, "one property twice"),
+            (r#"{"by":{"x":{},"X":{}}}"#, "one property twice"),
         ] {
             let told = walk(text).expect_err(text);
             assert!(told.contains(why), "{text}: {told}");

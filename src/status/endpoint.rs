@@ -1,4 +1,4 @@
-//! The door of the status listener: who may ask, and what is answered.
+//! The endpoint of the status listener: who may ask, and what is answered.
 //!
 //! The listener is on loopback unless somebody decides otherwise, and has no key: whoever can open
 //! a connection may look. A page of another site, open in the same browser, must not. It cannot

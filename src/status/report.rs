@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::Unavailability;
+
 /// Everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -87,7 +89,7 @@ pub struct Member {
     /// What its circuit lets through.
     pub state: State,
     /// Why it does not let everything through, where that is known.
-    pub cause: Option<Cause>,
+    pub cause: Option<Unavailability>,
     /// Until when it is `open`, or its probe is out at the latest.
     pub until_ms: Option<u64>,
     /// How long that still takes.
@@ -130,16 +132,6 @@ pub enum State {
     Probing,
     /// Nothing, for a time.
     Open,
-}
-
-/// Why a circuit does not let everything through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The backend asked for less traffic.
-    Throttled,
-    /// The backend failed, or refused the gateway's own credential.
-    Failed,
 }
 
 /// Tokens, as backends told them. Null: none of them told.

@@ -183,8 +183,8 @@ impl Sources<'_> {
     }
 }
 
-const fn said(admission: Admission) -> (State, Option<report::Cause>) {
-    let failed = Some(report::Cause::Failed);
+const fn said(admission: Admission) -> (State, Option<Unavailability>) {
+    let failed = Some(Unavailability::Failed);
     match admission {
         Admission::Closed => (State::Closed, None),
         Admission::Returning(_) => (State::Returning, failed),
@@ -192,7 +192,7 @@ const fn said(admission: Admission) -> (State, Option<report::Cause>) {
         Admission::Probed(_) => (State::Probing, failed),
         Admission::Shut(_, Unavailability::Failed) => (State::Open, failed),
         Admission::Shut(_, Unavailability::Throttled) => {
-            (State::Open, Some(report::Cause::Throttled))
+            (State::Open, Some(Unavailability::Throttled))
         }
     }
 }

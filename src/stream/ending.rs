@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::events::{Begun, Event, Events, Piece};
 use super::json_repair::json_repair;
-use super::{Fault, choices_begin};
+use super::{StreamError, choices_begin};
 use crate::words::word;
 
 word!(FINISH_REASON = b"\"finish_reason\"");
@@ -43,7 +43,7 @@ pub struct Ending {
     /// The last choice has given its reason to finish.
     finished: bool,
     /// The first fault that an event showed.
-    fault: Option<Fault>,
+    fault: Option<StreamError>,
     /// The number of the last event, in the Responses API.
     sequence: Option<u64>,
 }
@@ -91,12 +91,12 @@ impl Ending {
 
     /// Reads on, and lets `also` see what is read. Tells the fault that an event shows, if it is the
     /// first of this stream.
-    pub fn push(&mut self, bytes: &[u8], also: &mut dyn FnMut(&Piece<'_>)) -> Option<Fault> {
+    pub fn push(&mut self, bytes: &[u8], also: &mut dyn FnMut(&Piece<'_>)) -> Option<StreamError> {
         self.read(also, |events, each| events.push(bytes, each))
     }
 
     /// Nothing follows. Tells what [`push`](Self::push) tells.
-    pub fn finish(&mut self, also: &mut dyn FnMut(&Piece<'_>)) -> Option<Fault> {
+    pub fn finish(&mut self, also: &mut dyn FnMut(&Piece<'_>)) -> Option<StreamError> {
         self.cut = Some(self.join());
         self.read(also, |events, each| events.finish(each))
     }
@@ -164,7 +164,7 @@ impl Ending {
         &mut self,
         also: &mut dyn FnMut(&Piece<'_>),
         read: impl FnOnce(&mut Events, &mut dyn FnMut(Piece<'_>)),
-    ) -> Option<Fault> {
+    ) -> Option<StreamError> {
         let before = self.fault;
         let mut events = std::mem::replace(&mut self.events, Events::new(0));
         read(&mut events, &mut |piece| {
@@ -182,7 +182,7 @@ impl Ending {
         // What another API may begin with is not known.
         let first = self.count == 1 && self.api.is_some();
         if self.fault.is_none() {
-            self.fault = if first { Fault::of_first(event) } else { Fault::of(event) };
+            self.fault = if first { StreamError::of_first(event) } else { StreamError::of(event) };
         }
         match self.api {
             Some(Api::Completions) => self.chunk(event),
@@ -247,7 +247,7 @@ mod tests {
     const CREATED: &str = "event: response.created\ndata: {\"type\":\"response.created\",\
                            \"sequence_number\": 41,\"response\":{\"error\":null}}\n\n";
 
-    fn read(api: Option<Api>, parts: &[&str]) -> (Ending, Option<Fault>) {
+    fn read(api: Option<Api>, parts: &[&str]) -> (Ending, Option<StreamError>) {
         let mut ending = Ending::new(api, 1000);
         let faults: Vec<_> =
             parts.iter().map(|part| ending.push(part.as_bytes(), &mut |_| {})).collect();
@@ -316,7 +316,7 @@ mod tests {
     fn what_never_began_or_ended_with_an_error_needs_no_words() {
         let error = "data: {\"error\":{\"code\":\"server_error\"}}\n\n";
         let (ending, fault) = read(Some(Api::Completions), &[CHUNK, error]);
-        assert_eq!((ending.error_event(), fault), (None, Some(Fault::Failed)));
+        assert_eq!((ending.error_event(), fault), (None, Some(StreamError::Failed)));
         let (ending, fault) = read(Some(Api::Completions), &[": ping\n\n"]);
         assert!(!ending.has_begun() && ending.is_missing());
         assert_eq!((ending.error_event(), fault), (None, None));

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use crate::prompt::{Member, Members};
+use crate::prompt::{Properties, Property};
 use crate::words::word;
 
 word!(STREAM = b"\"stream\"");
@@ -30,17 +30,17 @@ pub fn may_stream(body: &[u8]) -> bool {
 }
 
 impl Ask {
-    /// What must be changed in this body with these members. `None`: it asks by itself, wants no
+    /// What must be changed in this body with these properties. `None`: it asks by itself, wants no
     /// stream, or is nothing that a backend would stream for.
-    pub fn of(body: &[u8], members: &Members<'_>) -> Option<Self> {
-        let Member::Once(stream) = members.stream else { return None };
-        if stream.text != "true" || !members.data_sources.is_null() {
+    pub fn of(body: &[u8], properties: &Properties<'_>) -> Option<Self> {
+        let Property::Once(stream) = properties.stream else { return None };
+        if stream.text != "true" || !properties.data_sources.is_null() {
             return None;
         }
-        let options = match members.stream_options {
-            Member::Once(options) => options,
-            Member::Again => return None,
-            Member::Missing => {
+        let options = match properties.stream_options {
+            Property::Once(options) => options,
+            Property::Again => return None,
+            Property::Missing => {
                 let start = memchr::memchr(b'{', body)?.checked_add(1)?;
                 return Some(Self {
                     place: start..start,
@@ -51,12 +51,12 @@ impl Ask {
         if options.text == "null" {
             return Some(Self { place: options.place(), with: "{\"include_usage\":true}" });
         }
-        match options.member(&[&["include_usage"]])? {
-            Member::Once(usage) if matches!(usage.text, "false" | "null") => {
+        match options.property(&[&["include_usage"]])? {
+            Property::Once(usage) if matches!(usage.text, "false" | "null") => {
                 Some(Self { place: usage.place(), with: "true" })
             }
-            Member::Once(_) | Member::Again => None,
-            Member::Missing => {
+            Property::Once(_) | Property::Again => None,
+            Property::Missing => {
                 let rest = options.text.strip_prefix('{')?;
                 let start = options.at.checked_add(1)?;
                 let empty = rest.trim_start().starts_with('}');
@@ -98,8 +98,8 @@ mod tests {
 
     /// The body that is sent instead.
     fn asked(body: &str) -> Option<String> {
-        let members = Members::read(body.as_bytes()).ok()?;
-        let ask = Ask::of(body.as_bytes(), &members)?;
+        let properties = Properties::read(body.as_bytes()).ok()?;
+        let ask = Ask::of(body.as_bytes(), &properties)?;
         let mut sent = body.to_owned();
         sent.replace_range(ask.place, ask.with);
         Some(sent)

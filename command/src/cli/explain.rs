@@ -1,8 +1,8 @@
 //! `spillway explain FILE`: where would this request go, and why?
 
 mod question;
+mod reasons;
 mod report;
-mod teller;
 
 use std::io;
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ impl StatusAddress {
 ///
 /// # Errors
 /// What is wrong with it, for clap to say.
-pub fn wish(text: &str) -> Result<StatusAddress, String> {
+pub fn parse_address(text: &str) -> Result<StatusAddress, String> {
     if text == "off" {
         return Ok(StatusAddress::Off);
     }
@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn who_opens_it_to_others_is_told() {
-        let noted = |text: &str| note(wish(text).expect("a wish").address()).is_some();
+        let noted = |text: &str| note(parse_address(text).expect("an address").address()).is_some();
         assert!(noted("0.0.0.0:10001") && noted("[::]:0") && noted("10.0.0.7:10001"));
         assert!(!noted("127.0.0.1:10001") && !noted("[::1]:1") && !noted("off"));
-        assert!(wish("10001").is_err());
+        assert!(parse_address("10001").is_err());
     }
 }

@@ -55,7 +55,7 @@ pub struct Args {
     metrics: Option<SocketAddr>,
     /// Where the status page listens, `off` for nowhere; it has no key [default: on this machine
     /// alone, the port after --listen's, or a free one]
-    #[arg(long, value_name = "ADDRESS", value_parser = status::wish)]
+    #[arg(long, value_name = "ADDRESS", value_parser = status::parse_address)]
     status: Option<StatusAddress>,
     /// Envoy's binary [default: on PATH, then the project's own]
     #[arg(long, value_name = "PATH")]
@@ -134,7 +134,7 @@ impl Args {
         let status = self.status_address()?;
 
         let directory = private_directory().map_err(|e| problem("a temporary directory", &e))?;
-        // A copy: another filter under the same name would be another VM, and the seats of one
+        // A copy: another filter under the same name would be another VM, and the filters of one
         // request must share theirs (ADR 1).
         let copy = directory.path().join("filter.wasm");
         fs::copy(&filter, &copy).map_err(|e| problem(&filter.to_string_lossy(), &e))?;

@@ -1,13 +1,13 @@
 //! What an Envoy can do that another one cannot, as far as what we render depends on it.
 
 use super::version::Version;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 /// An Envoy's abilities. The default is those of the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
     /// How it is brought to another backend.
-    pub failover: Failover,
+    pub failover: FailoverMode,
     /// A route's limit for bodies (`request_body_buffer_limit`) holds for every filter, not only
     /// for the router.
     pub limits_bodies_by_route: bool,
@@ -26,7 +26,7 @@ pub struct Abilities {
 impl Default for Abilities {
     fn default() -> Self {
         Self {
-            failover: Failover::Retry,
+            failover: FailoverMode::Retry,
             limits_bodies_by_route: true,
             counts_bodies_once: true,
             prefixes_keys: true,
@@ -64,11 +64,11 @@ impl Version {
     pub fn abilities(self) -> Abilities {
         let since = |minor| self >= Self { major: 1, minor, patch: 0 };
         let failover = if since(39) {
-            Failover::Retry
+            FailoverMode::Retry
         } else if since(37) {
-            Failover::Redirect
+            FailoverMode::Redirect
         } else {
-            Failover::RedirectUnheld
+            FailoverMode::RedirectUnheld
         };
         Abilities {
             failover,

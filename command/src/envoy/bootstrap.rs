@@ -34,9 +34,9 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
         let known = Known { name, keys, environment: &environment };
         cluster::cluster(backend, known, config, options)
     });
-    let [gateway, status] = wasm::seats(raw, &BTreeMap::new(), &environment, options);
+    let [gateway, status] = wasm::listener_filters(raw, &BTreeMap::new(), &environment, options);
     let way = Way {
-        seats: vec![wasm::last_words_filter(), gateway],
+        filters: vec![wasm::last_words_filter(), gateway],
         routes: json!({ "route_config": route::routes(config, names(), options) }),
     };
     let mut all = process(options);
@@ -56,9 +56,10 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
 ///
 /// Two configurations that differ here cannot follow each other in one process.
 pub fn following(config: &Config, variables: &BTreeSet<String>, options: &Options) -> Value {
-    let [gateway, status] = wasm::SEATS.map(|name| discovery::seat(name, options));
+    let [gateway, status] =
+        wasm::LISTENER_FILTERS.map(|name| discovery::filter_by_discovery(name, options));
     let way = Way {
-        seats: vec![wasm::last_words_filter(), gateway],
+        filters: vec![wasm::last_words_filter(), gateway],
         routes: json!({ "rds": discovery::routes(options) }),
     };
     let mut all = process(options);

@@ -15,8 +15,8 @@ pub enum Service {
     Clusters,
     /// The route table.
     Routes,
-    /// One of the filter's seats in the listener, by Envoy's name for it.
-    Seat(&'static str),
+    /// One of Spillway's filters in the listener, by Envoy's name for it.
+    Filter(&'static str),
 }
 
 impl Service {
@@ -25,7 +25,7 @@ impl Service {
         match self {
             Self::Clusters => "clusters.json".to_owned(),
             Self::Routes => "routes.json".to_owned(),
-            Self::Seat(name) => format!("{name}.json"),
+            Self::Filter(name) => format!("{name}.json"),
         }
     }
 
@@ -34,7 +34,7 @@ impl Service {
         match self {
             Self::Clusters => "cluster_manager.cds.".to_owned(),
             Self::Routes => format!("http.spillway.rds.{}.", route::NAME),
-            Self::Seat(name) => format!("extension_config_discovery.http_filter.{name}."),
+            Self::Filter(name) => format!("extension_config_discovery.http_filter.{name}."),
         }
     }
 
@@ -43,7 +43,7 @@ impl Service {
         match self {
             Self::Clusters => "backends",
             Self::Routes => "routes",
-            Self::Seat(_) => "filter",
+            Self::Filter(_) => "filter",
         }
     }
 }
@@ -68,10 +68,10 @@ pub(super) fn filter(filter: Value) -> Value {
     any("envoy.config.core.v3.TypedExtensionConfig", filter)
 }
 
-/// Where a seat's configuration is found.
-pub(super) fn seat(name: &'static str, options: &Options) -> Value {
+/// Where a filter's configuration is found.
+pub(super) fn filter_by_discovery(name: &'static str, options: &Options) -> Value {
     json!({ "name": name, "config_discovery": {
-        "config_source": source(Service::Seat(name), options),
+        "config_source": source(Service::Filter(name), options),
         "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
     }})
 }

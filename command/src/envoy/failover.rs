@@ -1,5 +1,5 @@
 //! The route's policy that brings a request to another backend: Envoy's retry, or its internal
-//! redirect where a retry would stay at the same backend ([`spillway::failover`]).
+//! redirect where a retry would stay at the same backend ([`spillway::failover_mode`]).
 
 use serde_json::{Value, json};
 

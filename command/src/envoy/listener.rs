@@ -19,8 +19,8 @@ const CLIENT_BUFFER: u32 = CONNECTION_BUFFER / 2;
 /// What a listener sends its requests through.
 #[derive(Debug)]
 pub(super) struct Way {
-    /// The filter's seats, in front of the router.
-    pub(super) seats: Vec<Value>,
+    /// Spillway's filters, in front of the router.
+    pub(super) filters: Vec<Value>,
     /// The field that says where the routes are.
     pub(super) routes: Value,
 }
@@ -53,7 +53,7 @@ pub(crate) fn client_buffer(config: &Config, options: &Options) -> u64 {
 
 fn connection_manager(way: Way, options: &Options, buffer: u64) -> Value {
     let mut filters = vec![health::filter()];
-    filters.extend(way.seats);
+    filters.extend(way.filters);
     filters.push(extension(
         "envoy.filters.http.router",
         "envoy.extensions.filters.http.router.v3.Router",

@@ -20,10 +20,10 @@ pub enum Part {
     Listener,
     /// Its HTTP connection manager.
     Manager,
-    /// A filter of Spillway's, in any of its seats.
-    Seat,
+    /// A filter of Spillway's, in any of its places.
+    Filter,
     /// The last-words filter, which is a module of its own.
-    Writer,
+    LastWords,
     /// Envoy's router.
     Router,
     /// The virtual host, and what stands beside the route's action.
@@ -50,8 +50,8 @@ impl Part {
         Self::Bootstrap,
         Self::Listener,
         Self::Manager,
-        Self::Seat,
-        Self::Writer,
+        Self::Filter,
+        Self::LastWords,
         Self::Router,
         Self::Host,
         Self::Route,
@@ -69,8 +69,8 @@ impl Part {
             Self::Bootstrap => "The bootstrap",
             Self::Listener => "The listener",
             Self::Manager => "The HTTP connection manager",
-            Self::Seat => "The filter, in each of its seats",
-            Self::Writer => "The last-words filter",
+            Self::Filter => "The filter, in each of its places",
+            Self::LastWords => "The last-words filter",
             Self::Router => "The router",
             Self::Host => "The virtual host",
             Self::Route => "The route's action",
@@ -89,10 +89,10 @@ impl Part {
             Self::Bootstrap => "",
             Self::Listener => "static_resources.listeners[]",
             Self::Manager => "typed_config of the listener's filter",
-            Self::Seat => {
+            Self::Filter => {
                 "typed_config.config of the filters spillway.gateway, .backend and .status"
             }
-            Self::Writer => "typed_config.config of the filter spillway.writer",
+            Self::LastWords => "typed_config.config of the filter spillway.writer",
             Self::Router => "typed_config of the filter envoy.filters.http.router",
             Self::Host => "route_config.virtual_hosts[]",
             Self::Route => "routes[].route",
@@ -113,8 +113,8 @@ impl Part {
             Self::Bootstrap => front::BOOTSTRAP,
             Self::Listener => front::LISTENER,
             Self::Manager => front::MANAGER,
-            Self::Seat => front::SEAT,
-            Self::Writer => front::WRITER,
+            Self::Filter => front::FILTER,
+            Self::LastWords => front::LAST_WORDS,
             Self::Router => front::ROUTER,
             Self::Host => route::HOST,
             Self::Route => route::ROUTE,

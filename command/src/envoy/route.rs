@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Options, any, duration, failover, merge};
 use spillway::config::Config;
 use spillway::exchange::effect::RETRY;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway::time::Millis;
 
 /// The filter-state key with the name of the backend; `set_property(["spillway.cluster"], …)`.
@@ -63,7 +63,7 @@ fn body_limit(config: &Config, options: &Options) -> u64 {
 
 /// Envoy's note about the client's own connection is not for backends either. But Envoy finds no
 /// route for a request without it, and a request that is redirected has lost what was removed.
-fn not_for_backends(failover: Failover) -> Vec<&'static str> {
+fn not_for_backends(failover: FailoverMode) -> Vec<&'static str> {
     let note = (!failover.redirects()).then_some("x-forwarded-proto");
     NOT_FOR_BACKENDS.into_iter().chain(note).collect()
 }

@@ -15,8 +15,8 @@ pub(super) fn answers_any_host(options: &Options) -> bool {
     options.status.is_some_and(|address| !address.ip().is_loopback())
 }
 
-/// The listener with this seat, where one is wanted.
-pub(super) fn listener(seat: Value, options: &Options) -> Option<Value> {
+/// The listener with this filter, where one is wanted.
+pub(super) fn listener(filter: Value, options: &Options) -> Option<Value> {
     let address = options.status?;
     let manager = json!({
         "stat_prefix": NAME,
@@ -30,7 +30,7 @@ pub(super) fn listener(seat: Value, options: &Options) -> Option<Value> {
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": false,
         "http_filters": [
-            seat,
+            filter,
             extension(
                 "envoy.filters.http.router",
                 "envoy.extensions.filters.http.router.v3.Router",

@@ -1,7 +1,7 @@
-//! The filter's seats, and the writer's.
+//! The plugins: the filters of the module, and the last-words filter with a module of its own.
 //!
-//! All seats of the filter must say exactly the same about the VM: Envoy shares one VM per worker only
-//! between plugins whose `vm_config` is equal, and the seats share their parsed configuration and their
+//! All filters of the module must say exactly the same about the VM: Envoy shares one VM per worker only
+//! between plugins whose `vm_config` is equal, and the filters share their parsed configuration and their
 //! weights through it. So there is one function for the VM, and one for the plugin around it.
 //!
 //! The last-words filter is a module of its own (docs/adr/0021), of which this file holds the bytes. It has a
@@ -49,10 +49,10 @@ pub(crate) fn last_words_filter() -> Value {
     plugin("writer", &json!({ "seat": "writer" }), json!({ "vm_config": vm }))
 }
 
-/// The filter's seats in the listeners: the gateway, in that of the clients, and the status, the only
+/// The filters in the listeners: the gateway, in that of the clients, and the status, the only
 /// one of its own: it finds the gateway's configuration in the VM that they share. `clusters`: by
 /// backend, where the cluster's name is another.
-pub(crate) fn seats(
+pub(crate) fn listener_filters(
     raw: &Value,
     clusters: &BTreeMap<String, String>,
     environment: &Environment,
@@ -60,12 +60,12 @@ pub(crate) fn seats(
 ) -> [Value; 2] {
     let any_host = super::status::answers_any_host(options);
     let status = json!({ "seat": "status", "any_host": any_host });
-    let status = seat("status", &status, environment, options);
+    let status = filter("status", &status, environment, options);
     [downstream_filter(raw, clusters, environment, options), status]
 }
 
-/// The names of [`seats`], as Envoy knows them.
-pub(super) const SEATS: [&str; 2] = ["spillway.gateway", "spillway.status"];
+/// The names of [`listener_filters`], as Envoy knows them.
+pub(super) const LISTENER_FILTERS: [&str; 2] = ["spillway.gateway", "spillway.status"];
 
 /// The downstream filter gets the user's whole file.
 fn downstream_filter(
@@ -81,16 +81,21 @@ fn downstream_filter(
     if options.envoy.failover.redirects() {
         merge(&mut plugin, json!({ "failover": options.envoy.failover }));
     }
-    seat("gateway", &plugin, environment, options)
+    filter("gateway", &plugin, environment, options)
 }
 
 /// The upstream filter: the filter in every cluster. Byte for byte the same in all of them, so that
 /// Envoy makes one plugin of it; which backend it serves, it learns from filter state.
 pub(crate) fn upstream_filter(environment: &Environment, options: &Options) -> Value {
-    seat("backend", &json!({ "seat": "backend" }), environment, options)
+    filter("backend", &json!({ "seat": "backend" }), environment, options)
 }
 
-fn seat(name: &str, configuration: &Value, environment: &Environment, options: &Options) -> Value {
+fn filter(
+    name: &str,
+    configuration: &Value,
+    environment: &Environment,
+    options: &Options,
+) -> Value {
     let own = json!({
         // Without it a pause in the request's headers never sees the body (body routing).
         "allow_on_headers_stop_iteration": true,
@@ -123,5 +128,5 @@ fn plugin(name: &str, configuration: &Value, own: Value) -> Value {
     )
 }
 
-/// src/filter/writer.wat, assembled.
-const WRITER: &[u8] = include_bytes!("../../../src/filter/writer.wasm");
+/// src/filter/last_words.wat, assembled.
+const WRITER: &[u8] = include_bytes!("../../../src/filter/last_words.wasm");

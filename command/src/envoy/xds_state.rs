@@ -1,13 +1,13 @@
 //! What a running Envoy has been told of the file, and how it is brought from one to the next.
 //!
 //! A request lives with one configuration from its start to its end: Envoy gives it the filter's
-//! seats and the route table of that moment. Its clusters, though, are looked up by name for every
+//! filters and the route table of that moment. Its clusters, though, are looked up by name for every
 //! attempt. So a cluster never changes under its name: a backend with another URL or key becomes a
 //! cluster with another name (`eastus~2`), the new downstream filter sends its requests there, and those
 //! that began before stay with the backend that they were made for, host, path and key.
 //!
 //! An [`Update`] is therefore told in an order in which nothing is ever asked for that is not
-//! there: clusters, old and new; routes to all of them; the seats. The clusters that nobody is sent
+//! there: clusters, old and new; routes to all of them; the filters. The clusters that nobody is sent
 //! to any more stay for as long as a request may still try them ([`XdsState::without_retired`]).
 //!
 //! No name is given twice: a request that is still on its way to the first bearer would meet the
@@ -107,12 +107,12 @@ impl XdsState {
             }
         }
         let xds_state = Self { version, clusters, environment, named };
-        let seats = wasm::seats(raw, &aliases, &xds_state.environment, options);
+        let filters = wasm::listener_filters(raw, &aliases, &xds_state.environment, options);
         let mut services = vec![xds_state.clusters_file(), xds_state.routes_file(config, options)];
         let told = if options.status.is_some() { 2 } else { 1 };
-        for (name, seat) in wasm::SEATS.into_iter().zip(seats).take(told) {
-            let file = discovery::answer(xds_state.version, vec![discovery::filter(seat)]);
-            services.push((Service::Seat(name), file));
+        for (name, filter) in wasm::LISTENER_FILTERS.into_iter().zip(filters).take(told) {
+            let file = discovery::answer(xds_state.version, vec![discovery::filter(filter)]);
+            services.push((Service::Filter(name), file));
         }
         let secrets = secret::files(config, Keys::OfSources, options);
         let update = Update { secrets, services, version: xds_state.version };
@@ -223,7 +223,7 @@ mod tests {
         let (second, update) =
             then(&first, &file(&[("a", "http://z"), ("b", "http://y")], &["C"]), 60);
         assert_eq!(clusters(&second), "[a 60] b a~2");
-        let gateway = |(service, _): &&_| *service == Service::Seat("spillway.gateway");
+        let gateway = |(service, _): &&_| *service == Service::Filter("spillway.gateway");
         let (_, gateway) = update.services.iter().find(gateway).expect("the downstream filter");
         assert!(gateway.to_string().contains(r#"\"clusters\":{\"a\":\"a~2\"}"#), "{gateway}");
         // Back to what is still there; what was retired before keeps its time.
@@ -256,7 +256,7 @@ mod tests {
         let (xds_state, _) = then(&XdsState::default(), &file(&[("a", "http://x")], &["C"]), 0);
         let (xds_state, update) = then(&xds_state, &file(&[("b", "http://y")], &["C"]), 10);
         assert_eq!(clusters(&xds_state), "[a 10] b");
-        let [(Service::Clusters, clusters), (Service::Routes, routes), seats @ ..] =
+        let [(Service::Clusters, clusters), (Service::Routes, routes), filters @ ..] =
             update.services.as_slice()
         else {
             panic!("{:?}", update.services)
@@ -266,8 +266,8 @@ mod tests {
             let action = format!(r#""cluster":"{name}""#);
             assert!(routes.to_string().contains(&action), "{routes}");
         }
-        let seats: Vec<Service> = seats.iter().map(|(service, _)| *service).collect();
-        assert_eq!(seats, wasm::SEATS.map(Service::Seat));
+        let filters: Vec<Service> = filters.iter().map(|(service, _)| *service).collect();
+        assert_eq!(filters, wasm::LISTENER_FILTERS.map(Service::Filter));
         assert!(update.services.iter().all(|(_, file)| file["version_info"] == "2"));
     }
 

@@ -1,4 +1,4 @@
-//! The clusters: one for each backend, with a seat, its key, and what sends the request.
+//! The clusters: one for each backend, with a filter, its key, and what sends the request.
 
 use super::at::At;
 use super::bootstrap_view::{BootstrapView, Cluster, GOOD_KEY, Listener};
@@ -87,7 +87,7 @@ fn filters(cluster: &Cluster<'_>, wanted: &Cluster<'_>) -> Vec<Finding> {
     let seat = cluster.seat();
     match (seat, wanted.seat()) {
         (Some((_, plugin)), Some((_, rendered))) => {
-            found.extend(vm::seat(&rendered.config, plugin));
+            found.extend(vm::filter(&rendered.config, plugin));
         }
         _ => found.push(error(
             &all,

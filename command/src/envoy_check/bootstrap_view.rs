@@ -89,16 +89,16 @@ impl<'a> BootstrapView<'a> {
         }
     }
 
-    /// All plugins of Spillway's: the filter's seats, and the writer.
+    /// All plugins of Spillway's: the filters of the module, and the last-words filter.
     pub(super) fn plugins(&self) -> impl Iterator<Item = &Plugin<'a>> {
         let front = self.listeners.iter().flat_map(|listener| &listener.filters);
         let back = self.clusters.iter().flat_map(|cluster| &cluster.filters);
         front.chain(back).filter_map(|filter| filter.plugin.as_ref())
     }
 
-    /// All seats of the filter.
-    pub(super) fn seats(&self) -> impl Iterator<Item = &Plugin<'a>> {
-        self.plugins().filter(|plugin| plugin.part() == Part::Seat)
+    /// All filters of the module.
+    pub(super) fn module_filters(&self) -> impl Iterator<Item = &Plugin<'a>> {
+        self.plugins().filter(|plugin| plugin.part() == Part::Filter)
     }
 
     pub(super) fn cluster(&self, name: &str) -> Option<&Cluster<'a>> {
@@ -134,7 +134,7 @@ impl<'a> BootstrapView<'a> {
 impl Plugin<'_> {
     /// Which table of reasons speaks about it.
     pub(super) fn part(&self) -> Part {
-        if self.seat == "writer" { Part::Writer } else { Part::Seat }
+        if self.seat == "writer" { Part::LastWords } else { Part::Filter }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn look(view: &BootstrapView<'_>) -> Vec<Finding> {
 
 /// Variables that spillway.yaml takes keys from, written out for the filter.
 fn variables(view: &BootstrapView<'_>) -> Vec<Finding> {
-    let files = view.seats().filter_map(|plugin| plugin.said.get("config"));
+    let files = view.module_filters().filter_map(|plugin| plugin.said.get("config"));
     let files: Vec<String> = files.map(ToString::to_string).collect();
     let is_key = |name: &str| files.iter().any(|file| file.contains(&format!("${{{name}}}")));
     let given = view

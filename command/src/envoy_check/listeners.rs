@@ -45,7 +45,7 @@ pub(super) fn look(
     let mut found = Vec::new();
     for seat in ["gateway", "writer"] {
         if let (Some((_, rendered)), Some((_, plugin))) = (wanted.seat(seat), listener.seat(seat)) {
-            found.extend(vm::seat(&rendered.config, plugin));
+            found.extend(vm::filter(&rendered.config, plugin));
         }
     }
     let Some((gateway, plugin)) = listener.seat("gateway") else { return found };

@@ -7,7 +7,7 @@ use super::{Finding, error};
 use crate::envoy::{Abilities, version::Version};
 use crate::lint::lint;
 use spillway::config::{Config, check, nearest, quoted};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 /// A downstream filter's configuration.
 pub(super) struct Read {
@@ -36,7 +36,7 @@ pub(super) fn read(
     }
     let said = plugin.said.get("failover").unwrap_or(&Value::Null);
     let failover = match said {
-        Value::Null => Some(Failover::Retry),
+        Value::Null => Some(FailoverMode::Retry),
         said => serde_json::from_value(said.clone()).ok(),
     };
     let Some(failover) = failover else {
@@ -78,17 +78,17 @@ pub(super) fn read(
 }
 
 /// What an Envoy can do at least, if what was rendered for it is right.
-fn abilities(failover: Failover) -> Abilities {
+fn abilities(failover: FailoverMode) -> Abilities {
     let minor = match failover {
-        Failover::Retry => return Abilities::default(),
+        FailoverMode::Retry => return Abilities::default(),
         // 1.37 counts bodies twice, which is asked for only where it is known to be that one.
-        Failover::Redirect => 38,
-        Failover::RedirectUnheld => 36,
+        FailoverMode::Redirect => 38,
+        FailoverMode::RedirectUnheld => 36,
     };
     Version { major: 1, minor, patch: u32::MAX }.abilities()
 }
 
-fn shown(failover: Failover) -> String {
+fn shown(failover: FailoverMode) -> String {
     serde_json::to_value(failover).map(|value| value.to_string()).unwrap_or_default()
 }
 

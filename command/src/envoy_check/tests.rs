@@ -254,7 +254,7 @@ fn what_everybody_can_reach_or_read_is_said() {
         set(&mut variables, &steps(path), Some(given.clone()));
     }
     let found = around(&variables);
-    assert_eq!(found.len(), paths.len(), "one for each seat, and nothing else: {}", said(&found));
+    assert_eq!(found.len(), paths.len(), "one for each filter, and nothing else: {}", said(&found));
     assert!(found.iter().all(|one| one.problem.path.ends_with("key_values.CHAT_APP_KEY")));
     assert!(!said(&found).contains("sk-123"));
 

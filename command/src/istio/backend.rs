@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, Options, patch, seat};
+use super::{NAME, Options, filters, patch};
 use crate::envoy::cluster::{self, Known};
 use crate::envoy::secret::Keys;
 use crate::envoy::wasm::Environment;
@@ -53,7 +53,7 @@ fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
     if let Some(filters) = cluster.pointer_mut(filters).and_then(Value::as_array_mut) {
         let codec = filters.pop();
         filters.clear();
-        filters.push(seat::backend(config, options));
+        filters.push(filters::backend(config, options));
         filters.push(headers(backend));
         filters.extend(codec);
     }

@@ -4,7 +4,7 @@
 //! over discovery (ECDS): of a wasm module at `https://` or `oci://` it fetches the module, keeps it
 //! in a file under its checksum, and tells Envoy of the file. A `WasmPlugin` works that way; an
 //! `EnvoyFilter` may add such a configuration too (`EXTENSION_CONFIG`), and any chain may refer to
-//! it. Envoy itself never fetches anything, and as all our seats name the same address, they get the
+//! it. Envoy itself never fetches anything, and as all our filters name the same address, they get the
 //! same file and share one VM.
 
 use serde_json::{Value, json};

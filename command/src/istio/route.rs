@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::place::Place;
-use super::{backend, patch, seat};
+use super::{backend, filters, patch};
 use crate::envoy::{self, merge};
 use spillway::config::Config;
 
@@ -30,7 +30,7 @@ pub(super) fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> V
         &mut route,
         json!({
             "match": matched(place),
-            "typed_per_filter_config": seat::switched_on(),
+            "typed_per_filter_config": filters::switched_on(),
             // What a developer sees in an exception is what an operator finds in the log.
             "response_headers_to_add": [{
                 "header": { "key": "x-request-id", "value": "%REQ(x-request-id)%" },

@@ -1,9 +1,9 @@
 //! Settings that an older Envoy cannot honour (docs/older-envoys.md).
 
 use super::Lints;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
-pub(super) fn look(lints: &mut Lints<'_>, failover: Failover) {
+pub(super) fn look(lints: &mut Lints<'_>, failover: FailoverMode) {
     if failover.redirects() {
         for (place, models) in lints.places("timeouts", "request") {
             if models.iter().any(|model| model.pool.len() > 1) {

@@ -8,7 +8,7 @@ models: { m: { pool: [{ backend: a, priority: 1 }, { backend: b, priority: 2 }] 
 clients: [{ name: c, key: \"${C}\" }]
 ";
 
-fn found_by(text: &str, failover: Failover) -> Vec<String> {
+fn found_by(text: &str, failover: FailoverMode) -> Vec<String> {
     let file: Value = serde_saphyr::from_str(text).unwrap();
     let config = check(&file).unwrap();
     let found = lint(&config, &file, failover);
@@ -20,7 +20,7 @@ fn found_by(text: &str, failover: Failover) -> Vec<String> {
 #[track_caller]
 fn says(from: &str, to: &str, expected: &[&str]) {
     assert!(QUIET.contains(from));
-    assert_eq!(found_by(&QUIET.replace(from, to), Failover::Retry), expected, "{to}");
+    assert_eq!(found_by(&QUIET.replace(from, to), FailoverMode::Retry), expected, "{to}");
 }
 
 #[test]
@@ -80,9 +80,9 @@ fn pools() {
     says("}] }", "}] }, n: { pool: [b] }", &[]);
     let renamed = QUIET.replace("\"https://b\"", "\"https://b\", deployments: { n: m }");
     let renamed = renamed.replace("}] }", "}] }, n: { pool: [a, b] }");
-    assert_eq!(found_by(&renamed, Failover::Retry), ["note models.n.pool[1]"]);
+    assert_eq!(found_by(&renamed, FailoverMode::Retry), ["note models.n.pool[1]"]);
     let whole = format!("{renamed}circuit_breaker: {{ scope: backend }}");
-    assert_eq!(found_by(&whole, Failover::Retry), [""; 0]);
+    assert_eq!(found_by(&whole, FailoverMode::Retry), [""; 0]);
 }
 
 #[test]
@@ -147,17 +147,17 @@ fn what_an_older_envoy_cannot_do() {
         "first_event: { time: 5s }\nretry: { failover_on_refusal: true }\nmodels:",
     );
     let expected = ["warning first_event.time", "warning retry.failover_on_refusal"];
-    assert_eq!(found_by(&text, Failover::RedirectUnheld), expected);
-    assert_eq!(found_by(&text, Failover::Redirect), [""; 0]);
+    assert_eq!(found_by(&text, FailoverMode::RedirectUnheld), expected);
+    assert_eq!(found_by(&text, FailoverMode::Redirect), [""; 0]);
     let text = QUIET.replace("models:", "timeouts: { first_byte: 10s, request: 60s }\nmodels:");
-    assert_eq!(found_by(&text, Failover::Redirect), ["warning timeouts.request"]);
-    assert_eq!(found_by(&text, Failover::Retry), [""; 0]);
+    assert_eq!(found_by(&text, FailoverMode::Redirect), ["warning timeouts.request"]);
+    assert_eq!(found_by(&text, FailoverMode::Retry), [""; 0]);
 }
 
 #[test]
 fn the_files_that_we_give_away_are_quiet() {
     for file in ["../docs/example.yaml", "../demo/spillway.yaml"] {
         let text = std::fs::read_to_string(file).unwrap();
-        assert_eq!(found_by(&text, Failover::Retry), [""; 0], "{file}");
+        assert_eq!(found_by(&text, FailoverMode::Retry), [""; 0], "{file}");
     }
 }

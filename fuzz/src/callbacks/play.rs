@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use spillway::breaker::store::{self, BreakerStore};
 #[cfg(test)]
 use spillway::exchange::effect::RETRY;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway::filter::{Action, Call, Filter, Worker};
 use spillway::host::{Clock as _, StreamId};
 use spillway_model::{Clock, Draw, Memory, Place, Plugins, Shared, Stream};
@@ -20,7 +20,7 @@ pub(super) struct Play {
     host: Memory,
     shared: Shared,
     clock: Clock,
-    failover: Failover,
+    failover: FailoverMode,
     worker: Worker,
     plugins: Plugins,
     requests: Vec<Request>,
@@ -52,7 +52,7 @@ struct Body {
 
 impl Play {
     /// A worker that fails over in this way.
-    pub(super) fn new(failover: Failover) -> Self {
+    pub(super) fn new(failover: FailoverMode) -> Self {
         let clock = Clock::new(Cell::new(SystemTime::UNIX_EPOCH + NINE_O_CLOCK));
         let shared = Shared::default();
         let own = clock.clone();

@@ -32,7 +32,7 @@ use crate::state::State;
 /// Tears one connection down.
 #[derive(Debug, Default)]
 pub(crate) struct Teardown {
-    blown: AtomicBool,
+    started: AtomicBool,
     notify: Notify,
 }
 
@@ -64,32 +64,34 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, state
 async fn serve_one(stream: TcpStream, tls: Option<TlsAcceptor>, state: Arc<State>) {
     // Without it small stream chunks would wait for acknowledgements.
     let _ = stream.set_nodelay(true);
-    let fuse = Arc::new(Teardown::default());
-    let socket = Socket { stream, fuse: Arc::clone(&fuse) };
+    let teardown = Arc::new(Teardown::default());
+    let socket = Socket { stream, teardown: Arc::clone(&teardown) };
     match tls {
-        None => serve_http(socket, state, fuse).await,
+        None => serve_http(socket, state, teardown).await,
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(socket).await {
-                serve_http(stream, state, fuse).await;
+                serve_http(stream, state, teardown).await;
             }
         }
     }
 }
 
-async fn serve_http<I>(io: I, state: Arc<State>, fuse: Arc<Teardown>)
+async fn serve_http<I>(io: I, state: Arc<State>, teardown: Arc<Teardown>)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = {
-        let fuse = Arc::clone(&fuse);
-        service_fn(move |request| service::serve(Arc::clone(&state), Arc::clone(&fuse), request))
+        let teardown = Arc::clone(&teardown);
+        service_fn(move |request| {
+            service::serve(Arc::clone(&state), Arc::clone(&teardown), request)
+        })
     };
     let builder = http();
     let connection = builder.serve_connection(TokioIo::new(io), service);
     tokio::select! {
         // The caller hung up or spoke nonsense; neither is this side's concern.
         _ = connection => {}
-        () = fuse.wait() => {}
+        () = teardown.wait() => {}
     }
 }
 
@@ -112,16 +114,16 @@ fn http() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-// === impl Fuse ===
+// === impl Teardown ===
 
 impl Teardown {
-    pub(crate) fn blow(&self) {
-        self.blown.store(true, Ordering::Release);
+    pub(crate) fn start(&self) {
+        self.started.store(true, Ordering::Release);
         self.notify.notify_one();
     }
 
-    fn is_blown(&self) -> bool {
-        self.blown.load(Ordering::Acquire)
+    fn has_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
     }
 
     async fn wait(&self) {
@@ -129,16 +131,16 @@ impl Teardown {
     }
 }
 
-/// A TCP stream that dies by RST once its fuse is blown.
+/// A TCP stream that dies by RST once it is torn down.
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,
-    fuse: Arc<Teardown>,
+    teardown: Arc<Teardown>,
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.fuse.is_blown() {
+        if self.teardown.has_started() {
             let _ = self.stream.set_zero_linger();
         }
     }

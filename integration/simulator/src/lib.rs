@@ -12,7 +12,7 @@
 //! do by method, others do under `/_sim/` on the region's port.
 //!
 //! How a request travels: `connection` accepts the socket; `service` reads the `input`
-//! and leaves a trail by `receipt`; `credentials`, `script`, `route` and `limiter` may
+//! and leaves a record by `receipt`; `credentials`, `script`, `route` and `limiter` may
 //! each answer it; else an `operation` does; `pace` decides how the bytes flow.
 
 #![cfg_attr(

@@ -134,7 +134,7 @@ impl Body for AnswerBody {
                 }
                 Some(Step::Reset) => {
                     self.steps.push_front(Step::Stall);
-                    self.fuse.blow();
+                    self.fuse.start();
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The trail a request leaves in journal and sums.
+//! The record that a request leaves in journal and sums.
 //!
 //! Callers hang up, connections are reset and tasks are dropped at any `await`. The
 //! receipt travels with the request, then with the body of its answer, and whatever

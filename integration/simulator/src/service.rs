@@ -119,7 +119,7 @@ async fn hold(state: &State, fault: Option<&Fault>, fuse: &Teardown) {
     }
     let Some(fault) = fault else { return };
     if fault.reset == Some(Reset::BeforeHeaders) {
-        fuse.blow();
+        fuse.start();
         pending::<()>().await;
     }
     if fault.stall == Some(Stall::BeforeHeaders) {

@@ -26,7 +26,7 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// Asks until the ledger is closed.
+    /// Asks until the run is over.
     pub(crate) async fn run(mut self) {
         let mut cookie = None;
         while let Some(number) = self.log.begin() {

@@ -152,7 +152,7 @@ fn with_config(rendered: &Value, config: &str) -> Value {
     let config: Value = serde_saphyr::from_str(config).expect("YAML");
     let plugin = json!({ "seat": "gateway", "config": config }).to_string();
     let mut changed = rendered.clone();
-    let place = downstream_filter(&mut changed).expect("the gateway's seat");
+    let place = downstream_filter(&mut changed).expect("the downstream filter");
     *place = json!(plugin);
     changed
 }

@@ -116,7 +116,7 @@ fn the_report_has_models_tiers_and_members_with_what_they_did() {
     assert_eq!(tiers, [(1, vec!["eastus"]), (2, vec!["sweden", "westus"])]);
 
     let eastus = &model.tiers[0].members[0];
-    assert_eq!((eastus.state, eastus.cause), (State::Open, Some(report::Cause::Throttled)));
+    assert_eq!((eastus.state, eastus.cause), (State::Open, Some(Unavailability::Throttled)));
     assert_eq!((eastus.until_ms, eastus.remaining_ms), (Some(T0.0 + 12_000), Some(10_000)));
     assert_eq!((eastus.attempts, eastus.throttled, eastus.answered), (1, 1, 0));
     assert_eq!((eastus.deployment.as_str(), eastus.next_share), ("gpt-4o-ptu", 0.0));

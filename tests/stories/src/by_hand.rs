@@ -13,7 +13,7 @@ use spillway::breaker::store::{self, Record};
 use spillway::config::{BackendId, Id, check};
 use spillway::exchange::head::Head;
 use spillway::exchange::{Context, Effect, Exchange};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway::gateway::Gateway;
 use spillway::pool::PoolState;
 use spillway::time::Micros;
@@ -35,11 +35,11 @@ pub struct ByHand {
 impl ByHand {
     /// The gateway of a file without its backends, as in stories. All secrets are `key`.
     pub fn of(config: &str) -> Self {
-        Self::failing_over(config, Failover::Retry)
+        Self::failing_over(config, FailoverMode::Retry)
     }
 
     /// The same, that fails over in this way.
-    pub fn failing_over(config: &str, failover: Failover) -> Self {
+    pub fn failing_over(config: &str, failover: FailoverMode) -> Self {
         let config = read_config(config, |backend| format!("http://{backend}.test"));
         let gateway = Gateway::new(check(&config).expect("checked"), |_| Some("key".into()));
         let gateway = Rc::new(gateway.expect("no secrets are missing").with_failover(failover));

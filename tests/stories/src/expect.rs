@@ -90,7 +90,7 @@ pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The trail of attempts without the times that they took.
+/// The attempts of the access log without the times that they took.
 pub fn without_times(attempts: &str) -> String {
     let one = |attempt: &str| {
         attempt

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use spillway::config::{Config, check};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway_model::{Clock, Draw, Envoy, Native, Runtime, Shared, Step};
 
 use crate::backend::Backend;
@@ -29,7 +29,7 @@ pub struct Modelled<R> {
 }
 
 /// A stage of the filters in memory with this story's configuration, that fails over in this way.
-pub fn in_memory(story: &Story, failover: Failover) -> Modelled<Watched<Native>> {
+pub fn in_memory(story: &Story, failover: FailoverMode) -> Modelled<Watched<Native>> {
     let start = move |config: &Value, clock: &Clock, shared: &Shared| {
         Watched::new(Native::new(config, failover, clock, shared, &environment()))
     };
@@ -38,7 +38,7 @@ pub fn in_memory(story: &Story, failover: Failover) -> Modelled<Watched<Native>>
 
 impl<R: Runtime> Modelled<R> {
     /// An Envoy with one worker and the story's configuration, that fails over in this way.
-    pub fn new(story: &Story, failover: Failover, start: Start<R>) -> Self {
+    pub fn new(story: &Story, failover: FailoverMode, start: Start<R>) -> Self {
         let clock = Clock::new(std::cell::Cell::new(SystemTime::UNIX_EPOCH + NINE_O_CLOCK));
         let shared = Shared::default();
         let config = story.config(|backend| format!("http://{backend}.test"));

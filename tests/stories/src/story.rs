@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 use crate::stage::Stage;
 
@@ -42,19 +42,20 @@ pub enum Need {
     /// A gateway that has counted nothing yet ([`Stage::expect_counted`]).
     Counts,
     /// An Envoy that fails over in one of these ways.
-    Failover(&'static [Failover]),
+    Failover(&'static [FailoverMode]),
 }
 
 /// Another attempt where a backend gave no answer at all.
-pub const AFTER_SILENCE: Need = Need::Failover(&[Failover::Retry]);
+pub const AFTER_SILENCE: Need = Need::Failover(&[FailoverMode::Retry]);
 /// A request that is sent on while its body arrives.
-pub const WHILE_IT_ARRIVES: Need = Need::Failover(&[Failover::Retry]);
+pub const WHILE_IT_ARRIVES: Need = Need::Failover(&[FailoverMode::Retry]);
 /// Another attempt after an answer that was held to be read.
-pub const AFTER_READING: Need = Need::Failover(&[Failover::Retry, Failover::Redirect]);
+pub const AFTER_READING: Need = Need::Failover(&[FailoverMode::Retry, FailoverMode::Redirect]);
 /// No attempt after a failure without an answer.
-pub const ANSWERS_ALONE: Need = Need::Failover(&[Failover::Redirect, Failover::RedirectUnheld]);
+pub const ANSWERS_ALONE: Need =
+    Need::Failover(&[FailoverMode::Redirect, FailoverMode::RedirectUnheld]);
 /// No attempt after an answer that was held to be read.
-pub const UNREAD_ALONE: Need = Need::Failover(&[Failover::RedirectUnheld]);
+pub const UNREAD_ALONE: Need = Need::Failover(&[FailoverMode::RedirectUnheld]);
 
 impl Need {
     /// What a stage lacks that fails over in another way.
@@ -79,7 +80,7 @@ impl Need {
 #[derive(Debug, Clone, Copy)]
 pub struct Means<'a> {
     /// How its Envoy fails over.
-    pub failover: Failover,
+    pub failover: FailoverMode,
     /// What it cannot do.
     pub lacks: &'a [Need],
     /// How many stories it can play at once.
@@ -88,7 +89,7 @@ pub struct Means<'a> {
 
 impl Means<'_> {
     /// The stages that have all means but an Envoy's.
-    pub fn model(failover: Failover) -> Self {
+    pub fn model(failover: FailoverMode) -> Self {
         Self { failover, lacks: &[], at_once: 1 }
     }
 
@@ -121,7 +122,7 @@ impl Means<'_> {
 /// another configuration, for a circuit's time to pass, for the access log.
 pub fn on_a_real_envoy() -> Means<'static> {
     let lacks = &[Need::VirtualTime, Need::Workers, Need::Reload, Need::PathsAsTheyAre];
-    Means { failover: Failover::Retry, lacks, at_once: 6 }
+    Means { failover: FailoverMode::Retry, lacks, at_once: 6 }
 }
 
 impl Story {

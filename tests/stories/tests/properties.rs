@@ -19,7 +19,7 @@ use spillway::exchange::Effect;
 use spillway::exchange::answer_head;
 use spillway::exchange::flow::{Passage, RequestFlow, ResponseFlow};
 use spillway::exchange::head::Head;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway::operation::ALLOWED;
 use spillway::outcome::Verdict;
 use spillway::pool::rotation::Rotation;
@@ -279,8 +279,12 @@ proptest! {
     }
 }
 
-fn failover() -> impl Strategy<Value = Failover> {
-    prop::sample::select(vec![Failover::Retry, Failover::Redirect, Failover::RedirectUnheld])
+fn failover() -> impl Strategy<Value = FailoverMode> {
+    prop::sample::select(vec![
+        FailoverMode::Retry,
+        FailoverMode::Redirect,
+        FailoverMode::RedirectUnheld,
+    ])
 }
 
 fn reaction() -> impl Strategy<Value = Reaction> {

@@ -57,7 +57,7 @@ fails over wrongly; a *warning* is weaker than what is rendered; a *note* is goo
 
 What only names a type (`@type`, and the `name` beside a `typed_config`) is Envoy's own and has no row.
 Besides fields, `check` looks at what a table cannot say: that the downstream filter, the last-words filter, and in
-each cluster the upstream filter, the key and `upstream_codec` are there and in this order; that all seats
+each cluster the upstream filter, the key and `upstream_codec` are there and in this order; that all filters
 but the writer have the same `vm_config`; that the route leads every backend to its own cluster; that no
 key stands in the file; that `admin` is not public.
 ";

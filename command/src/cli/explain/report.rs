@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::teller::{Reasons, Told};
+use super::reasons::{Reasons, Told};
 use crate::explain::Question;
 use crate::explain::story::{DecidedBy, Own, Story};
 use spillway::gateway::Gateway;
@@ -14,15 +14,15 @@ pub(super) fn text(gateway: &Gateway, question: &Question, story: &Story) -> Str
     if let Some(client) = &story.client {
         lines.push(line("client", client));
     }
-    let teller = teller(gateway, story);
-    if let Some((teller, decided_by)) = &teller {
-        lines.push(line("model", &format!("{}, {}", teller.model.name, by(*decided_by))));
-        lines.extend(teller.affinity().map(|said| line("affinity", &said)));
+    let reasons = reasons(gateway, story);
+    if let Some((reasons, decided_by)) = &reasons {
+        lines.push(line("model", &format!("{}, {}", reasons.model.name, by(*decided_by))));
+        lines.extend(reasons.affinity().map(|said| line("affinity", &said)));
         lines.push(String::new());
-        lines.extend(table(teller));
+        lines.extend(table(reasons));
         lines.push(String::new());
     }
-    lines.push(line("answer", &answer(teller.as_ref().map(|(teller, _)| teller), story)));
+    lines.push(line("answer", &answer(reasons.as_ref().map(|(reasons, _)| reasons), story)));
     if let Some(Own { headers, body, .. }) = &story.ending.own {
         lines.extend(
             headers.0.iter().map(|(name, value)| {
@@ -33,7 +33,7 @@ pub(super) fn text(gateway: &Gateway, question: &Question, story: &Story) -> Str
             lines.push(line("", &String::from_utf8_lossy(body)));
         }
     }
-    let affinity = teller.as_ref().and_then(|(teller, _)| teller.model.affinity.as_ref());
+    let affinity = reasons.as_ref().and_then(|(reasons, _)| reasons.model.affinity.as_ref());
     if let Some(affinity) = affinity.filter(|_| story.ending.cookie) {
         lines.push(line("", &format!("set-cookie: {}=…", affinity.cookie)));
     }
@@ -42,19 +42,19 @@ pub(super) fn text(gateway: &Gateway, question: &Question, story: &Story) -> Str
 
 /// The same, for programs.
 pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> String {
-    let teller = teller(gateway, story);
-    let model = teller.as_ref().map(|(teller, decided_by)| (teller, word(*decided_by)));
-    let members = teller.as_ref().map(|(teller, _)| {
+    let reasons = reasons(gateway, story);
+    let model = reasons.as_ref().map(|(reasons, decided_by)| (reasons, word(*decided_by)));
+    let members = reasons.as_ref().map(|(reasons, _)| {
         let object = |told: Told| {
             json!({
-                "backend": teller.name(told.member),
-                "deployment": teller.deployment(told.member),
+                "backend": reasons.name(told.member),
+                "deployment": reasons.deployment(told.member),
                 "order": told.order,
                 "answer": told.answer,
                 "why": told.why,
             })
         };
-        teller.members().into_iter().map(object).collect::<Vec<Value>>()
+        reasons.members().into_iter().map(object).collect::<Vec<Value>>()
     });
     let own = story.ending.own.as_ref();
     let headers: Map<String, Value> = own
@@ -65,9 +65,9 @@ pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> Str
     let all = json!({
         "path": path(gateway, question),
         "client": story.client,
-        "model": model.map(|(teller, _)| teller.model.name.as_str()),
+        "model": model.map(|(reasons, _)| reasons.model.name.as_str()),
         "decided_by": model.map(|(_, word)| word),
-        "pinned": teller.as_ref().and_then(|(teller, _)| Some(teller.name(story.pinned?))),
+        "pinned": reasons.as_ref().and_then(|(reasons, _)| Some(reasons.name(story.pinned?))),
         "members": members.unwrap_or_default(),
         "answer": {
             "status": story.ending.status,
@@ -75,13 +75,13 @@ pub(super) fn json(gateway: &Gateway, question: &Question, story: &Story) -> Str
             "headers": headers,
             "body": own.and_then(|own| serde_json::from_slice::<Value>(&own.body).ok()),
             "cookie": story.ending.cookie,
-            "why": answer(teller.as_ref().map(|(teller, _)| teller), story),
+            "why": answer(reasons.as_ref().map(|(reasons, _)| reasons), story),
         },
     });
     format!("{all:#}\n")
 }
 
-fn teller<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Reasons<'a>, DecidedBy)> {
+fn reasons<'a>(gateway: &'a Gateway, story: &'a Story) -> Option<(Reasons<'a>, DecidedBy)> {
     let (id, decided_by) = story.model?;
     let model = id.of(&gateway.config.models)?;
     Some((Reasons { gateway, model, story }, decided_by))
@@ -125,10 +125,10 @@ const fn word(decided_by: DecidedBy) -> &'static str {
 }
 
 /// What the client gets, and why nobody else is asked.
-fn answer(teller: Option<&Reasons<'_>>, story: &Story) -> String {
+fn answer(reasons: Option<&Reasons<'_>>, story: &Story) -> String {
     let status = story.ending.status;
-    let last = teller.zip(story.attempts.last());
-    let last = last.map(|(teller, attempt)| (teller.name(attempt.member), teller.end()));
+    let last = reasons.zip(story.attempts.last());
+    let last = last.map(|(reasons, attempt)| (reasons.name(attempt.member), reasons.end()));
     match (&story.ending.own, last) {
         (None, Some((name, end))) => format!("{status}, as {name} answered: {end}"),
         (None, None) => status.to_string(),
@@ -138,19 +138,20 @@ fn answer(teller: Option<&Reasons<'_>>, story: &Story) -> String {
 }
 
 /// A row for each member.
-fn table(teller: &Reasons<'_>) -> Vec<String> {
+fn table(reasons: &Reasons<'_>) -> Vec<String> {
     let dash = || "-".to_owned();
     let head = ["", "backend", "deployment", "answers", "why"].map(str::to_owned);
     let row = |told: Told| {
         [
             told.order.map_or_else(dash, |order| order.to_string()),
-            teller.name(told.member).to_owned(),
-            teller.deployment(told.member).to_owned(),
+            reasons.name(told.member).to_owned(),
+            reasons.deployment(told.member).to_owned(),
             told.answer.map_or_else(dash, |answer| answer.to_string()),
             told.why,
         ]
     };
-    let rows: Vec<_> = std::iter::once(head).chain(teller.members().into_iter().map(row)).collect();
+    let rows: Vec<_> =
+        std::iter::once(head).chain(reasons.members().into_iter().map(row)).collect();
     aligned(&rows)
 }
 

@@ -11,7 +11,7 @@ use crate::cli::{Exit, Output};
 use crate::envoy::pieces::{Piece, pieces};
 use crate::envoy::version::Version;
 use crate::envoy::{AccessLog, Options, bootstrap, secret_files, transport};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 
 /// A bootstrap for `envoy -c`, as YAML; or the pieces of it for an Envoy in place
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub(super) struct Envoy {
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
     /// Where the status page listens, or `off`; it has no key, so keep it private
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10001", value_parser = status::wish)]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10001", value_parser = status::parse_address)]
     status: StatusAddress,
     /// Where Envoy will find the filter
     #[arg(long, value_name = "PATH", default_value = "/etc/spillway/spillway.wasm")]
@@ -124,9 +124,9 @@ impl Envoy {
 /// Which Envoy it is for.
 fn needs(options: &Options) -> &'static str {
     match options.envoy.failover {
-        Failover::Retry => "needs Envoy 1.39 or newer",
-        Failover::Redirect => "needs Envoy 1.37 or newer; docs/older-envoys.md",
-        Failover::RedirectUnheld => "needs Envoy 1.36.3 or newer; docs/older-envoys.md",
+        FailoverMode::Retry => "needs Envoy 1.39 or newer",
+        FailoverMode::Redirect => "needs Envoy 1.37 or newer; docs/older-envoys.md",
+        FailoverMode::RedirectUnheld => "needs Envoy 1.36.3 or newer; docs/older-envoys.md",
     }
 }
 

@@ -5,8 +5,9 @@
 use std::net::SocketAddr;
 
 use super::numbers::{bars, clock, counted, grouped, part, percent, span, used};
+use spillway::breaker::Unavailability;
 use spillway::status::Report;
-use spillway::status::report::{Cause, Failover, Member, Model, State};
+use spillway::status::report::{Failover, Member, Model, State};
 
 /// How it is to look.
 pub(super) struct Look {
@@ -125,8 +126,8 @@ fn stands_out(member: &Member) -> bool {
 
 fn state(member: &Member) -> String {
     let why = match member.cause {
-        Some(Cause::Throttled) => "throttled",
-        Some(Cause::Failed) => "failed",
+        Some(Unavailability::Throttled) => "throttled",
+        Some(Unavailability::Failed) => "failed",
         None => "",
     };
     let more = match (member.state, member.remaining_ms, member.returning) {

@@ -1,4 +1,4 @@
-//! The side of the clients: process, listener, connection manager, and the filter's seats.
+//! The side of the clients: process, listener, connection manager, and the filters.
 
 use super::Rule::{AtLeast, AtMost, Holds, NoSooner, Same, There};
 use super::{Row, error, note, warning, yours};
@@ -166,12 +166,12 @@ pub(super) const MANAGER: &[Row] = &[
     ),
 ];
 
-pub(super) const SEAT: &[Row] = &[
+pub(super) const FILTER: &[Row] = &[
     yours("name", "for logs"),
-    yours("root_id", "for logs; the configuration says which seat it is"),
+    yours("root_id", "for logs; the configuration says which filter it is"),
     yours(
         "configuration",
-        "which seat it is; for the downstream filter also spillway.yaml as it was written, which the \
+        "which filter it is; for the downstream filter also spillway.yaml as it was written, which the \
          filter checks with the same code as `spillway check`",
     ),
     error(
@@ -197,10 +197,10 @@ pub(super) const SEAT: &[Row] = &[
         .by_default("\"10s\""),
     yours(
         "vm_config.vm_id",
-        "seats share a VM per worker, and with it turns, budgets and the request's own state, only \
+        "filters share a VM per worker, and with it turns, budgets and the request's own state, only \
          where all of `vm_config` is the same in all of them",
     ),
-    yours("vm_config.code", "where Envoy finds the filter; the same in all seats"),
+    yours("vm_config.code", "where Envoy finds the filter; the same in all filters"),
     error("vm_config.runtime", Same, "the filter is tested on V8 alone"),
     error(
         "vm_config.environment_variables.host_env_keys",
@@ -211,12 +211,12 @@ pub(super) const SEAT: &[Row] = &[
     .unless(&["vm_config.environment_variables.key_values"]),
 ];
 
-pub(super) const WRITER: &[Row] = &[
+pub(super) const LAST_WORDS: &[Row] = &[
     yours("name", "for logs"),
     yours("root_id", "for logs"),
     yours(
         "configuration",
-        "which seat it is, for `spillway check` and whoever reads the file; the module reads nothing",
+        "which filter it is, for `spillway check` and whoever reads the file; the module reads nothing",
     ),
     error("failure_policy", Same, "as for the filter").by_default("\"FAIL_CLOSED\""),
     warning("reload_config.backoff.base_interval", AtMost, "as for the filter")
@@ -226,8 +226,8 @@ pub(super) const WRITER: &[Row] = &[
     error(
         "vm_config.code.local.inline_bytes",
         Same,
-        "the module itself, `src/filter/writer.wat`: it takes a stream's last words from where the \
-         filter leaves them. The filter's own module does not know this seat, and refuses it",
+        "the module itself, `src/filter/last_words.wat`: it takes a stream's last words from where the \
+         filter leaves them. The filter's own module does not know this filter, and refuses it",
     ),
     error("vm_config.runtime", Same, "it is tested on V8 alone"),
 ];

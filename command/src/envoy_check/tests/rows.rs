@@ -80,9 +80,9 @@ fn mutations(right: &Value, name: Part, part: &At<'_>, row: &Row) -> Vec<Wrong> 
             first.path_of(row.field)
         };
         let found = bootstrap.pointer(&pointer(&steps(&path))).is_some();
-        let shared = path.contains("vm_config") && name == Part::Seat;
+        let shared = path.contains("vm_config") && name == Part::Filter;
         let (vm, path) = (shared, if found { path.clone() } else { missing() });
-        // One seat with another VM is the odd one.
+        // One filter with another VM is the odd one.
         let vm = vm.then(|| format!("{}.vm_config", part.path));
         Wrong { what, path: vm.unwrap_or(path), bootstrap }
     };

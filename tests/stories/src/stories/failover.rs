@@ -51,8 +51,8 @@ pub(super) const STORIES: &[Story] = &[
 
                 answer.is(200).from("westus").has("x-spillway-attempts", "2");
                 answer.lacks("x-spillway-retry");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, format!("eastus {status}, westus 200"));
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, format!("eastus {status}, westus 200"));
                 if status == 429 {
                     stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
                 }
@@ -202,8 +202,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
             answer.is(429).error("exhausted").retry_after(seconds(5)).lacks("x-own");
             answer.has("x-spillway-backend", "westus").has("x-spillway-attempts", "2");
-            let trail = without_times(&stage.noted("attempts"));
-            assert_eq!(trail, "eastus 429, westus 429");
+            let attempts = without_times(&stage.noted("attempts"));
+            assert_eq!(attempts, "eastus 429, westus 429");
             stage.expect_counts(&[("eastus", 1), ("westus", 1)]);
         },
     },
@@ -235,8 +235,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
             for _ in 0..2 {
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, "eastus failed, westus 200");
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, "eastus failed, westus 200");
             }
 
             stage.set_reachable("eastus", true);
@@ -270,8 +270,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             let answer = stage.chat("gpt-4o");
             answer.is(503).has("content-type", "application/json");
             assert!(answer.error_code().is_some(), "an error in OpenAI's shape");
-            let trail = without_times(&stage.noted("attempts"));
-            assert_eq!(trail, "eastus failed, westus failed");
+            let attempts = without_times(&stage.noted("attempts"));
+            assert_eq!(attempts, "eastus failed, westus failed");
 
             for _ in 0..2 {
                 stage.chat("gpt-4o").is(503);
@@ -314,7 +314,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         },
     },
     Story {
-        name: "the clock of the trail is the gateway's",
+        name: "the clock of the attempts is the gateway's",
         behaviours: &[29],
         needs: &[Need::VirtualTime, AFTER_SILENCE],
         config: "

@@ -20,8 +20,8 @@ pub(super) const STORIES: &[Story] = &[
 
                 answer.is(status).says("{}").has("location", "http://127.0.0.1:9/x?y");
                 answer.has("x-spillway-attempts", "1").has("x-spillway-backend", "eastus");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, format!("eastus {status}"));
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, format!("eastus {status}"));
             }
             stage.will("eastus", [Answer::json(307, "")]);
             stage.chat("gpt-4o").is(307).lacks("location");
@@ -49,8 +49,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             assert!(answer.cookie().is_some(), "the client is pinned to who answered");
             assert_eq!(stage.noted("client"), "chat-app");
             assert_eq!(stage.noted("model"), "gpt-4o");
-            let trail = without_times(&stage.noted("attempts"));
-            assert_eq!(trail, "eastus 500, westus 503, uksouth 200");
+            let attempts = without_times(&stage.noted("attempts"));
+            assert_eq!(attempts, "eastus 500, westus 503, uksouth 200");
             for backend in ["eastus", "westus", "uksouth"] {
                 let received = stage.last(backend);
                 received.at("/openai/deployments/gpt-4o/embeddings?a=%2F&b=[1]&c=\"d\"");

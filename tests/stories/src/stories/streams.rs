@@ -45,8 +45,8 @@ pub(super) const STORIES: &[Story] = &[
 
                     answer.is(200).from("westus").has("x-spillway-attempts", "2");
                     answer.lacks("x-spillway-retry");
-                    let trail = without_times(&stage.noted("attempts"));
-                    assert_eq!(trail, "eastus 200 error, westus 200", "{told}");
+                    let attempts = without_times(&stage.noted("attempts"));
+                    assert_eq!(attempts, "eastus 200 error, westus 200", "{told}");
                 }
             }
         },
@@ -68,8 +68,8 @@ pub(super) const STORIES: &[Story] = &[
                 stage.will("eastus", [told]);
                 let answer = stage.chat("gpt-4o");
                 answer.is(200).from("westus").has("x-spillway-attempts", "2");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, "eastus 200 error, westus 200");
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, "eastus 200 error, westus 200");
             }
             let zipped =
                 Answer::json(200, b"\x1f\x8b\x08".to_vec()).with("content-encoding", "gzip");
@@ -92,8 +92,8 @@ pub(super) const STORIES: &[Story] = &[
 
                 stage.will("eastus", [Reaction::Breaks(Answer::events(told))]);
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, "eastus failed, westus 200", "{told}");
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, "eastus failed, westus 200", "{told}");
             }
         },
     },
@@ -331,8 +331,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             for told in ["", ": ping\n\n"] {
                 stage.will("eastus", [Reaction::Stalls(Answer::events(told))]);
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, "eastus failed, westus 200");
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, "eastus failed, westus 200");
             }
         },
     },

@@ -24,8 +24,8 @@ models:
             for _ in 0..3 {
                 stage.will("eastus", [Reaction::Late(Answer::json(200, "{}"), millis(3000))]);
                 stage.chat("gpt-4o").is(200).from("westus");
-                let trail = without_times(&stage.noted("attempts"));
-                assert_eq!(trail, "eastus failed, westus 200");
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, "eastus failed, westus 200");
                 stage.last("eastus").lacks("x-envoy-upstream-rq-per-try-timeout-ms");
             }
             stage.chat("gpt-4o").from("westus").has("x-spillway-attempts", "1");

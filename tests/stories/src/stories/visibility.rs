@@ -64,8 +64,8 @@ models: { gpt-4o: { pool: [eastus] } }",
             stage.will("eastus", [throttled("retry-after", "30")]);
             stage.will("westus", [failure(500)]);
             stage.chat("gpt-4o").is(500);
-            let trail = without_times(&stage.noted("attempts"));
-            assert_eq!(trail, "eastus 429, westus 500");
+            let attempts = without_times(&stage.noted("attempts"));
+            assert_eq!(attempts, "eastus 429, westus 500");
             assert_eq!(stage.noted("client"), "");
         },
     },

@@ -18,29 +18,29 @@ use std::cell::Cell;
 use std::time::UNIX_EPOCH;
 
 use serde_json::json;
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway_model::{Clock, Shared};
 use spillway_stories::modelled::Modelled;
 use spillway_stories::{Means, story};
 
 #[test]
 fn the_built_filter_plays_every_story() {
-    tell(Failover::Retry);
+    tell(FailoverMode::Retry);
 }
 
 #[test]
 fn the_built_filter_plays_every_story_with_redirects() {
-    tell(Failover::Redirect);
+    tell(FailoverMode::Redirect);
 }
 
 #[test]
 fn the_built_filter_plays_every_story_with_redirects_of_answers_that_were_not_held() {
-    tell(Failover::RedirectUnheld);
+    tell(FailoverMode::RedirectUnheld);
 }
 
 /// A file that was rendered when the last-words filter was the filter's too.
 #[test]
-fn the_filter_refuses_the_writers_seat() {
+fn the_module_is_no_last_words_filter() {
     let filter = host::Filter::load().unwrap_or_else(|why| panic!("{why}"));
     let config = json!({
         "backends": { "a": { "url": "http://a.test" } },
@@ -48,13 +48,13 @@ fn the_filter_refuses_the_writers_seat() {
     });
     let clock = Clock::new(Cell::new(UNIX_EPOCH));
     let shared = Shared::default();
-    let mut worker = vm::Worker::start(&filter, &config, Failover::Retry, &clock, &shared);
+    let mut worker = vm::Worker::start(&filter, &config, FailoverMode::Retry, &clock, &shared);
     let why = worker.refusal(&json!({ "seat": "writer" }));
     assert!(why.contains("unknown variant `writer`"), "{why}");
     assert!(why.contains("`spillway render envoy` writes the plugin's configuration"), "{why}");
 }
 
-fn tell(failover: Failover) {
+fn tell(failover: FailoverMode) {
     let filter = match host::Filter::load() {
         Ok(filter) => filter,
         Err(why) => panic!("{why}"),

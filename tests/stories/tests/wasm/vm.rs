@@ -1,10 +1,10 @@
-//! The built filter in the seats: one VM for each worker, both filters in it, and one for the writer.
+//! The built filters in their places: one VM for each worker, both filters in it, and one for the writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spillway::failover::Failover;
+use spillway::failover_mode::FailoverMode;
 use spillway_model::http::Headers;
 use spillway_model::{Action, Callback, Clock, Place, Runtime, Shared, Stream};
 use spillway_stories::story::environment;
@@ -23,11 +23,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a VM and configures its seats, the clusters' first, as Envoy does.
+    /// Starts a VM and configures its filters, the clusters' first, as Envoy does.
     pub(crate) fn start(
         filter: &Filter,
         config: &Value,
-        failover: Failover,
+        failover: FailoverMode,
         clock: &Clock,
         shared: &Shared,
     ) -> Self {
@@ -66,7 +66,7 @@ impl Worker {
         (started, configured) == (1, 1)
     }
 
-    /// Why the filter refuses this for the configuration of one more seat.
+    /// Why the filter refuses this for the configuration of one more filter.
     pub(crate) fn refusal(&mut self, plugin: &Value) -> String {
         assert!(!self.takes(REFUSED_ROOT, plugin), "{plugin} is taken");
         self.store.data().log.join("\n")
@@ -89,7 +89,7 @@ impl Worker {
         result
     }
 
-    /// Fires every timer that is due, of whichever seat, as often as it is.
+    /// Fires every timer that is due, of whichever filter, as often as it is.
     fn fire(&mut self) {
         let now = self.store.data().clock.get();
         loop {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use wasmtime::{Caller, Engine, Extern, ExternType, Linker, Memory, Module, Store};
 
-const TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/filter/writer.wat");
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/filter/writer.wasm");
+const TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/filter/last_words.wat");
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/filter/last_words.wasm");
 
 /// The module that is shipped.
 pub(crate) fn shipped() -> Vec<u8> {
-    std::fs::read(SHIPPED).expect("src/filter/writer.wasm")
+    std::fs::read(SHIPPED).expect("src/filter/last_words.wasm")
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn what_is_shipped_is_what_its_text_says() {
     }
     assert!(
         shipped() == assembled,
-        "src/filter/writer.wasm is not src/filter/writer.wat: \
+        "src/filter/last_words.wasm is not src/filter/last_words.wat: \
          `WRITER=overwrite cargo test -p spillway-stories --test wasm writer` assembles it"
     );
 }

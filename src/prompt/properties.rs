@@ -10,22 +10,22 @@ use super::found::{Found, Place};
 use super::json::BOM;
 use super::walk::Walk;
 
-/// The members that matter.
+/// The properties that matter.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Members<'a> {
+pub struct Properties<'a> {
     /// `model`.
-    pub model: Member<'a>,
+    pub model: Property<'a>,
     /// `stream`.
-    pub stream: Member<'a>,
+    pub stream: Property<'a>,
     /// `stream_options`.
-    pub stream_options: Member<'a>,
+    pub stream_options: Property<'a>,
     /// `data_sources`, by either of its names.
-    pub data_sources: Member<'a>,
+    pub data_sources: Property<'a>,
 }
 
 /// One of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Member<'a> {
+pub enum Property<'a> {
     /// It is not there.
     #[default]
     Missing,
@@ -48,8 +48,8 @@ pub struct Written<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoObject;
 
-impl<'a> Members<'a> {
-    /// The members, each with all its names.
+impl<'a> Properties<'a> {
+    /// The properties, each with all its names.
     pub(super) const NAMES: &'static [&'static [&'static str]] =
         &[&["model"], &["stream"], &["stream_options"], &["data_sources", "dataSources"]];
 
@@ -60,7 +60,7 @@ impl<'a> Members<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, NoObject> {
         let json = body.strip_prefix(BOM).unwrap_or(body);
         let mut walk = Walk::new(Vec::new(), body.len().saturating_sub(json.len()));
-        walk = walk.with_members(Self::NAMES);
+        walk = walk.with_properties(Self::NAMES);
         walk.push(json);
         let written = |place: &Range<usize>| {
             let text = std::str::from_utf8(body.get(place.clone())?).ok()?;
@@ -69,22 +69,22 @@ impl<'a> Members<'a> {
         walk.object().and_then(|found| Self::of(&found, written)).ok_or(NoObject)
     }
 
-    /// The members that were found, and what is written where they were. `None`: one is not UTF-8.
+    /// The properties that were found, and what is written where they were. `None`: one is not UTF-8.
     pub(super) fn of(
         found: &Found,
         body: impl Fn(&Range<usize>) -> Option<Written<'a>> + Copy,
     ) -> Option<Self> {
-        let [model, stream, stream_options, data_sources] = &found.members;
+        let [model, stream, stream_options, data_sources] = &found.properties;
         Some(Self {
-            model: Member::of(model, body)?,
-            stream: Member::of(stream, body)?,
-            stream_options: Member::of(stream_options, body)?,
-            data_sources: Member::of(data_sources, body)?,
+            model: Property::of(model, body)?,
+            stream: Property::of(stream, body)?,
+            stream_options: Property::of(stream_options, body)?,
+            data_sources: Property::of(data_sources, body)?,
         })
     }
 }
 
-impl<'a> Member<'a> {
+impl<'a> Property<'a> {
     /// Whether it says nothing: it is missing, or `null`.
     pub fn is_null(self) -> bool {
         match self {
@@ -109,12 +109,12 @@ impl<'a> Written<'a> {
         self.at..self.at.saturating_add(self.text.len())
     }
 
-    /// The member of this name, of the object that this is. `None`: this is no object.
-    pub fn member(self, name: &'static [&'static [&'static str]]) -> Option<Member<'a>> {
-        let mut walk = Walk::new(Vec::new(), self.at).with_members(name);
+    /// The property of this name, of the object that this is. `None`: this is no object.
+    pub fn property(self, name: &'static [&'static [&'static str]]) -> Option<Property<'a>> {
+        let mut walk = Walk::new(Vec::new(), self.at).with_properties(name);
         walk.push(self.text.as_bytes());
-        let [first, ..] = &walk.object()?.members;
-        Member::of(first, |place| Self::in_place(place, self.text, self.at))
+        let [first, ..] = &walk.object()?.properties;
+        Property::of(first, |place| Self::in_place(place, self.text, self.at))
     }
 
     /// What stands in this place, where this text stands at that one.
@@ -129,11 +129,11 @@ mod tests {
     use super::*;
     use crate::testing::test;
 
-    fn told(member: Member<'_>) -> &str {
-        match member {
-            Member::Missing => "missing",
-            Member::Once(value) => value.text,
-            Member::Again => "again",
+    fn told(property: Property<'_>) -> &str {
+        match property {
+            Property::Missing => "missing",
+            Property::Once(value) => value.text,
+            Property::Again => "again",
         }
     }
 
@@ -141,19 +141,19 @@ mod tests {
     fn each_is_missing_there_or_there_again() {
         let body = br#"{"messages":[{"model":"no"}],"str\u0065am" : true ,"model":"m",
             "stream_options":null,"dataSources":[],"data_sources":{}}"#;
-        let Members { model, stream, stream_options, data_sources } =
-            Members::read(body).expect("an object");
+        let Properties { model, stream, stream_options, data_sources } =
+            Properties::read(body).expect("an object");
         let all = [model, stream, stream_options, data_sources].map(told);
         assert_eq!(all, ["\"m\"", "true", "null", "again"]);
-        assert_eq!(told(Members::read(b"{}").expect("an object").model), "missing");
-        let nulls = [model, stream, stream_options, data_sources, Member::Missing];
-        assert_eq!(nulls.map(Member::is_null), [false, false, true, false, true]);
+        assert_eq!(told(Properties::read(b"{}").expect("an object").model), "missing");
+        let nulls = [model, stream, stream_options, data_sources, Property::Missing];
+        assert_eq!(nulls.map(Property::is_null), [false, false, true, false, true]);
     }
 
     #[test]
     fn a_value_says_where_it_stands() {
         let body = br#" { "model" : "gpt-4o" } "#;
-        let Member::Once(value) = Members::read(body).expect("an object").model else {
+        let Property::Once(value) = Properties::read(body).expect("an object").model else {
             panic!("it is there once")
         };
         assert_eq!(body.get(value.place()), Some(&br#""gpt-4o""#[..]));
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn what_is_no_object_says_nothing() {
         for body in ["", "[]", "[\"m\",true]", "7", "{\"model\":\"m\"", "{\"model\"}", "{} {}"] {
-            assert!(Members::read(body.as_bytes()).is_err(), "{body}");
+            assert!(Properties::read(body.as_bytes()).is_err(), "{body}");
         }
     }
 }

@@ -20,7 +20,7 @@ word!(FAILED_RESPONSE = b"response.failed");
 
 /// What is wrong with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum StreamError {
     /// The backend asks for less traffic.
     Throttled,
     /// The backend failed.
@@ -29,7 +29,7 @@ pub enum Fault {
     Requests,
 }
 
-impl Fault {
+impl StreamError {
     /// The fault that the stream's first event shows; `None`: it is healthy.
     ///
     /// An event that is too long to be read whole is no error: errors are short.
@@ -77,7 +77,7 @@ struct Response {
 }
 
 impl Said {
-    fn fault(&self, named: bool) -> Option<Fault> {
+    fn fault(&self, named: bool) -> Option<StreamError> {
         let kind = self.r#type.as_str().unwrap_or_default();
         let error = match (&self.error, &self.response) {
             (Value::Null, Some(response)) if kind == "response.failed" => &response.error,
@@ -91,36 +91,36 @@ impl Said {
 }
 
 /// The first word that says whose fault it is.
-fn words(words: [Option<&Value>; 3]) -> Fault {
+fn words(words: [Option<&Value>; 3]) -> StreamError {
     let mut said = words.into_iter().flatten().filter_map(|word| match word {
         Value::String(word) => of_word(&word.to_ascii_lowercase()),
         Value::Number(status) => of_status(status.as_u64()?),
         _ => None,
     });
-    said.next().unwrap_or(Fault::Failed)
+    said.next().unwrap_or(StreamError::Failed)
 }
 
-fn of_word(word: &str) -> Option<Fault> {
+fn of_word(word: &str) -> Option<StreamError> {
     if let Ok(status) = word.parse() {
         return of_status(status);
     }
     let has = |part: &&str| word.contains(*part);
     if THROTTLED.iter().any(has) {
-        Some(Fault::Throttled)
+        Some(StreamError::Throttled)
     } else if FAILED.iter().any(has) {
-        Some(Fault::Failed)
+        Some(StreamError::Failed)
     } else if REQUESTS.iter().any(has) {
-        Some(Fault::Requests)
+        Some(StreamError::Requests)
     } else {
         None
     }
 }
 
-fn of_status(status: u64) -> Option<Fault> {
+fn of_status(status: u64) -> Option<StreamError> {
     match status {
-        429 => Some(Fault::Throttled),
-        401 | 403 | 408 | 500..=599 => Some(Fault::Failed),
-        400..=499 => Some(Fault::Requests),
+        429 => Some(StreamError::Throttled),
+        401 | 403 | 408 | 500..=599 => Some(StreamError::Failed),
+        400..=499 => Some(StreamError::Requests),
         _ => None,
     }
 }
@@ -149,8 +149,8 @@ mod tests {
         Event { name: name.as_bytes(), data, cut, place: 0..0 }
     }
 
-    fn first(name: &str, data: &str) -> Option<Fault> {
-        Fault::of_first(&event(name, data.as_bytes(), false))
+    fn first(name: &str, data: &str) -> Option<StreamError> {
+        StreamError::of_first(&event(name, data.as_bytes(), false))
     }
 
     #[test]
@@ -170,10 +170,10 @@ mod tests {
     #[test]
     fn what_is_not_json_is_no_start() {
         for data in ["[DONE]", "", "<html>", "{\"cut", "\u{fffd}"] {
-            assert_eq!(first("", data), Some(Fault::Failed), "{data}");
+            assert_eq!(first("", data), Some(StreamError::Failed), "{data}");
         }
         let long = event("", b"{\"id\":\"", true);
-        assert_eq!(Fault::of_first(&long), None);
+        assert_eq!(StreamError::of_first(&long), None);
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
             ("", r#"{"error":{"code":"500"}}"#),
             ("", r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#),
         ] {
-            assert_eq!(first(name, data), Some(Fault::Failed), "{data}");
+            assert_eq!(first(name, data), Some(StreamError::Failed), "{data}");
         }
     }
 
@@ -206,7 +206,7 @@ mod tests {
             r#"{"type":"response.failed","response":{"error":{"code":"rate_limit_exceeded"}}}"#,
             r#"{"error":{"code":null,"type":"RateLimitError"}}"#,
         ] {
-            assert_eq!(first("", data), Some(Fault::Throttled), "{data}");
+            assert_eq!(first("", data), Some(StreamError::Throttled), "{data}");
         }
         for data in [
             r#"{"error":{"code":"content_filter","type":null,"status":400}}"#,
@@ -214,7 +214,7 @@ mod tests {
             r#"{"error":{"type":"invalid_request_error","code":null}}"#,
             r#"{"type":"response.failed","response":{"error":{"code":"invalid_prompt"}}}"#,
         ] {
-            assert_eq!(first("", data), Some(Fault::Requests), "{data}");
+            assert_eq!(first("", data), Some(StreamError::Requests), "{data}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The way to another backend. The plugin's configuration says which one the routes are made for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Failover {
+pub enum FailoverMode {
     /// By Envoy's retry, which asks for the cluster again. It covers failures without an answer.
     #[default]
     Retry,
@@ -22,7 +22,7 @@ pub enum Failover {
     RedirectUnheld,
 }
 
-impl Failover {
+impl FailoverMode {
     /// In words, for tables.
     pub fn name(self) -> &'static str {
         match self {

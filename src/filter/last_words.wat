@@ -3,13 +3,13 @@
 ;; When a backend breaks off an answer, Envoy resets the client's stream and calls no filter that
 ;; could still write. But the upstream filter is told that its attempt is over just before. It leaves
 ;; the last words in the stream's filter state and has the answer go on behind the downstream filter: as
-;; an empty part, into which this seat writes them. docs/adr/0009 has the whole story.
+;; an empty part, into which this filter writes them. docs/adr/0009 has the whole story.
 ;;
 ;; It is a module of its own because Envoy calls, for each request, whatever a module exports:
 ;; docs/adr/0021. So the only callback here is the one that is needed, and there is nothing else:
 ;; no contexts, no configuration, no state.
 ;;
-;; src/filter/writer.wasm is this text, assembled. tests/stories/tests/wasm/writer.rs holds them to each
+;; src/filter/last_words.wasm is this text, assembled. tests/stories/tests/wasm/writer.rs holds them to each
 ;; other, and writes the one from the other: `WRITER=overwrite cargo test -p spillway-stories`.
 (module
   ;; Where a property is and how long, put at the two last places; 0 for success.

@@ -1,4 +1,4 @@
-//! The filter's seats in a chain that others use too.
+//! Spillway's filters in a chain that others use too.
 
 use std::collections::BTreeMap;
 
@@ -32,17 +32,17 @@ const STEERING: [&str; 10] = [
     "x-envoy-upstream-rq-timeout-alt-response",
 ];
 
-/// The configurations of the filter's seats, where its module is fetched and discovery has to bring
+/// The configurations of the filters, where its module is fetched and discovery has to bring
 /// them. The writer's module is fetched from nowhere.
 pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     if options.module.remote_code().is_none() {
         return Vec::new();
     }
     let (envoy, environment) = (options.envoy(), Environment::of(config));
-    let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &envoy);
+    let [gateway, _] = wasm::listener_filters(raw, &BTreeMap::new(), &environment, &envoy);
     [gateway, wasm::upstream_filter(&environment, &envoy)]
         .into_iter()
-        .map(|seat| patch::extension_config(&options.place, with_code(seat, options)))
+        .map(|filter| patch::extension_config(&options.place, with_code(filter, options)))
         .collect()
 }
 
@@ -51,16 +51,17 @@ pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Va
 pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     let place: &Place = &options.place;
     let environment = Environment::of(config);
-    let [gateway, _] = wasm::seats(raw, &BTreeMap::new(), &environment, &options.envoy());
-    let seats = [sweeper(), wasm::last_words_filter(), by_discovery(gateway, options)];
+    let [gateway, _] =
+        wasm::listener_filters(raw, &BTreeMap::new(), &environment, &options.envoy());
+    let filters = [sweeper(), wasm::last_words_filter(), by_discovery(gateway, options)];
     let off = |mut filter: Value| {
         merge(&mut filter, json!({ "disabled": true }));
         patch::before_router(place, filter)
     };
-    seats.into_iter().map(off).collect()
+    filters.into_iter().map(off).collect()
 }
 
-/// The cluster's seat.
+/// The cluster's filter.
 pub(super) fn backend(config: &Config, options: &Options) -> Value {
     by_discovery(wasm::upstream_filter(&Environment::of(config), &options.envoy()), options)
 }
@@ -82,12 +83,12 @@ fn sweeper() -> Value {
 }
 
 /// The filter itself where its module is a file; else its name, under which discovery has it.
-fn by_discovery(seat: Value, options: &Options) -> Value {
+fn by_discovery(filter: Value, options: &Options) -> Value {
     if options.module.remote_code().is_none() {
-        return seat;
+        return filter;
     }
     json!({
-        "name": seat.get("name"),
+        "name": filter.get("name"),
         "config_discovery": {
             "config_source": {
                 "ads": {},
@@ -101,11 +102,11 @@ fn by_discovery(seat: Value, options: &Options) -> Value {
     })
 }
 
-/// The same seat with the module's address in place of the file.
-fn with_code(mut seat: Value, options: &Options) -> Value {
-    let vm = seat.pointer_mut("/typed_config/config/vm_config");
+/// The same filter with the module's address in place of the file.
+fn with_code(mut filter: Value, options: &Options) -> Value {
+    let vm = filter.pointer_mut("/typed_config/config/vm_config");
     if let (Some(code), Some(vm)) = (options.module.remote_code(), vm) {
         merge(vm, json!({ "code": code }));
     }
-    seat
+    filter
 }

@@ -3,7 +3,7 @@
 //! Names become positions, secrets become digests, and every member gets its circuit and its
 //! affinity tag, so that a request only looks things up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::affinity::{self, Tags};
 use crate::breaker::CircuitId;
@@ -28,8 +28,8 @@ pub struct Gateway {
     pub failover: FailoverMode,
     models: HashMap<String, ModelId>,
     readied: Vec<Readied>,
-    /// The names of all affinity cookies.
-    cookies: HashSet<Vec<u8>>,
+    /// The names of all affinity cookies, sorted: they are few, most often one.
+    cookies: Vec<Vec<u8>>,
     /// The model whose pool issues a tag.
     issuers: HashMap<String, ModelId>,
 }
@@ -83,7 +83,9 @@ impl Gateway {
         let readied: Vec<Readied> =
             config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
         let affinities = config.models.iter().filter_map(|model| model.affinity.as_ref());
-        let cookies = affinities.map(|affinity| affinity.cookie.clone().into_bytes()).collect();
+        let cookies: BTreeSet<Vec<u8>> =
+            affinities.map(|affinity| affinity.cookie.clone().into_bytes()).collect();
+        let cookies = cookies.into_iter().collect();
         let failover = FailoverMode::default();
         let issuers = issuers(&config, &readied);
         Ok(Self { config, keyring, failover, models, readied, cookies, issuers })
@@ -153,7 +155,7 @@ impl Gateway {
     /// Whether the gateway itself issues cookies of this name: they are not for backends, nor for
     /// backends to set.
     pub fn issues_cookie(&self, name: &[u8]) -> bool {
-        self.cookies.contains(name)
+        self.cookies.binary_search_by(|own| own.as_slice().cmp(name)).is_ok()
     }
 
     /// The backend of a pool's member.

@@ -184,6 +184,7 @@ impl BreakerStore {
         let mut bytes = Vec::new();
         for (id, circuit) in self.circuits.iter().filter(|(_, c)| c.forget_at > now) {
             if bytes.is_empty() {
+                bytes.reserve(self.circuits.len().saturating_mul(LEAST_SIZE));
                 bytes.push(VERSION);
             }
             let count = circuit.failures.len() as u64;
@@ -199,8 +200,10 @@ impl BreakerStore {
                 circuit.forget_at.0,
                 count,
             ];
-            let failures = circuit.failures.iter().map(|at| at.0);
-            bytes.extend(numbers.into_iter().chain(failures).flat_map(u64::to_le_bytes));
+            bytes.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
+            for at in &circuit.failures {
+                bytes.extend_from_slice(&at.0.to_le_bytes());
+            }
         }
         bytes
     }
@@ -215,7 +218,7 @@ impl BreakerStore {
         if version != VERSION {
             return None;
         }
-        let mut circuits = Vec::new();
+        let mut circuits = Vec::with_capacity(rest.len() / LEAST_SIZE);
         while !rest.is_empty() {
             circuits.push((CircuitId(number(&mut rest)?), circuit(&mut rest)?));
         }
@@ -253,6 +256,9 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
 }
 
 const VERSION: u8 = 2;
+
+/// How many bytes a circuit takes that remembers no failure.
+const LEAST_SIZE: usize = 10 * 8;
 
 #[cfg(test)]
 mod tests {

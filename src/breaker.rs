@@ -9,22 +9,26 @@
 //!
 //! - A backend that says 429 works, and says when it will serve again: its circuit opens at once
 //!   for the announced time, and then traffic returns in full.
-//! - A backend that fails says nothing about the future: several failures within the interval, or
-//!   a share of its answers ([`window`]), open its circuit for the trip time. Then it is half-open:
+//! - A backend that fails says nothing about the future: failures of several different requests
+//!   among its latest answers ([`vote`]), or a share of all of them ([`window`]), open its circuit for
+//!   the trip time. Then it is half-open:
 //!   one request at a time, over all workers, tries it, and every other goes elsewhere. Where that
 //!   probe fails too, the circuit opens for twice as long, up to a cap; where it is answered, the
 //!   backend gets its traffic back bit by bit over the ramp, because what just recovered would fall
 //!   again under a herd. Trip times are drawn a little longer than configured, so that gateways
 //!   that opened together do not all come back together.
 //!
-//! The times of the last failures are kept one by one rather than as a count per window: "three
-//! within a minute" is then exactly that, wherever the minute begins.
+//! The last failures are kept one by one rather than as a count per window: "three within a minute"
+//! is then exactly that, wherever the minute begins, and what turns out to be a request's own fault
+//! can be taken back.
 
 mod circuit;
 pub mod store;
+pub mod vote;
 pub mod window;
 
 pub use circuit::{Admission, Circuit};
+pub use vote::RequestMark;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -27,6 +27,7 @@ mod answer;
 pub mod answer_head;
 mod attempt;
 mod attempts;
+mod blame;
 mod choice;
 mod context;
 pub mod effect;
@@ -52,6 +53,7 @@ pub use effect::Effect;
 use flow::RequestFlow;
 use telemetry::Telemetry;
 
+use crate::breaker::RequestMark;
 use crate::config::ModelId;
 use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
@@ -61,6 +63,7 @@ use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
 use crate::usage::{Scan, Usage};
+use blame::Blame;
 use redirect::StatusOverride;
 use streaming::{Opening, Streaming};
 
@@ -121,6 +124,8 @@ struct RequestInfo {
     named_outside: Option<ModelId>,
     /// The body was made to ask for the usage.
     asked: bool,
+    /// What makes the body the same as another, where it was read.
+    body_mark: u64,
 }
 
 /// A request that has a pool, and is being sent to its members.
@@ -137,6 +142,14 @@ struct Sending {
     probes: Vec<usize>,
     /// The last attempt failed, so that the next one counts against the retry budget.
     failed: bool,
+    /// Every member was shut when it arrived, and those that have failed are tried before their time.
+    early: bool,
+    /// What makes this request the same as another.
+    mark: RequestMark,
+    /// The members that have failed others lately, so that a good answer of theirs says something.
+    doubted: Vec<usize>,
+    /// What this request has said of members, until it is known whose fault it was.
+    blame: Blame,
     /// Backends that this request may be sent to, the first included.
     allowed: usize,
     /// The members that might be chosen when it arrived: so many are `allowed`, and so each of them
@@ -255,11 +268,18 @@ impl Exchange {
         let known = |member| untried(member) && sending.candidates.has(member);
         cx.select(sending.model, &route, Eagerness::Never, known)
             .or_else(|| cx.select(sending.model, &route, Eagerness::AsLastResort, untried))
+            .or_else(|| {
+                let mut members = 0..route.model.pool.len();
+                let early = |member: &usize| known(*member) && cx.has_failed(&route, *member);
+                members.find(early).filter(|_| sending.early)
+            })
     }
 
     /// The same, with its probe claimed where it is half-open.
     fn claim_untried(&mut self, cx: &mut Context<'_>) -> Option<usize> {
-        let (member, probe) = cx.claim_of(&self.route()?, |cx| self.untried(cx))?;
+        let route = self.route()?;
+        let (member, probe) = cx.claim_of(&route, |cx| self.untried(cx))?;
+        let probe = probe || cx.has_failed(&route, member) && cx.claim_early(&route, member);
         if probe {
             self.sending.as_mut()?.probes.push(member);
         }

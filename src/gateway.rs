@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::affinity::{self, Tags};
-use crate::breaker::CircuitId;
 use crate::breaker::store::{Change, Record};
+use crate::breaker::{CircuitId, RequestMark};
 use crate::client_key::Keyring;
 use crate::config::{
     Backend, Config, Id, Member, Model, ModelId, Problem, Secret, secret, wrong_secrets,
@@ -209,8 +209,8 @@ impl Route<'_> {
 
     /// A record of something that happened to a member's circuit.
     pub fn record(&self, member: usize, change: Change, at: Micros) -> Option<Record> {
-        let circuit = *self.circuits.get(member)?;
-        Some(Record { circuit, rule: self.model.breaker.clone(), change, at })
+        let (circuit, request) = (*self.circuits.get(member)?, RequestMark::UNKNOWN);
+        Some(Record { circuit, rule: self.model.breaker.clone(), change, request, at })
     }
 
     /// The value of the model's affinity cookie.

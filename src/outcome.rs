@@ -66,6 +66,12 @@ impl Verdict {
         Self { failure, elsewhere: refused || retry.statuses.contains(status), good: false }
     }
 
+    /// Whether it is a vote on the backend's health. What asks for less traffic is none: the backend
+    /// says so itself.
+    pub const fn is_vote(&self) -> bool {
+        matches!(self.failure, Some(FailureKind::Refused)) || self.failed()
+    }
+
     /// Whether the backend tried and failed: what makes asking another one a load twice borne.
     pub const fn failed(&self) -> bool {
         matches!(self.failure, Some(FailureKind::Failed(_) | FailureKind::FailedTooOften(_)))

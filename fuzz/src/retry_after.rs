@@ -1,6 +1,6 @@
 //! Headers that may announce a time, from bytes of any kind.
 
-use spillway::breaker::{Admission, Circuit, FailureKind};
+use spillway::breaker::{Admission, Circuit, FailureKind, RequestMark};
 use spillway::config::BreakerRule;
 use spillway::retry_after::RetryAfter;
 use spillway::time::{Millis, Timestamp};
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
 
     let rule = BreakerRule::default();
     let mut circuit = Circuit::default();
-    circuit.record(FailureKind::Throttled(wait), &rule, NOW, 0);
+    circuit.record(FailureKind::Throttled(wait), RequestMark::UNKNOWN, &rule, NOW, 0);
     let Admission::Shut(until, _) = circuit.admission(&rule, NOW) else { panic!("it is open") };
     assert!(until > NOW && until <= NOW + rule.max_trip.max(rule.trip), "{until:?}");
     assert_eq!(circuit.admission(&rule, until), Admission::Closed);

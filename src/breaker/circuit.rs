@@ -2,6 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+use super::vote::{RequestMark, Votes};
 use super::{FailureKind, Unavailability};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
@@ -23,8 +24,12 @@ pub struct Circuit {
     pub trips: u32,
     /// From this time on the trips before are forgotten.
     pub calm_at: Timestamp,
-    /// When it failed while closed, oldest first; never more than the rule's `failures`.
-    pub failures: Vec<Timestamp>,
+    /// What opened it last was a probe that failed.
+    pub reopened: bool,
+    /// Its backend has asked for no traffic before this time.
+    pub throttled_until: Timestamp,
+    /// The failures that may open it, or that have.
+    pub votes: Votes,
     /// From this time on the history says nothing any more.
     pub forget_at: Timestamp,
 }
@@ -73,8 +78,23 @@ impl Circuit {
 
     /// Claims the probe of a half-open circuit. Once it was claimed, nobody else gets it before it
     /// was [recorded](Self::record), [given back](Self::release), or `lease` is over.
-    pub fn claim(&mut self, lease: Millis, rule: &BreakerRule, now: Timestamp) -> bool {
-        let free = self.admission(rule, now) == Admission::HalfOpen;
+    ///
+    /// `early`: nobody else of the pool may be asked, so that it need not be half-open yet. What waits
+    /// for an announced time is left alone all the same.
+    pub fn claim(
+        &mut self,
+        lease: Millis,
+        early: bool,
+        rule: &BreakerRule,
+        now: Timestamp,
+    ) -> bool {
+        let free = match self.admission(rule, now) {
+            Admission::HalfOpen => true,
+            Admission::Shut(_, Unavailability::Failed) => {
+                early && self.throttled_until <= now && self.probe_until <= now
+            }
+            _ => false,
+        };
         if free {
             self.probe_until = now + lease.min(LONGEST_LEASE);
             self.remember(self.probe_until);
@@ -94,26 +114,39 @@ impl Circuit {
     pub fn probed(
         &mut self,
         failure: Option<FailureKind>,
+        request: RequestMark,
         rule: &BreakerRule,
         now: Timestamp,
         draw: u64,
     ) -> bool {
         if !self.suspect {
-            return failure.is_some_and(|failure| self.record(failure, rule, now, draw));
+            return failure.is_some_and(|failure| self.record(failure, request, rule, now, draw));
         }
         self.probe_until = Timestamp(0);
         match failure {
+            // It was early, and says what was known: the time that is left is enough.
+            Some(
+                FailureKind::Failed(_) | FailureKind::FailedTooOften(_) | FailureKind::Refused,
+            ) if self.open_until(rule, now) > now && self.throttled_until <= now => {}
             Some(FailureKind::Failed(retry_after) | FailureKind::FailedTooOften(retry_after)) => {
                 self.trip(retry_after, rule, now, draw);
+                self.reopens_by(request, rule, now);
             }
-            Some(FailureKind::Refused) => self.trip(None, rule, now, draw),
+            Some(FailureKind::Refused) => {
+                self.trip(None, rule, now, draw);
+                self.reopens_by(request, rule, now);
+            }
             // It works: what it announces is all there is to wait for.
             Some(FailureKind::Throttled(retry_after)) => {
                 self.suspect = false;
-                self.open(retry_after_time(retry_after, rule).unwrap_or(rule.trip), rule, now);
+                self.votes.clear();
+                self.open_until = self.throttled_until;
+                self.throttle(retry_after, rule, now);
             }
             None => {
                 self.suspect = false;
+                self.votes.clear();
+                self.open_until = self.throttled_until;
                 self.closed_at = now;
                 self.calm_at = now + rule.interval.max(rule.ramp);
                 self.remember(self.calm_at);
@@ -127,36 +160,75 @@ impl Circuit {
     pub fn record(
         &mut self,
         failure: FailureKind,
+        request: RequestMark,
         rule: &BreakerRule,
         now: Timestamp,
         draw: u64,
     ) -> bool {
-        match failure {
-            FailureKind::Throttled(retry_after) => {
-                self.open(retry_after_time(retry_after, rule).unwrap_or(rule.trip), rule, now)
-            }
+        let retry_after = match failure {
+            FailureKind::Throttled(retry_after) => return self.throttle(retry_after, rule, now),
             // Sent before it opened, and answered now: nothing that is not known.
-            _ if self.suspect => false,
-            FailureKind::Refused => {
-                self.trip(None, rule, now, draw);
-                true
-            }
+            _ if self.suspect => return false,
             FailureKind::FailedTooOften(retry_after) => {
                 self.trip(retry_after, rule, now, draw);
-                true
+                return true;
             }
-            FailureKind::Failed(retry_after) => {
-                // Another worker may be before this one in the breaker store, and after it by the clock.
-                let latest = now + CLOCK_SKEW;
-                self.failures.retain(|at| *at + rule.interval > now && *at <= latest);
-                self.failures.push(now);
-                self.remember(now + rule.interval);
-                if self.failures.len() >= rule.failures as usize {
-                    self.trip(retry_after, rule, now, draw);
-                }
-                true
-            }
+            FailureKind::Failed(retry_after) => retry_after,
+            FailureKind::Refused => None,
+        };
+        // Another worker may be before this one in the breaker store, and after it by the clock.
+        self.votes.expire(rule, now, now + CLOCK_SKEW);
+        if !self.votes.cast(request, rule, now) {
+            return false;
         }
+        self.remember(now + rule.interval);
+        if self.votes.are_enough(rule) {
+            self.trip(retry_after, rule, now, draw);
+        }
+        true
+    }
+
+    /// Takes note of a good answer that was no probe's. Returns whether that changes anything.
+    pub fn answered(&mut self, rule: &BreakerRule) -> bool {
+        !self.suspect && self.votes.answered(rule)
+    }
+
+    /// Takes back what this request has said: every member said the same to it. Returns whether that
+    /// changes anything.
+    pub fn withdraw(&mut self, request: RequestMark, rule: &BreakerRule, now: Timestamp) -> bool {
+        if !self.votes.withdraw(request) {
+            return false;
+        }
+        let enough = self.votes.are_enough(rule);
+        if self.suspect && !enough {
+            self.trips = self.trips.saturating_sub(1);
+            self.open_until = self.throttled_until;
+            // Where it was a probe's, the next one tells more.
+            self.suspect = self.reopened;
+        } else if enough && !self.suspect {
+            self.trip(None, rule, now, 0);
+        }
+        true
+    }
+
+    /// The answer to a probe has opened it again: that is one vote.
+    fn reopens_by(&mut self, request: RequestMark, rule: &BreakerRule, now: Timestamp) {
+        self.reopened = true;
+        self.votes.clear();
+        self.votes.cast(request, rule, now);
+    }
+
+    fn throttle(
+        &mut self,
+        retry_after: Option<Millis>,
+        rule: &BreakerRule,
+        now: Timestamp,
+    ) -> bool {
+        let time = retry_after_time(retry_after, rule).unwrap_or(rule.trip);
+        let later = now + time > self.throttled_until;
+        self.throttled_until = self.throttled_until.max(now + time);
+        // Behind what opened it by failure, it counts should that be taken back.
+        self.open(time, rule, now) || (later && self.suspect)
     }
 
     /// Opens after failures: for the announced time, else longer each time.
@@ -168,7 +240,7 @@ impl Circuit {
         let grown = Millis(doubled.min(rule.max_trip.0));
         let time = retry_after_time(retry_after, rule).unwrap_or_else(|| jittered(grown, draw));
         self.trips = self.trips.saturating_add(1);
-        self.failures.clear();
+        self.reopened = false;
         self.suspect = true;
         self.open(time, rule, now);
         // Half-open, it waits for its probe, however long nobody asks.

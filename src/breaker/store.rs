@@ -8,11 +8,12 @@
 //!
 //! The bytes: none for an empty breaker store, which Envoy hands over without entering the VM to make room.
 //! Otherwise a version, then for each circuit its numbers in the order of [`Circuit`]'s fields,
-//! little-endian, the failures last and with their count before them. Bytes that are not so made
+//! little-endian, the votes last and with their count before them. Bytes that are not so made
 //! are an empty breaker store: a breaker store of another version, or a damaged one, costs a few 429s and no trap.
 
 #![warn(clippy::arithmetic_side_effects)]
 
+use super::vote::{RequestMark, Vote, Votes};
 use super::{Admission, Circuit, CircuitId, FailureKind, OpenReason};
 use crate::config::BreakerRule;
 use crate::host::{Store, change};
@@ -92,6 +93,8 @@ pub struct Record {
     pub rule: BreakerRule,
     /// What happened.
     pub change: Change,
+    /// The request that it happened to.
+    pub request: RequestMark,
     /// When.
     pub at: Micros,
 }
@@ -103,13 +106,26 @@ pub enum Change {
     Failed(FailureKind, Draw),
     /// The circuit's probe was answered, or failed.
     Probed(Option<FailureKind>, Draw),
+    /// A request was answered well, by a backend that has failed others lately.
+    Answered,
+    /// Every member of the pool has said the same to a request: what it has said of this circuit is
+    /// taken back.
+    Withdrawn,
     /// A request wants to be the circuit's probe, whose end is seen after this time at the latest.
     Claimed(Millis),
+    /// The same, before its time: no other member may be asked.
+    ClaimedEarly(Millis),
     /// A probe was given back unseen.
     Released,
 }
 
 impl Record {
+    /// The same, of this request.
+    #[must_use]
+    pub fn of(self, request: RequestMark) -> Self {
+        Self { request, ..self }
+    }
+
     /// When it begins to hold.
     ///
     /// What opens a circuit holds from the next whole millisecond on. Whoever looks at the breaker store
@@ -118,7 +134,12 @@ impl Record {
     pub const fn holds_from(&self) -> Timestamp {
         match self.change {
             Change::Failed(..) | Change::Probed(Some(_), _) => self.at.rounded_up(),
-            Change::Probed(None, _) | Change::Claimed(_) | Change::Released => self.at.cut_off(),
+            Change::Probed(None, _)
+            | Change::Answered
+            | Change::Withdrawn
+            | Change::Claimed(_)
+            | Change::ClaimedEarly(_)
+            | Change::Released => self.at.cut_off(),
         }
     }
 
@@ -128,14 +149,15 @@ impl Record {
                 (until > was).then_some(Transition::Extended { until })
             }
             (_, Admission::Shut(until, _)) => {
-                let (Change::Failed(failure, _) | Change::Probed(Some(failure), _)) = self.change
-                else {
-                    return None;
+                let why = match self.change {
+                    Change::Failed(failure, _) | Change::Probed(Some(failure), _) => failure.why(),
+                    Change::Withdrawn => OpenReason::Failed,
+                    _ => return None,
                 };
-                Some(Transition::Opened { until, why: failure.why() })
+                Some(Transition::Opened { until, why })
             }
             (
-                Admission::HalfOpen | Admission::Probed(_),
+                Admission::HalfOpen | Admission::Probed(_) | Admission::Shut(..),
                 Admission::Closed | Admission::Returning(_),
             ) => Some(Transition::Closed),
             _ => None,
@@ -152,6 +174,11 @@ impl BreakerStore {
         self.circuit(id).map_or(Admission::Closed, |circuit| circuit.admission(rule, now))
     }
 
+    /// Whether a circuit remembers failures, so that good answers say something.
+    pub fn remembers_failures(&self, id: CircuitId) -> bool {
+        self.circuit(id).is_some_and(|circuit| !circuit.votes.is_empty())
+    }
+
     /// Whether no circuit has anything to say.
     pub const fn is_empty(&self) -> bool {
         self.circuits.is_empty()
@@ -161,9 +188,16 @@ impl BreakerStore {
     pub fn apply(&mut self, record: &Record) -> bool {
         let (rule, now) = (&record.rule, record.holds_from());
         let apply = |circuit: &mut Circuit| match record.change {
-            Change::Failed(failure, draw) => circuit.record(failure, rule, now, draw),
-            Change::Probed(failure, draw) => circuit.probed(failure, rule, now, draw),
-            Change::Claimed(lease) => circuit.claim(lease, rule, now),
+            Change::Failed(failure, draw) => {
+                circuit.record(failure, record.request, rule, now, draw)
+            }
+            Change::Probed(failure, draw) => {
+                circuit.probed(failure, record.request, rule, now, draw)
+            }
+            Change::Answered => circuit.answered(rule),
+            Change::Withdrawn => circuit.withdraw(record.request, rule, now),
+            Change::Claimed(lease) => circuit.claim(lease, false, rule, now),
+            Change::ClaimedEarly(lease) => circuit.claim(lease, true, rule, now),
             Change::Released => circuit.release(),
         };
         match self.circuits.binary_search_by_key(&record.circuit, |(id, _)| *id) {
@@ -187,7 +221,7 @@ impl BreakerStore {
                 bytes.reserve(self.circuits.len().saturating_mul(LEAST_SIZE));
                 bytes.push(VERSION);
             }
-            let count = circuit.failures.len() as u64;
+            let count = circuit.votes.0.len() as u64;
             let numbers = [
                 id.0,
                 circuit.opened_at.0,
@@ -198,11 +232,15 @@ impl BreakerStore {
                 u64::from(circuit.trips),
                 circuit.calm_at.0,
                 circuit.forget_at.0,
+                u64::from(circuit.reopened),
+                circuit.throttled_until.0,
                 count,
             ];
             bytes.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
-            for at in &circuit.failures {
-                bytes.extend_from_slice(&at.0.to_le_bytes());
+            for vote in &circuit.votes.0 {
+                let later = u64::from(vote.later) << 1 | u64::from(vote.doubtful);
+                let numbers = [vote.at.0, vote.request.0, later];
+                bytes.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
             }
         }
         bytes
@@ -241,10 +279,15 @@ fn circuit(rest: &mut &[u8]) -> Option<Circuit> {
         trips: u32::try_from(number(rest)?).ok()?,
         calm_at: Timestamp(number(rest)?),
         forget_at: Timestamp(number(rest)?),
-        failures: Vec::new(),
+        reopened: number(rest)? != 0,
+        throttled_until: Timestamp(number(rest)?),
+        votes: Votes::default(),
     };
     for _ in 0..number(rest)? {
-        circuit.failures.push(Timestamp(number(rest)?));
+        let (at, request) = (Timestamp(number(rest)?), RequestMark(number(rest)?));
+        let last = number(rest)?;
+        let (later, doubtful) = (u32::try_from(last >> 1).ok()?, last & 1 == 1);
+        circuit.votes.0.push(Vote { at, request, later, doubtful });
     }
     Some(circuit)
 }
@@ -255,10 +298,10 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes))
 }
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// How many bytes a circuit takes that remembers no failure.
-const LEAST_SIZE: usize = 10 * 8;
+const LEAST_SIZE: usize = 12 * 8;
 
 #[cfg(test)]
 mod tests {
@@ -268,7 +311,13 @@ mod tests {
     const T0: Timestamp = Timestamp(1_000_000);
 
     fn record(id: u64, change: Change, at: impl Into<Micros>) -> Record {
-        Record { circuit: CircuitId(id), change, rule: BreakerRule::default(), at: at.into() }
+        Record {
+            circuit: CircuitId(id),
+            change,
+            request: RequestMark::UNKNOWN,
+            rule: BreakerRule::default(),
+            at: at.into(),
+        }
     }
 
     fn throttled(millis: u64) -> Change {
@@ -282,7 +331,9 @@ mod tests {
             store.apply(&record(id, throttled(id % 1000 + 1), T0));
             store.apply(&record(id, Change::Failed(FailureKind::Failed(None), 0), T0));
         }
-        store.apply(&record(9, Change::Failed(FailureKind::Refused, 0), T0));
+        for _ in 0..3 {
+            store.apply(&record(9, Change::Failed(FailureKind::Refused, 0), T0));
+        }
         let later = T0 + Millis::from_secs(60);
         assert!(store.apply(&record(9, Change::Claimed(Millis(5000)), later)));
         assert_eq!(BreakerStore::decode(&store.encode(T0)), store);
@@ -345,7 +396,7 @@ mod tests {
     #[test]
     fn traffic_returns_bit_by_bit_within_the_millisecond_of_a_good_probe_already() {
         let mut store = BreakerStore::default();
-        store.apply(&record(1, Change::Failed(FailureKind::Refused, 0), T0));
+        store.apply(&record(1, Change::Failed(FailureKind::FailedTooOften(None), 0), T0));
         let later = T0 + Millis::from_secs(60);
         assert!(store.apply(&record(1, Change::Claimed(Millis(5000)), later)));
         let probed = record(1, Change::Probed(None, 0), Micros(Micros::from(later).0 + 300));

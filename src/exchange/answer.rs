@@ -87,6 +87,7 @@ impl Exchange {
             if result != AttemptResult::NoAnswer {
                 cx.extend(self.tell_attempt(result, false));
             }
+            self.settle_blame(true, cx);
             return Judged::Keep;
         }
         // The backend that was named when this attempt started may have closed its doors since.
@@ -95,6 +96,7 @@ impl Exchange {
         let named = std::mem::replace(&mut sending.next, next);
         let Some(next) = next else {
             cx.extend(self.tell_attempt(result, false));
+            self.settle_blame(true, cx);
             return Judged::Keep;
         };
         if named != Some(next) {

@@ -68,6 +68,11 @@ impl Exchange {
                 Admission::HalfOpen if cx.claim(route, chosen) => {
                     self.sending.as_mut()?.probes.push(chosen);
                 }
+                Admission::Shut(_, Unavailability::Failed)
+                    if self.sending.as_ref()?.early && cx.claim_early(route, chosen) =>
+                {
+                    self.sending.as_mut()?.probes.push(chosen);
+                }
                 Admission::HalfOpen | Admission::Probed(_) if !self.leaves_another(chosen, cx) => {
                     let (until, now) = (cx.soon(), cx.moment());
                     let when = self.gateway.config.when_exhausted;

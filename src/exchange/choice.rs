@@ -1,5 +1,6 @@
 //! Downstream, request: which backend gets it first.
 
+use super::blame::Blame;
 use super::effect::LogField;
 use super::flow::RequestFlow;
 use super::{
@@ -21,7 +22,9 @@ impl Exchange {
         let may = |member| !required || pin.is_none_or(|pin| pin == member);
         let pinned = pin.and_then(|pin| cx.claim_of(&route, |cx| cx.may_be(&route, pin)));
         let chosen = pinned.or_else(|| cx.choose(id, &route, may));
-        let Some((first, probe)) = chosen else {
+        // A pool that is dark is tried at once, instead of waiting for a clock.
+        let early = if chosen.is_none() { cx.choose_early(&route, may) } else { None };
+        let Some((first, probe)) = chosen.or(early.map(|member| (member, true))) else {
             return self.refuse_all(&route, pin.filter(|_| required), cx);
         };
         cx.charge(id, &route, first, |_| true);
@@ -32,6 +35,10 @@ impl Exchange {
         let bound = required && pin.is_some();
         let candidates = if bound {
             Candidates::Only(first)
+        } else if early.is_some() {
+            let members = 0..route.model.pool.len();
+            let other = |member: &usize| *member != first && !cx.has_failed(&route, *member);
+            Candidates::AllBut(members.filter(other).collect())
         } else {
             // Its probe may be out now, and so it may not be chosen any more.
             Candidates::AllBut(cx.shut(&route).filter(|member| *member != first).collect())
@@ -52,6 +59,10 @@ impl Exchange {
             second,
             probes: probe.then_some(first).into_iter().collect(),
             failed: false,
+            early: early.is_some(),
+            mark: self.mark(&route.model.name),
+            doubted: cx.doubted(&route),
+            blame: Blame::default(),
             allowed,
             candidates,
             left,

@@ -140,6 +140,47 @@ impl<'a> Context<'a> {
         None
     }
 
+    /// Where every member is shut, and not all of them wait for an announced time: the best of those
+    /// that have failed and `may`, with its probe claimed before its time.
+    pub(super) fn choose_early(
+        &mut self,
+        route: &Route<'_>,
+        may: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let members = 0..route.model.pool.len();
+        if members.clone().any(|member| is_choosable(self.admission(route, member))) {
+            return None;
+        }
+        let mut left: Vec<usize> =
+            members.filter(|member| may(*member) && self.has_failed(route, *member)).collect();
+        loop {
+            let best = *left.iter().min_by_key(|member| priority(route, **member))?;
+            if self.claim_early(route, best) {
+                return Some(best);
+            }
+            left.retain(|member| *member != best);
+        }
+    }
+
+    /// Whether the circuit of this member is open because it has failed.
+    pub(super) fn has_failed(&mut self, route: &Route<'_>, member: usize) -> bool {
+        matches!(self.admission(route, member), Admission::Shut(_, Unavailability::Failed))
+    }
+
+    /// Claims the probe of a circuit that is not half-open yet.
+    pub(super) fn claim_early(&mut self, route: &Route<'_>, member: usize) -> bool {
+        self.claim_by(route, member, Change::ClaimedEarly(route.lease))
+    }
+
+    /// The members that have failed lately, so that a good answer of theirs says something.
+    pub(super) fn doubted(&mut self, route: &Route<'_>) -> Vec<usize> {
+        let circuits = self.circuits();
+        let members = if circuits.is_empty() { 0 } else { route.circuits.len() };
+        let doubted = route.circuits.iter().take(members).enumerate();
+        let doubted = doubted.filter(|(_, circuit)| circuits.remembers_failures(**circuit));
+        doubted.map(|(member, _)| member).collect()
+    }
+
     /// Takes note that a member had its turn.
     pub(super) fn charge(
         &mut self,
@@ -164,7 +205,10 @@ impl<'a> Context<'a> {
 
     /// Claims the probe of a half-open circuit.
     pub(super) fn claim(&mut self, route: &Route<'_>, member: usize) -> bool {
-        let change = Change::Claimed(route.lease);
+        self.claim_by(route, member, Change::Claimed(route.lease))
+    }
+
+    fn claim_by(&mut self, route: &Route<'_>, member: usize, change: Change) -> bool {
         let Some(record) = route.record(member, change, self.moment()) else { return false };
         self.circuits = None;
         store::record(self.outside, &record).is_some()
@@ -246,6 +290,10 @@ fn admission(
 ) -> Admission {
     let Some(id) = route.circuits.get(member) else { return Admission::Closed };
     circuits.admission(*id, &route.model.breaker, now)
+}
+
+fn priority(route: &Route<'_>, member: usize) -> Option<u32> {
+    route.model.pool.get(member).map(|member| member.priority)
 }
 
 const fn is_choosable(admission: Admission) -> bool {

@@ -2,23 +2,27 @@
 //! failures, for the retry budget.
 
 use super::{Context, Effect, Exchange};
-use crate::breaker::FailureKind;
 use crate::breaker::store::Change;
-use crate::observation::Observation;
+use crate::breaker::{FailureKind, RequestMark};
+use crate::observation::{AttemptResult, Observation};
 use crate::outcome::Verdict;
 use crate::pool::headroom::Remaining;
 
 impl Exchange {
     /// Draws the consequences of how the last attempt ended.
     pub(super) fn learn(&mut self, verdict: Verdict, cx: &mut Context<'_>) {
-        self.learn_of(verdict, cx);
+        self.learn_of(verdict, true, cx);
     }
 
-    fn learn_of(&mut self, verdict: Verdict, cx: &mut Context<'_>) -> Option<()> {
+    /// `reached`: there was a connection.
+    fn learn_of(&mut self, verdict: Verdict, reached: bool, cx: &mut Context<'_>) -> Option<()> {
         let member = self.attempts.last()?;
+        let result = AttemptResult::of(verdict, self.attempts.status());
         let sending = self.sending.as_mut()?;
         sending.failed = verdict.failed();
-        let id = sending.model;
+        sending.blame.see(verdict, result, reached);
+        let (id, mark) = (sending.model, sending.mark);
+        let answered = verdict.good && sending.doubted.contains(&member);
         let probe = sending.probes.iter().position(|probe| *probe == member);
         if let Some(probe) = probe {
             sending.probes.swap_remove(probe);
@@ -26,6 +30,17 @@ impl Exchange {
         let gateway = self.gateway.clone();
         let route = gateway.route(id)?;
         let counts = route.model.breaker.failure_ratio.is_some() && probe.is_none();
+        if answered
+            && probe.is_none()
+            && let Some(record) = route.record(member, Change::Answered, cx.moment())
+        {
+            cx.record(record);
+        }
+        self.settle_blame(false, cx);
+        let sending = self.sending.as_mut()?;
+        if verdict.is_vote() && (probe.is_some() || !counts) {
+            sending.blame.vote(member);
+        }
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {
             return None;
         }
@@ -45,8 +60,14 @@ impl Exchange {
             }
             Some(failure) => (Change::Failed(failure, cx.draw()), None),
         };
-        let record = route.record(member, change, cx.moment())?;
+        // That no connection could be made is not the request's doing, whichever it was.
+        let mark = if reached { mark } else { RequestMark::UNKNOWN };
+        let record = route.record(member, change, cx.moment())?.of(mark);
         match tally {
+            Some(tally) if verdict.is_vote() => {
+                sending.blame.count(Effect::Count { tally, record });
+                self.settle_blame(false, cx);
+            }
             Some(tally) => cx.push(Effect::Count { tally, record }),
             None => cx.record(record),
         }
@@ -58,7 +79,8 @@ impl Exchange {
     pub(super) fn learn_of_silence(&mut self, cx: &mut Context<'_>) {
         if self.attempts.unanswered().is_some() {
             self.attempts.failed(cx.now());
-            self.learn(Verdict::NO_ANSWER, cx);
+            let reached = self.sending.as_ref().is_some_and(|sending| sending.perhaps_done);
+            self.learn_of(Verdict::NO_ANSWER, reached, cx);
         }
     }
 
@@ -89,6 +111,7 @@ impl Exchange {
     pub fn on_end(&mut self, complete: bool, cx: &mut Context<'_>) {
         let (now, at) = (cx.now(), cx.moment());
         self.telemetry.own.stop(at);
+        self.settle_blame(true, cx);
         self.tell_request(complete, cx);
         let Some(sending) = &mut self.sending else { return };
         let (id, probes) = (sending.model, std::mem::take(&mut sending.probes));

@@ -1,6 +1,7 @@
 //! Downstream, request: who asks, and for which model. How its body passes is in `upload.rs`, what
 //! is taken out of it in `admission.rs`, and which backend gets it first is decided in `choice.rs`.
 
+use super::blame::body_mark;
 use super::effect::LogField;
 use super::flow::RequestFlow;
 use super::head::{Head, IMAGE_DEPLOYMENT};
@@ -76,6 +77,7 @@ impl Exchange {
             ahead: None,
             named_outside: None,
             asked: false,
+            body_mark: 0,
         });
         Ok(())
     }
@@ -150,6 +152,7 @@ impl Exchange {
                 let may_stream = usage::may_stream(body);
                 if let Some(info) = &mut self.info {
                     info.plain = !may_stream;
+                    info.body_mark = body_mark(body);
                 }
                 // Most requests want no stream, and do not say so.
                 if may_stream

@@ -4,7 +4,6 @@ use super::effect::{LogField, RETRY};
 use super::flow::ResponseFlow;
 use super::{Context, Effect, Exchange};
 use crate::breaker::Unavailability;
-use crate::config::WhenExhausted;
 use crate::outcome::is_status;
 use crate::reply::Reply;
 
@@ -48,30 +47,35 @@ impl Exchange {
 
     /// What the client gets instead of the last backend's answer.
     fn replacement(&self, status: u16, cx: &mut Context<'_>) -> Option<Reply> {
+        // A try before its time that has failed leaves everything as it was.
+        let early = self.sending.as_ref().is_some_and(|sending| sending.early);
         if !self.attempts.has_answer() {
             // Envoy's own words would have the SDKs send it again.
-            return if matches!(status, 502..=504) { self.outcome_unknown() } else { None };
+            return match status {
+                502..=504 => self
+                    .outcome_unknown()
+                    .or_else(|| if early { self.exhausted(None, cx) } else { None }),
+                _ => None,
+            };
         }
         match status {
             _ if self.statusless && !is_status(status, false) => {
                 Some(Reply::invalid_backend_answer())
             }
             401 => Some(Reply::backend_credential_refused()),
-            429 => self.exhausted(cx),
+            429 => self.exhausted(Some(Unavailability::Throttled), cx),
+            500.. if early => self.exhausted(None, cx),
             _ => None,
         }
     }
 
     /// A client that would get the last backend's 429, with that backend's own words and time, is
     /// told when the first of all is back: what it is told when nobody may be chosen.
-    fn exhausted(&self, cx: &mut Context<'_>) -> Option<Reply> {
+    fn exhausted(&self, why: Option<Unavailability>, cx: &mut Context<'_>) -> Option<Reply> {
         let when = self.gateway.config.when_exhausted;
-        if when == WhenExhausted::ServiceUnavailable || self.is_bound() {
-            return None;
-        }
-        let route = self.route()?;
-        let (until, _) = cx.soonest(&route, 0..route.model.pool.len())?;
-        let why = Unavailability::Throttled;
+        let route = self.route().filter(|_| !self.is_bound())?;
+        let (until, cause) = cx.soonest(&route, 0..route.model.pool.len())?;
+        let why = why.unwrap_or(cause);
         Some(Reply::exhausted(&route.model.name, until, why, cx.moment(), when))
     }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use spillway::breaker::FailureKind;
 use spillway::breaker::store::{BreakerStore, Change, Record};
+use spillway::breaker::{FailureKind, RequestMark};
 use spillway::client_key::Keyring;
 use spillway::config::{BreakerRule, Id, parse_json};
 use spillway::gateway::Gateway;
@@ -94,7 +94,13 @@ pub fn store(gateway: &Gateway, of_each: usize, open: usize) -> BreakerStore {
     for (_, circuit) in circuits.iter().enumerate().filter(|(at, _)| at % of_each < open) {
         let change = Change::Failed(FailureKind::Throttled(Some(Millis::from_secs(30))), 0);
         let (circuit, rule) = (*circuit, rule.clone());
-        store.apply(&Record { circuit, rule, change, at: NOW.into() });
+        store.apply(&Record {
+            circuit,
+            rule,
+            change,
+            request: RequestMark::UNKNOWN,
+            at: NOW.into(),
+        });
     }
     store
 }

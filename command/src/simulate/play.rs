@@ -37,7 +37,6 @@ pub fn play(plan: &Plan) -> Record {
 struct Run<'a> {
     plan: &'a Plan,
     /// What every call sends.
-    request: Request,
     clock: Clock,
     agenda: Agenda<Thing>,
     calls: HashMap<u64, Call>,
@@ -93,7 +92,6 @@ impl<'a> Run<'a> {
         let gateway = |_| gateway(plan, &clock, chance.fork());
         Self {
             plan,
-            request: request(plan),
             clock: clock.clone(),
             agenda: Agenda::new(),
             calls: HashMap::new(),
@@ -149,7 +147,7 @@ impl<'a> Run<'a> {
         call.tried += 1;
         let possible = self.ideal.takes(call.tokens, now, &self.regions);
         self.record.offers(call.tokens, possible, now);
-        let (passage, step) = envoy.begin(worker, &self.request);
+        let (passage, step) = envoy.begin(worker, &request(self.plan, id));
         let (member, started, outcome) = (0, now, Outcome::Silence);
         call.under_way = Some(UnderWay { passage, gateway, member, started, outcome });
         match step {
@@ -250,10 +248,11 @@ fn gateway(plan: &Plan, clock: &Clock, mut chance: fastrand::Rng) -> Envoy<Nativ
 }
 
 /// A call of the model, as an SDK makes it: the model is in the body, where any name can stand. It
-/// carries no cookie.
-fn request(plan: &Plan) -> Request {
+/// carries no cookie. Each call says something else, and its tries say the same.
+fn request(plan: &Plan, call: u64) -> Request {
     let model = plan.model.of(&plan.gateway.config.models);
-    let body = json!({ "model": model.map(|model| &model.name) }).to_string();
+    let body =
+        json!({ "model": model.map(|model| &model.name), "user": call.to_string() }).to_string();
     let path = format!("{}/openai/v1/chat/completions", plan.gateway.config.path_prefix);
     Request::post(path, body).with("api-key", CLIENT_KEY)
 }

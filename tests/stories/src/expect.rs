@@ -1,5 +1,6 @@
 //! What stories ask of a stage: each line a sentence.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::http::{Answer, Reaction, Received, Request};
@@ -17,7 +18,7 @@ impl dyn Stage + '_ {
 
     /// Sends a chat request for this deployment.
     pub fn chat(&mut self, deployment: &str) -> Answer {
-        self.send(&chat(deployment))
+        self.send(&another_chat(deployment))
     }
 
     /// How many requests this backend has received.
@@ -48,6 +49,15 @@ impl dyn Stage + '_ {
 /// A chat request as `AzureOpenAI` sends it.
 pub fn chat(deployment: &str) -> Request {
     Request::post(chat_path(deployment), CHAT_BODY)
+}
+
+/// A chat with this deployment that nobody has sent before: the same request again is no second vote
+/// against a backend.
+pub fn another_chat(deployment: &str) -> Request {
+    static SENT: AtomicU64 = AtomicU64::new(0);
+    let number = SENT.fetch_add(1, Ordering::Relaxed);
+    let body = CHAT_BODY.trim_end_matches('}');
+    Request::post(chat_path(deployment), format!("{body}, \"user\": \"story-{number}\"}}"))
 }
 
 /// The path of a chat request.

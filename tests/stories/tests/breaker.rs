@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use spillway::breaker::store::{BreakerStore, Change, Record};
-use spillway::breaker::{Admission, Circuit, CircuitId, FailureKind, Unavailability};
+use spillway::breaker::{Admission, Circuit, CircuitId, FailureKind, RequestMark, Unavailability};
 use spillway::config::BreakerRule;
 use spillway::time::{Millis, Timestamp};
 use spillway_model::SharedData;
@@ -93,9 +93,10 @@ impl Oracle {
         match failure {
             FailureKind::Throttled(retry_after) => self.rest(retry_after, now),
             _ if self.failing.is_some() => {}
-            FailureKind::Refused => self.trip(None, now),
             FailureKind::FailedTooOften(retry_after) => self.trip(retry_after, now),
-            FailureKind::Failed(retry_after) => {
+            FailureKind::Refused | FailureKind::Failed(_) => {
+                let retry_after =
+                    if let FailureKind::Failed(retry_after) = failure { retry_after } else { None };
                 self.failures.push(now);
                 self.failures.retain(|at| now.since(*at) < rule().interval);
                 if self.failures.len() >= 2 {
@@ -180,19 +181,19 @@ proptest! {
                     now = Timestamp(next.0.saturating_add_signed(off)).max(now);
                 }
                 Event::Failed(failure) => {
-                    circuit.record(failure, &rule(), now, 0);
+                    circuit.record(failure, RequestMark::UNKNOWN, &rule(), now, 0);
                     oracle.blamed(failure, now);
                 }
                 Event::Asks => {
                     let free = oracle.admission(now) == Admission::HalfOpen;
-                    prop_assert_eq!(circuit.claim(LEASE, &rule(), now), free);
+                    prop_assert_eq!(circuit.claim(LEASE, false, &rule(), now), free);
                     if let Some(failing) = oracle.failing.as_mut().filter(|_| free) {
                         failing.probe = Some(now + LEASE);
                         probing = true;
                     }
                 }
                 Event::Probed(failure) if probing => {
-                    circuit.probed(failure, &rule(), now, 0);
+                    circuit.probed(failure, RequestMark::UNKNOWN, &rule(), now, 0);
                     oracle.probed(failure, now);
                     if let Some(failing) = &mut oracle.failing {
                         failing.probe = None;
@@ -219,8 +220,9 @@ proptest! {
         let mut circuit = Circuit::default();
         let mut now = NOW;
         for wait in waits {
-            circuit.record(FailureKind::Throttled(wait.map(Millis)), &rule(), now, 0);
-            prop_assert!(circuit.failures.is_empty() && !circuit.suspect);
+            let throttled = FailureKind::Throttled(wait.map(Millis));
+            circuit.record(throttled, RequestMark::UNKNOWN, &rule(), now, 0);
+            prop_assert!(circuit.votes.is_empty() && !circuit.suspect);
             now = now + Millis(wait.unwrap_or(60_000));
             prop_assert_eq!(circuit.admission(&rule(), now), Admission::Closed);
         }
@@ -272,7 +274,13 @@ proptest! {
 }
 
 fn record(id: u64, change: Change) -> Record {
-    Record { circuit: CircuitId(id), change, rule: rule(), at: NOW.into() }
+    Record {
+        circuit: CircuitId(id),
+        change,
+        request: RequestMark::UNKNOWN,
+        rule: rule(),
+        at: NOW.into(),
+    }
 }
 
 /// A breaker store on which circuit 7 is half-open now.

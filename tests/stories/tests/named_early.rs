@@ -10,7 +10,7 @@
 )]
 
 use spillway::breaker::store::{Change, Record};
-use spillway::breaker::{CircuitId, FailureKind};
+use spillway::breaker::{CircuitId, FailureKind, RequestMark};
 use spillway::config::{BackendId, BreakerRule};
 use spillway::exchange::flow::Passage;
 use spillway::exchange::{Effect, Exchange};
@@ -38,7 +38,13 @@ fn second_attempt(pool: &str) -> (Passage, Vec<Effect>, BackendId) {
     let then = Micros(NINE.0 + 1000 * TRIP.0);
     let failed = Change::Failed(FailureKind::Failed(None), 0);
     for (change, at) in [(failed, NINE), (Change::Claimed(TRIP), then)] {
-        assert!(gateway.record(&Record { circuit, rule: rule.clone(), change, at }));
+        assert!(gateway.record(&Record {
+            circuit,
+            rule: rule.clone(),
+            change,
+            request: RequestMark::UNKNOWN,
+            at
+        }));
     }
     let (flow, effects) = gateway.tell(&mut request, then, Exchange::on_attempt);
     (flow, effects, gateway.backend("uksouth"))

@@ -103,6 +103,10 @@ impl Reasons<'_> {
             }
             Some(Admission::HalfOpen) => why.push("half-open: nobody else is left".to_owned()),
             Some(Admission::Returning(_)) => why.push("coming back".to_owned()),
+            Some(Admission::Shut(until, _)) => why.push(format!(
+                "circuit open for {}, after failures: tried at once, as no other is available",
+                until.since(self.story.now)
+            )),
             _ => {}
         }
         why.join("; ")

@@ -1,7 +1,7 @@
 //! When nobody may be chosen.
 
-use crate::expect::{chat, failure, seconds, throttled};
-use crate::story::{Need, Story};
+use crate::expect::{chat, failure, seconds, throttled, without_times};
+use crate::story::{AFTER_SILENCE, Need, Story};
 
 pub(super) const STORIES: &[Story] = &[
     Story {
@@ -25,7 +25,7 @@ pub(super) const STORIES: &[Story] = &[
         },
     },
     Story {
-        name: "one that is throttled and one that fails: there is capacity to wait for",
+        name: "one that is throttled and one that fails: the second is tried at once",
         behaviours: &[9],
         needs: &[],
         config: "
@@ -36,7 +36,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             stage.will("westus", [failure(500)]);
             stage.chat("gpt-4o").is(500);
 
-            stage.chat("gpt-4o").is(429).error("exhausted").retry_after_trip(seconds(1));
+            // The one that has failed is tried at once; the other has said until when to wait.
+            stage.chat("gpt-4o").is(200).from("westus");
         },
     },
     Story {
@@ -67,62 +68,89 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 when_exhausted: service_unavailable
 models: { gpt-4o: { pool: [eastus] } }",
         play: |stage| {
-            let told = throttled("retry-after", "2");
-            stage.will("eastus", [told.clone()]);
-            stage.chat("gpt-4o").is(429).has("retry-after", "2").says(told.body);
-
-            stage.chat("gpt-4o").is(503).says("").lacks("retry-after").lacks("content-type");
+            stage.will("eastus", [throttled("retry-after", "2")]);
+            // The request that opens the last circuit gets it as well.
+            for _ in 0..2 {
+                stage.chat("gpt-4o").is(503).says("").lacks("retry-after").lacks("content-type");
+            }
 
             stage.expect_rest("eastus", seconds(2), &chat("gpt-4o"));
         },
     },
     Story {
-        name: "the labs' empty 503 is still counted by its cause: at the limit, or failing",
+        name: "the labs' empty 503 is still counted by its cause",
         behaviours: &[9],
         needs: &[Need::Counts],
         config: "
 when_exhausted: service_unavailable
-circuit_breaker: { failures: 1, trip: 60s }
-models: { throttled: { pool: [eastus] }, failing: { pool: [westus] } }",
+models: { throttled: { pool: [eastus] } }",
         play: |stage| {
             stage.will("eastus", [throttled("retry-after", "60")]);
-            stage.will("westus", [failure(500)]);
-            for (model, first, kind, outcome) in [
-                ("throttled", 429, "throttled", "exhausted"),
-                ("failing", 500, "failing", "unavailable"),
-            ] {
-                stage.chat(model).is(first);
-                stage.chat(model).is(503).says("").lacks("retry-after");
-                assert_eq!(stage.noted("outcome"), outcome);
-                let kind = [("model", model), ("kind", kind)];
-                let counted = u64::from(first == 429) + 1;
+            for counted in 1..=2 {
+                stage.chat("throttled").is(503).says("").lacks("retry-after");
+                assert_eq!(stage.noted("outcome"), "exhausted");
+                let kind = [("model", "throttled"), ("kind", "throttled")];
                 stage.expect_counted("spillway_pool_exhausted_total", &kind, counted);
             }
         },
     },
     Story {
-        name: "where everyone fails, it is a 503 with the time to come back",
-        behaviours: &[9, 10],
+        name: "what everyone says to one request is its own fault, and stops nobody else",
+        behaviours: &[9],
         needs: &[],
         config: "
 circuit_breaker: { failures: 1, trip: 1s }
 models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
         play: |stage| {
-            stage.will("eastus", [failure(500)]);
-            stage.will("westus", [failure(502)]);
-            stage.chat("gpt-4o").is(502).says(failure(502).body);
+            for (first, last) in [(500, 502), (403, 403)] {
+                for _ in 0..10 {
+                    stage.will("eastus", [failure(first)]);
+                    stage.will("westus", [failure(last)]);
+                    stage.chat("gpt-4o").is(last).says(failure(last).body);
+                    stage.chat("gpt-4o").is(200).from("eastus").has("x-spillway-attempts", "1");
+                }
+            }
+        },
+    },
+    Story {
+        name: "where everyone fails, one request at a time sees whether that is over",
+        behaviours: &[9, 10],
+        needs: &[AFTER_SILENCE],
+        config: "
+circuit_breaker: { failures: 1, trip: 60s }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            stage.set_reachable("eastus", false);
+            stage.set_reachable("westus", false);
+            for _ in 0..3 {
+                stage.chat("gpt-4o").is(503);
+                let attempts = without_times(&stage.noted("attempts"));
+                assert_eq!(attempts, "eastus failed, westus failed");
+            }
 
-            let answer = stage.chat("gpt-4o");
+            stage.set_reachable("westus", true);
+            stage.chat("gpt-4o").is(200).from("westus");
+            stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "1");
+        },
+    },
+    Story {
+        name: "twelve requests in a row that everyone fails are an outage",
+        behaviours: &[10],
+        needs: &[Need::VirtualTime, Need::Counts],
+        config: "
+circuit_breaker: { trip: 60s }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            for number in 1..=12 {
+                stage.expect_counted("spillway_breaker_state", &[], 0);
+                stage.will("eastus", [failure(500)]);
+                stage.will("westus", [failure(500)]);
+                stage.chat("gpt-4o").is(500);
+                let again = if number == 12 { 2 } else { 0 };
+                stage.expect_counted("spillway_breaker_state", &[("backend", "eastus")], again);
+            }
 
-            answer.is(503).error("unavailable").retry_after_trip(seconds(1));
-            let body = String::from_utf8_lossy(&answer.body);
-            assert!(
-                body.contains("'gpt-4o'") && body.contains(" GMT. Please retry after"),
-                "{body}"
-            );
-            assert!(!body.contains("eastus") && !body.contains("westus"), "no backend in {body}");
-
-            stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
+            stage.chat("gpt-4o").is(200).from("eastus");
         },
     },
 ];

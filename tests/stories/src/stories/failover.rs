@@ -273,10 +273,13 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             let attempts = without_times(&stage.noted("attempts"));
             assert_eq!(attempts, "eastus failed, westus failed");
 
-            for _ in 0..2 {
+            for _ in 0..3 {
                 stage.chat("gpt-4o").is(503);
             }
+            // Both circuits are open now, and a pool that is dark is tried at once.
             stage.chat("gpt-4o").is(503).error("unavailable").retry_after_trip(seconds(1));
+            stage.set_reachable("westus", true);
+            stage.chat("gpt-4o").is(200).from("westus");
         },
     },
     Story {

@@ -128,9 +128,11 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         config: FIRST_AND_SECOND,
         play: |stage| {
             let told = Answer::json(404, r#"{"error":{"code":"DeploymentNotFound"}}"#);
-            stage.will("eastus", [told.clone()]);
-
-            stage.chat("gpt-4o").is(404).says(told.body).has("x-spillway-attempts", "1");
+            for _ in 0..3 {
+                stage.will("eastus", [told.clone()]);
+                let answer = stage.chat("gpt-4o");
+                answer.is(404).says(&told.body[..]).has("x-spillway-attempts", "1");
+            }
 
             stage.chat("gpt-4o").from("westus");
             stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));

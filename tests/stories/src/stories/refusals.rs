@@ -12,9 +12,11 @@ pub(super) const STORIES: &[Story] = &[
         config: FIRST_AND_SECOND,
         play: |stage| {
             for status in [401, 403] {
-                stage.will("eastus", [failure(status)]);
-
-                stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
+                // As many different requests as of any failure: one may be refused for what it says.
+                for _ in 0..3 {
+                    stage.will("eastus", [failure(status)]);
+                    stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
+                }
                 stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
             }
         },
@@ -57,9 +59,10 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         config: FIRST_AND_SECOND,
         play: |stage| {
             for cuts in [vec![], vec![1], vec![20, 40], vec![NOT_FOUND.len() - 1]] {
-                stage.will("eastus", [Answer::json(404, NOT_FOUND).cut_at(cuts)]);
-
-                stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
+                for _ in 0..3 {
+                    stage.will("eastus", [Answer::json(404, NOT_FOUND).cut_at(cuts.clone())]);
+                    stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
+                }
                 stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
             }
         },

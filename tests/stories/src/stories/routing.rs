@@ -174,8 +174,8 @@ backends:
   westus: { url: '{westus}/base' }
 models: { gpt-4o: { pool: [eastus, westus] } }",
         play: |stage| {
-            stage.chat("gpt-4o").is(200);
-            stage.chat("gpt-4o").is(200);
+            stage.send(&chat("gpt-4o")).is(200);
+            stage.send(&chat("gpt-4o")).is(200);
 
             let rest = "chat/completions?api-version=2024-10-21";
             let eastus = format!("/openai/deployments/gpt%2B4o%2Fstandard/{rest}");

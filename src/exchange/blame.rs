@@ -1,0 +1,99 @@
+//! Whose fault it was: what one request has said of the members, until that is known.
+//!
+//! A failure is recorded at once, so that an outage is seen by the next request. What every member
+//! that could be asked said to the same request is the request's own fault, though, and taken back
+//! ([`crate::breaker::vote`]). A share of failures is in no hurry: it is counted when it is known.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Context, Eagerness, Effect, Exchange};
+use crate::breaker::RequestMark;
+use crate::breaker::store::Change;
+use crate::observation::AttemptResult;
+use crate::outcome::Verdict;
+
+/// What one request has said of the members.
+#[derive(Debug, Default)]
+pub(super) struct Blame {
+    /// What the first of them came to that failed.
+    first: Option<AttemptResult>,
+    /// The members that it has voted against.
+    voted: Vec<usize>,
+    /// Failures that are to be counted, should they be the members'.
+    counts: Vec<Effect>,
+    /// It is the members' fault: they differ, or no connection could be made.
+    is_certain: bool,
+}
+
+impl Blame {
+    /// Takes note of what an attempt came to. `reached`: there was a connection.
+    pub(super) fn see(&mut self, verdict: Verdict, result: AttemptResult, reached: bool) {
+        let alike = self.first.is_none_or(|first| first == result);
+        self.is_certain |= !alike || !reached || !verdict.is_vote();
+        self.first.get_or_insert(result);
+    }
+
+    pub(super) fn vote(&mut self, member: usize) {
+        self.voted.push(member);
+    }
+
+    pub(super) fn count(&mut self, count: Effect) {
+        self.counts.push(count);
+    }
+}
+
+impl Exchange {
+    /// Does what follows once it is known whose fault it was. `over`: no other member will be asked.
+    pub(super) fn settle_blame(&mut self, over: bool, cx: &mut Context<'_>) -> Option<()> {
+        let sending = self.sending.as_ref()?;
+        let (id, blame) = (sending.model, &sending.blame);
+        if blame.voted.is_empty() && blame.counts.is_empty() || !(over || blame.is_certain) {
+            return None;
+        }
+        let gateway = self.gateway.clone();
+        let route = gateway.route(id)?;
+        let untried = |member| !self.attempts.has(member);
+        let is_certain = blame.is_certain
+            || self.attempts.unanswered().is_some()
+            || cx.select(id, &route, Eagerness::AsLastResort, untried).is_some();
+        let sending = self.sending.as_mut()?;
+        let voted = std::mem::take(&mut sending.blame.voted);
+        let counts = std::mem::take(&mut sending.blame.counts);
+        if is_certain {
+            cx.extend(counts);
+            return Some(());
+        }
+        for member in voted {
+            if let Some(record) = route.record(member, Change::Withdrawn, cx.moment()) {
+                cx.record(record.of(sending.mark));
+            }
+        }
+        Some(())
+    }
+
+    /// The mark of this request, of which this is the body where it was read.
+    pub(super) fn mark(&self, model: &str) -> RequestMark {
+        let mut hash = DefaultHasher::new();
+        self.telemetry.client.map(crate::config::ClientId::position).hash(&mut hash);
+        model.hash(&mut hash);
+        if let Some(info) = &self.info {
+            (&info.path, info.content_length, info.body_mark).hash(&mut hash);
+        }
+        RequestMark(hash.finish().max(1))
+    }
+}
+
+/// A hash of a body: of its length, and of its beginning and its end, where requests differ.
+pub(super) fn body_mark(body: &[u8]) -> u64 {
+    let mut hash = DefaultHasher::new();
+    body.len().hash(&mut hash);
+    body.get(..BEGINNING).unwrap_or(body).hash(&mut hash);
+    body.get(body.len().saturating_sub(END)..).unwrap_or_default().hash(&mut hash);
+    hash.finish()
+}
+
+/// Where options stand that the SDKs write first.
+const BEGINNING: usize = 128;
+
+/// Where the last message ends, with the options that follow it.
+const END: usize = 512;

@@ -58,6 +58,8 @@ impl Exchange {
             }
             401 => Some(Reply::backend_credential_refused()),
             429 => self.exhausted(cx),
+            // Its client would take a good status for an answer.
+            _ if self.throttled_inside => self.exhausted(cx),
             _ => None,
         }
     }

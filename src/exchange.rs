@@ -15,7 +15,8 @@
 //! | upstream, request's body | [`Exchange::on_bytes_upstream`] | `upload.rs` |
 //! | upstream, no answer | [`Exchange::on_no_answer`] | `repetition.rs` |
 //! | upstream, answer | [`Exchange::on_answer_headers`], [`Exchange::on_answer_body`], [`Exchange::on_answer_trailers`] | `answer_head.rs`, `answer.rs` |
-//! | upstream, answer | [`Exchange::on_opening`], [`Exchange::on_answer_part`], [`Exchange::on_stream_part`], [`Exchange::on_hold_expired`], [`Exchange::on_upstream_reset`] | `streaming.rs` |
+//! | upstream, answer | [`Exchange::on_opening`] | `opening.rs` |
+//! | upstream, answer | [`Exchange::on_answer_part`], [`Exchange::on_stream_part`], [`Exchange::on_hold_expired`], [`Exchange::on_upstream_reset`] | `streaming.rs` |
 //! | downstream, answer | [`Exchange::on_response_headers`] | `response_headers.rs` |
 //! | downstream, all is over | [`Exchange::on_end`] | `health.rs`, `log_fields.rs` |
 //!
@@ -35,6 +36,7 @@ pub mod flow;
 pub mod head;
 mod health;
 mod log_fields;
+mod opening;
 pub mod redirect;
 mod repetition;
 mod request_info;
@@ -62,10 +64,12 @@ use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::stream::Api;
 use crate::target::Target;
+use crate::time::Millis;
 use crate::usage::{Scan, Usage};
 use blame::Blame;
+use opening::Opening;
 use redirect::StatusOverride;
-use streaming::{Opening, Streaming};
+use streaming::Streaming;
 
 /// One request and all that is known of it.
 #[derive(Debug)]
@@ -82,6 +86,11 @@ pub struct Exchange {
     streaming: Option<Streaming>,
     /// The current attempt's answer, where its first bytes are awaited.
     opening: Option<Opening>,
+    /// The time that the head of the current attempt's answer announces, should an error follow.
+    announced: Option<Millis>,
+    /// What the client gets of the current attempt is an error of a throttled backend, under a good
+    /// status.
+    throttled_inside: bool,
     /// The current attempt's answer, where its tokens are read and it is no stream.
     reading: Option<Scan>,
     /// Set where the gateway answered by itself.
@@ -211,6 +220,8 @@ impl Exchange {
             telemetry: Telemetry::default(),
             streaming: None,
             opening: None,
+            announced: None,
+            throttled_inside: false,
             reading: None,
             refused: None,
             status_override: None,

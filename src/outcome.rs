@@ -9,7 +9,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::breaker::FailureKind;
 use crate::config::{BreakerRule, RetryRule};
@@ -80,7 +80,7 @@ impl Verdict {
     /// The stream began with this fault, and nobody has seen it.
     pub const fn on_stream_start(fault: StreamError) -> Self {
         let failure = match fault {
-            StreamError::Throttled => FailureKind::Throttled(None),
+            StreamError::Throttled(retry_after) => FailureKind::Throttled(retry_after),
             StreamError::Failed => FailureKind::Failed(None),
             StreamError::Requests => return Self::FINAL,
         };
@@ -113,18 +113,19 @@ pub const fn needs_body(status: u16, retry: &RetryRule) -> bool {
     status == 404 && retry.failover_on_refusal
 }
 
-/// Azure OpenAI's `{"error":{"code":"DeploymentNotFound",…}}`.
+/// Whether this is Azure OpenAI's `{"error":{"code":"DeploymentNotFound",…}}`, or what servers that
+/// are compatible with OpenAI's say of a model that they do not have.
 fn is_missing_deployment(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Answer {
-        error: Error,
-    }
-    #[derive(Deserialize)]
-    struct Error {
-        code: String,
-    }
-    serde_json::from_slice::<Answer>(body).is_ok_and(|a| a.error.code == "DeploymentNotFound")
+    let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let is_word = |name: &&str| {
+        let word = said.get("error").and_then(|error| error.get(*name)).and_then(Value::as_str);
+        let word = word.unwrap_or_default();
+        MISSING.iter().any(|known| word.eq_ignore_ascii_case(known))
+    };
+    ["code", "type"].iter().any(is_word)
 }
+
+const MISSING: [&str; 2] = ["DeploymentNotFound", "model_not_found"];
 
 #[cfg(test)]
 mod tests {
@@ -189,8 +190,13 @@ mod tests {
 
     #[test]
     fn only_a_missing_deployment_makes_a_404_the_configurations_mistake() {
-        let missing = br#"{"error":{"code":"DeploymentNotFound","message":"not there"}}"#;
-        assert!(Verdict::on_not_found(missing).elsewhere);
+        for missing in [
+            &br#"{"error":{"code":"DeploymentNotFound","message":"not there"}}"#[..],
+            br#"{"error":{"type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
+            br#"{"error":{"code":404,"type":"model_not_found"}}"#,
+        ] {
+            assert!(Verdict::on_not_found(missing).elsewhere);
+        }
         for body in
             [&br#"{"error":{"code":"404","message":"DeploymentNotFound"}}"#[..], b"", b"\xff"]
         {

@@ -1,26 +1,33 @@
-//! Answers that stream: their events, the first one judged, and whether they reached their end.
+//! Answers that stream: their events, the first ones judged, and whether they reached their end.
 //!
-//! A status of 200 says little about a stream: the error may stand in its first event, and it may
-//! stop in the middle as if it were complete. Both can be told from the events alone, so this
+//! A status of 200 says little about a stream: the error may stand before its first content, and it
+//! may stop in the middle as if it were complete. Both can be told from the events alone, so this
 //! module reads them, byte by byte as they come, and never holds more than is bounded.
 //!
 //! | question | file |
 //! |---|---|
 //! | where does an event begin and end? | `events.rs` |
-//! | is this event an error, and whose fault? | `fault.rs` |
+//! | what is this answer, by its first bytes? | `start.rs` |
+//! | is this event an error, and whose fault? | `error.rs` |
+//! | when does it want to be asked again? | `announced.rs` |
+//! | does this event bring content? | `content.rs` |
 //! | did the stream end as its API ends, and what if not? | `ending.rs` |
-//! | what if it was cut inside of an event? | `mend.rs` |
-//! | and the chunk that its client did not ask for? | `hidden.rs` |
+//! | what if it was cut inside of an event? | `json_repair.rs` |
+//! | and the chunk that its client did not ask for? | `usage_chunk.rs` |
 
+mod announced;
+mod content;
 mod ending;
 mod error;
 mod events;
 mod json_repair;
+mod start;
 mod usage_chunk;
 
 pub use ending::{Api, Ending};
 pub use error::StreamError;
 pub use events::{Begun, Event, Events, Piece};
+pub use start::Start;
 pub use usage_chunk::UsageChunkFilter;
 
 use crate::words::word;

@@ -40,9 +40,13 @@ impl Word {
     /// without the space between. The word has the quotes. A text that says so is none the wiser:
     /// quotes inside of it have a backslash before them.
     pub(crate) fn values<'a>(&'a self, json: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.0.find_iter(json).filter_map(move |at| {
-            let after = json.get(at.checked_add(self.0.needle().len())?..)?;
-            Some(after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start())
+        self.rests(json).filter_map(|rest| Some(rest.strip_prefix(b":")?.trim_ascii_start()))
+    }
+
+    /// What follows each time that it stands there, without the space between.
+    pub(crate) fn rests<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.0.find_iter(text).filter_map(move |at| {
+            Some(text.get(at.checked_add(self.0.needle().len())?..)?.trim_ascii_start())
         })
     }
 }

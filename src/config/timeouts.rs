@@ -1,4 +1,4 @@
-//! How long things may take: the time-outs, and how long a stream's first event is waited for.
+//! How long things may take: the time-outs, and how long an answer's first content is waited for.
 
 use crate::time::Millis;
 
@@ -33,7 +33,7 @@ impl Default for Timeouts {
     }
 }
 
-/// How far a stream is held back until its first event can be judged.
+/// How far an answer is held back until its first content is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstEvent {
     /// For how long.

@@ -1,9 +1,11 @@
 //! The head of a backend's answer: what judging and cleaning need of it.
 
+use super::Context;
 use crate::cleaning::Fields;
 use crate::pool::headroom::Remaining;
 use crate::retry_after::RetryAfter;
 use crate::stream;
+use crate::time::Millis;
 
 /// The head of a backend's answer.
 #[derive(Debug, Default, Clone)]
@@ -29,7 +31,8 @@ impl Answer {
         let status = find(":status").and_then(|value| std::str::from_utf8(value).ok());
         let status = status.and_then(|text| text.parse().ok()).unwrap_or_default();
         let says_events = status < 400 && find("content-type").is_some_and(stream::is_event_stream);
-        let readable = has_body && find("content-encoding").is_none();
+        let plain = |encoding: &[u8]| encoding.is_empty() || encoding == b"identity";
+        let readable = has_body && find("content-encoding").is_none_or(plain);
         Self { status, switches, says_events, has_body, readable, fields }
     }
 
@@ -41,6 +44,17 @@ impl Answer {
             reset_requests: self.value("x-ratelimit-reset-requests"),
             reset_tokens: self.value("x-ratelimit-reset-tokens"),
         }
+    }
+
+    /// What its head announces for an error in its body. The resets of limits mean nothing here: every
+    /// good answer has them.
+    pub(super) fn inner_retry_after(&self, cx: &Context<'_>) -> Option<Millis> {
+        let [retry_after_ms, retry_after] =
+            ["retry-after-ms", "retry-after"].map(|name| self.value(name));
+        if retry_after_ms.is_none() && retry_after.is_none() {
+            return None;
+        }
+        RetryAfter { retry_after_ms, retry_after, ..RetryAfter::default() }.wait(cx.moment())
     }
 
     /// What it says is left of its backend's limits.

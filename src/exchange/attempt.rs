@@ -20,7 +20,7 @@ impl Exchange {
         self.telemetry.own.stop(cx.moment());
         self.learn_of_silence(cx);
         (self.streaming, self.opening) = (None, None);
-        self.reading = None;
+        (self.reading, self.announced, self.throttled_inside) = (None, None, false);
         self.telemetry.usage = Usage::default();
         let Some((chosen, first)) = self.starting() else { return Passage::Continue };
         let gateway = self.gateway.clone();

@@ -38,9 +38,10 @@ pub enum AnswerFlow {
     Read,
     /// It is held until its body is there ([`super::Exchange::on_answer_body`]).
     HoldBody,
-    /// It is held until its first bytes are there ([`super::Exchange::on_opening`]).
+    /// It is held until its first bytes have shown what it is ([`super::Exchange::on_opening`]), but
+    /// once some are there, no longer than [`super::Exchange::longest_hold`].
     HoldOpening,
-    /// It is held until it has shown what it is, but no longer than this, and every part of it is read
+    /// It is held until its first content is there, but no longer than this, and every part of it is read
     /// ([`super::Exchange::on_stream_part`]).
     HoldStream(Millis),
     /// Another backend is asked instead.

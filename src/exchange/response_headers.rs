@@ -64,6 +64,8 @@ impl Exchange {
             }
             401 => Some(Reply::backend_credential_refused()),
             429 => self.exhausted(Some(Unavailability::Throttled), cx),
+            // Its client would take a good status for an answer.
+            _ if self.throttled_inside => self.exhausted(Some(Unavailability::Throttled), cx),
             500.. if early => self.exhausted(None, cx),
             _ => None,
         }

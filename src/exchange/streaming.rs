@@ -1,17 +1,16 @@
-//! Upstream, answer: a stream whose first event is judged, and whose end is watched.
+//! Upstream, answer: a stream that is judged before its first content, and whose end is watched.
 //!
-//! Until its first event has been judged, nobody has seen anything of a stream: an error there, or
-//! no event at all, is tried elsewhere like a status that says so. From then on every part passes
-//! as it comes; it is only read, to know whether the stream reached its end. Where it did not, the
+//! Until its first content is there, nobody has seen anything of a stream: an error before it, or no
+//! content at all, is tried elsewhere like a status that says so. From then on every part passes as
+//! it comes; it is only read, to know whether the stream reached its end. Where it did not, the
 //! client is told by an error event, because there is no other way left to tell it.
 
-use super::answer_head::Answer;
 use super::attempts::Break;
 use super::flow::{AnswerFlow, Judged, StreamFlow};
-use super::{Context, Effect, Exchange, RequestInfo};
+use super::{Context, Effect, Exchange};
 use crate::outcome::Verdict;
-use crate::stream::{Api, Ending, Piece, StreamError, UsageChunkFilter};
-use crate::usage::{InEvents, Place, Scan};
+use crate::stream::{Api, Ending, Piece, Start, StreamError, UsageChunkFilter};
+use crate::usage::{InEvents, Place};
 
 /// A stream that is read as it passes.
 #[derive(Debug)]
@@ -29,41 +28,9 @@ pub(super) struct Streaming {
     most: usize,
 }
 
-/// An answer that is held until its first bytes are there.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Opening {
-    /// Its content type is that of a stream of events.
-    says_events: bool,
-    /// It can be read.
-    readable: bool,
-}
-
 impl Exchange {
-    /// An answer whose status is good: of a stream, more must be seen before it is.
-    pub(super) fn good_so_far(&mut self, answer: &Answer, cx: &mut Context<'_>) -> AnswerFlow {
-        if answer.status != 200 || !answer.has_body {
-            if answer.status == 200 && self.generates() {
-                self.attempts.ended_badly(Break::Error);
-                return self.follow(Verdict::on_stream_start(StreamError::Failed), cx).into();
-            }
-            return self.follow(Verdict::GOOD, cx).into();
-        }
-        let streams = answer.says_events && self.may_stream();
-        if self.generates() && !streams {
-            let Answer { says_events, readable, .. } = *answer;
-            self.opening = Some(Opening { says_events, readable });
-            return AnswerFlow::HoldOpening;
-        }
-        if streams && answer.readable {
-            return self.hold_stream(cx);
-        }
-        match AnswerFlow::from(self.follow(Verdict::GOOD, cx)) {
-            AnswerFlow::Pass if !streams => self.read_on(),
-            flow => flow,
-        }
-    }
-
-    fn hold_stream(&mut self, cx: &mut Context<'_>) -> AnswerFlow {
+    /// Holds a stream until its first content is there.
+    pub(super) fn hold_stream(&mut self, cx: &mut Context<'_>) -> AnswerFlow {
         let Some(route) = self.route() else { return AnswerFlow::Pass };
         let api = self.info.as_ref().and_then(|info| info.api);
         let rule = &route.model.first_event;
@@ -81,44 +48,6 @@ impl Exchange {
         // An error event may make it longer than its backend has announced.
         cx.push(Effect::RemoveAnswerHeader("content-length"));
         AnswerFlow::HoldStream(time)
-    }
-
-    /// Whether the answer may be a stream of events, as far as the request tells.
-    fn may_stream(&self) -> bool {
-        self.info.as_ref().is_none_or(|info| !info.plain)
-    }
-
-    /// Whether the request asks a model for an answer, rather than for anything else.
-    pub(super) fn generates(&self) -> bool {
-        let info = self.info.as_ref().filter(|info| info.has_body);
-        info.is_some_and(|info| info.api.is_some())
-    }
-
-    /// The first bytes that are there of an answer that was held for them
-    /// ([`AnswerFlow::HoldOpening`]). What is no stream, although it may have been asked for, is at
-    /// least JSON.
-    pub fn on_opening(&mut self, bytes: &[u8], end: bool, cx: &mut Context<'_>) -> AnswerFlow {
-        self.telemetry.own.start(cx.moment());
-        let Some(Opening { says_events, readable }) = self.opening else { return AnswerFlow::Pass };
-        match bytes.trim_ascii_start().first() {
-            None if !end && bytes.len() < MOST_SPACE => {
-                self.telemetry.own.stop(cx.moment());
-                AnswerFlow::HoldOpening
-            }
-            Some(b'{') => {
-                let flow = self.follow(Verdict::GOOD, cx).into();
-                if flow != AnswerFlow::Pass {
-                    return flow;
-                }
-                let reads = self.read_on();
-                self.on_answer_part(bytes, end, cx);
-                if end { AnswerFlow::Pass } else { reads }
-            }
-            _ if !readable => self.follow(Verdict::GOOD, cx).into(),
-            // A stream that the request had not asked for.
-            Some(_) if says_events => self.hold_stream(cx),
-            _ => self.begins_badly(StreamError::Failed, cx).into(),
-        }
     }
 
     /// More of a stream is there, after [`AnswerFlow::HoldStream`]: `size` bytes, of one that is held
@@ -140,14 +69,18 @@ impl Exchange {
         self.telemetry.usage = stream.usage.usage();
         if stream.held {
             stream.length = stream.length.saturating_add(part.len());
-            if !stream.ending.has_begun() && !end && stream.length < stream.most {
+            let shown = fault.is_some() || stream.ending.has_content();
+            let over = end || stream.ending.ended_empty();
+            if !shown && !over && stream.length < stream.most {
                 stream.went_out();
                 self.telemetry.own.stop(cx.moment());
                 return StreamFlow::Hold;
             }
+            let broken = end && shown && stream.ending.is_missing();
+            let none = || if shown || !over { None } else { stream.fault_of_none(&bytes(0)) };
+            let fault = fault.or(broken.then_some(StreamError::Failed)).or_else(none);
             stream.held = false;
-            let broken = end && stream.ending.is_missing();
-            let judged = match fault.or(broken.then_some(StreamError::Failed)) {
+            let judged = match fault {
                 Some(fault) => self.begins_badly(fault, cx),
                 None => self.follow(Verdict::GOOD, cx),
             };
@@ -200,19 +133,12 @@ impl Exchange {
         }
     }
 
-    /// Has an answer read that reports its tokens once, as a whole.
-    fn read_on(&mut self) -> AnswerFlow {
-        let reports = self.info.as_ref().is_some_and(RequestInfo::reports);
-        self.reading = reports.then(|| Scan::new(Place::Top));
-        if reports { AnswerFlow::Read } else { AnswerFlow::Pass }
-    }
-
     /// Whether the stream reports its usage because the gateway asked for it.
     fn asked_for_it(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.asked)
     }
 
-    /// The stream was held for as long as it may be. What is still to come is not waited for: it is good
+    /// The answer was held for as long as it may be. What is still to come is not waited for: it is good
     /// as far as anybody knows.
     pub fn on_hold_expired(&mut self, cx: &mut Context<'_>) {
         self.telemetry.own.start(cx.moment());
@@ -220,6 +146,7 @@ impl Exchange {
             stream.held = false;
             stream.went_out();
         }
+        self.opening_expired();
         self.follow(Verdict::GOOD, cx);
     }
 
@@ -241,22 +168,14 @@ impl Exchange {
         cx.extend(words.map(Effect::LastWords));
     }
 
-    /// Whether a stream is held back.
+    /// Whether an answer is held back.
     pub fn is_held(&self) -> bool {
-        self.streaming.as_ref().is_some_and(|stream| stream.held)
+        self.opens() || self.streaming.as_ref().is_some_and(|stream| stream.held)
     }
 
     /// Whether the answer that leaves is a stream, of which something is there.
     pub(super) fn has_first_part(&self) -> bool {
         self.streaming.as_ref().is_some_and(|stream| !stream.held && stream.length > 0)
-    }
-
-    /// Nobody has seen anything yet of an answer that was held, and turns out to be none.
-    fn begins_badly(&mut self, fault: StreamError, cx: &mut Context<'_>) -> Judged {
-        self.attempts.ended_badly(Break::Error);
-        let mut verdict = Verdict::on_stream_start(fault);
-        verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
-        self.follow(verdict, cx)
     }
 
     fn breaks(&mut self, cx: &mut Context<'_>) {
@@ -271,6 +190,19 @@ impl Exchange {
 }
 
 impl Streaming {
+    /// Returns the fault of a stream that is over, or says so, and has brought no content. `bytes`:
+    /// all of it.
+    fn fault_of_none(&self, bytes: &[u8]) -> Option<StreamError> {
+        match Start::of(bytes, true) {
+            // No stream at all, although its content type says so.
+            Start::Json if !self.ending.has_begun() => None,
+            Start::Error(fault) => Some(fault),
+            Start::Blank | Start::Page => Some(StreamError::Failed),
+            _ if self.ending.is_missing() || self.ending.ended_empty() => Some(StreamError::Failed),
+            _ => None,
+        }
+    }
+
     /// Reads on; tells the first fault that shows.
     fn read(&mut self, bytes: &[u8], end: bool) -> Option<StreamError> {
         let (usage, usage_chunk) = (&mut self.usage, &mut self.usage_chunk);
@@ -305,6 +237,3 @@ impl Streaming {
         Some(rest)
     }
 }
-
-/// No answer begins with as much space.
-const MOST_SPACE: usize = 1024;

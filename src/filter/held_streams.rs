@@ -1,4 +1,4 @@
-//! Streams that are held back, and the timer that lets them go.
+//! Streams and openings that are held back, and the timer that lets them go.
 //!
 //! A held stream waits for its backend's next bytes, and Envoy calls nobody while none come. So the
 //! timer runs while streams are held. Streams that were judged in the meantime are not taken out
@@ -31,6 +31,11 @@ impl Held {
 }
 
 impl Call<'_> {
+    /// Returns `true` if the answer of this request's attempt is held.
+    pub(super) fn is_held(&mut self, request: RequestHandle) -> bool {
+        self.exchange(request).is_some_and(|exchange| exchange.is_held())
+    }
+
     /// Holds the answer of this request's attempt, but no longer than `time`.
     pub(super) fn hold_stream(&mut self, request: RequestHandle, stream: StreamId, time: Millis) {
         let now = self.host.now();

@@ -112,7 +112,7 @@ impl Upstream {
         call.on(request, |exchange, cx| exchange.on_answer_trailers(&trailers, cx));
         match std::mem::replace(&mut self.answer, State::Ended) {
             State::Held(there) => self.body_is_there(there, true, call),
-            State::Opens(there, seen) => {
+            State::Opens(there, seen) if call.is_held(request) => {
                 let bytes = seen.unwrap_or_else(|| call.host.body(Body::Response, 0..there));
                 let flow = call.on(request, |exchange, cx| exchange.on_opening(&bytes, true, cx));
                 match flow {
@@ -122,7 +122,7 @@ impl Upstream {
                 }
             }
             State::Streams(there) => self.stream_ends(there, call),
-            State::Reads => {
+            State::Reads | State::Opens(..) => {
                 call.on(request, |exchange, cx| exchange.on_answer_part(&[], true, cx));
             }
             State::Awaited | State::Passes | State::Ended => {}
@@ -143,8 +143,8 @@ impl Upstream {
                 return;
             }
             State::Ended => return,
-            State::Held(_) | State::Opens(..) => true,
-            State::Streams(_) => call.exchange(request).is_some_and(|exchange| exchange.is_held()),
+            State::Held(_) => true,
+            State::Opens(..) | State::Streams(_) => call.is_held(request),
             State::Passes | State::Reads => false,
         };
         if let Some(known) = call.worker.requests.find(request) {
@@ -189,9 +189,15 @@ impl Upstream {
 
     /// The first bytes of an answer are there.
     fn opening(&mut self, size: usize, end: bool, call: &mut Call<'_>) -> Action {
-        let (State::Opens(there, seen), Some(request)) = (&mut self.answer, self.request) else {
+        let Some(request) = self.request else { return Action::Continue };
+        if !call.is_held(request) {
+            // The timer has let it go.
+            self.answer = State::Reads;
+            self.part(size, end, call);
             return Action::Continue;
-        };
+        }
+        let State::Opens(there, seen) = &mut self.answer else { return Action::Continue };
+        let is_first = *there == 0;
         *there = size;
         let seen = seen.take();
         let held_before = seen.is_some();
@@ -205,6 +211,10 @@ impl Upstream {
         }
         let flow = call.on(request, |exchange, cx| exchange.on_opening(&bytes, end, cx));
         if flow == Some(AnswerFlow::HoldOpening) {
+            if is_first || held_before {
+                let time = call.exchange(request).map(|exchange| exchange.longest_hold());
+                call.hold_stream(request, self.stream, time.unwrap_or_default());
+            }
             return Action::Pause;
         }
         let action = self.follow(flow, call);

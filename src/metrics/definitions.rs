@@ -296,7 +296,7 @@ pub const DEFINITIONS: &[Definition; 17] = &[
         unit: "milliseconds",
         meaning: "From a request's head to the head of its answer on the way to the client, \
                   failovers included. Only of requests that a backend answered. A stream's head \
-                  waits for its first event, so with `streamed=\"yes\"` it is the time to the \
+                  waits for its first content, so with `streamed=\"yes\"` it is the time to the \
                   first token; otherwise most of the answer has been made by then.",
     },
     Definition {
@@ -317,7 +317,7 @@ pub const DEFINITIONS: &[Definition; 17] = &[
         meaning: "What the gateway itself added to a request: from its head (or, where its body \
                   must be read, from its end) to the first attempt; from an answer that is not \
                   passed on to the next attempt, the router's back-off included; from the last \
-                  answer's head (or first event) to its way to the client. It is measured by the \
+                  answer's head (or first content) to its way to the client. It is measured by the \
                   clock on the wall between the filter's callbacks. Not in it: sockets, TLS and \
                   codecs before the first callback and after the last, the passing of bodies, and \
                   the back-off after an attempt that nobody answered.",

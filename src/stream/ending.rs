@@ -11,6 +11,7 @@
 
 use serde_json::json;
 
+use super::content::has_content;
 use super::events::{Begun, Event, Events, Piece};
 use super::json_repair::json_repair;
 use super::{StreamError, choices_begin};
@@ -38,6 +39,8 @@ pub struct Ending {
     cut: Option<Join>,
     /// Events so far.
     count: usize,
+    /// One of them has brought content.
+    content: bool,
     /// The last event has been seen.
     complete: bool,
     /// The last choice has given its reason to finish.
@@ -82,6 +85,7 @@ impl Ending {
             events: Events::new(most),
             cut: None,
             count: 0,
+            content: false,
             complete: false,
             finished: false,
             fault: None,
@@ -109,6 +113,16 @@ impl Ending {
     /// Whether an event has come.
     pub const fn has_begun(&self) -> bool {
         self.count > 0
+    }
+
+    /// Whether an event has brought content, or has said that there is none to come.
+    pub const fn has_content(&self) -> bool {
+        self.content
+    }
+
+    /// Whether it has ended as its API ends, before any content.
+    pub const fn ended_empty(&self) -> bool {
+        self.complete && !self.content
     }
 
     /// Whether it is of a known API, and lacks its end or has not even begun.
@@ -179,11 +193,12 @@ impl Ending {
 
     fn take(&mut self, event: &Event<'_>) {
         self.count = self.count.saturating_add(1);
-        // What another API may begin with is not known.
-        let first = self.count == 1 && self.api.is_some();
         if self.fault.is_none() {
-            self.fault = if first { StreamError::of_first(event) } else { StreamError::of(event) };
+            // What another API may begin with is not known.
+            let early = !self.content && self.api.is_some();
+            self.fault = if early { StreamError::of_early(event) } else { StreamError::of(event) };
         }
+        self.content = self.content || (self.fault.is_none() && has_content(self.api, event));
         match self.api {
             Some(Api::Completions) => self.chunk(event),
             Some(Api::Responses) => self.step(event),
@@ -193,7 +208,8 @@ impl Ending {
 
     fn chunk(&mut self, event: &Event<'_>) {
         self.complete |= event.data.starts_with(b"[DONE]");
-        let said = |value: &[u8]| value.starts_with(b"\"");
+        // Some servers write an empty reason, or the word, instead of `null`.
+        let said = |value: &[u8]| text(value).is_some_and(|text| !matches!(text, b"" | b"null"));
         if FINISH_REASON.values(event.data).any(said) {
             self.finished = true;
         } else if self.finished && !choices_begin(event.data, b"]") {

@@ -8,21 +8,26 @@
 //! refused by every backend: blaming them would let one client open every circuit. What no word
 //! explains is the backend's.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Event;
-use crate::words::word;
+use super::announced::announced;
+use super::content::is_heartbeat;
+use crate::time::Millis;
+use crate::words::{Word, word};
 
 // No error is without one of these.
 word!(ERROR = b"\"error\"");
 word!(FAILED_RESPONSE = b"response.failed");
+word!(CODE = b"\"code\"");
+word!(TYPE = b"\"type\"");
+word!(STATUS = b"\"status\"");
 
-/// What is wrong with an event.
+/// What is wrong with an event, or with an answer as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamError {
-    /// The backend asks for less traffic.
-    Throttled,
+    /// The backend asks for less traffic, for this time where it says one.
+    Throttled(Option<Millis>),
     /// The backend failed.
     Failed,
     /// The request is at fault: another backend would say the same.
@@ -30,74 +35,140 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// The fault that the stream's first event shows; `None`: it is healthy.
+    /// Returns the fault that an event before any content shows; `None`: it is healthy.
     ///
-    /// An event that is too long to be read whole is no error: errors are short.
-    pub fn of_first(event: &Event<'_>) -> Option<Self> {
+    /// What is there of JSON is no failure, however odd: only a page or a text instead of it is, and
+    /// an error. An event that is too long to be read whole is none: errors are short.
+    pub fn of_early(event: &Event<'_>) -> Option<Self> {
         if event.cut {
             return None;
         }
-        match serde_json::from_slice::<Value>(event.data) {
-            // No API begins with `[DONE]` or with something that is not JSON.
-            Err(_) => Some(Self::Failed),
-            Ok(_) => Self::of(event),
-        }
+        let data = event.data.trim_ascii();
+        let may_be_json = data.starts_with(b"{")
+            || data.starts_with(b"[")
+            || is_heartbeat(event)
+            || serde_json::from_slice::<Value>(data).is_ok();
+        if may_be_json { Self::of(event) } else { Some(Self::Failed) }
     }
 
-    /// The fault that any event shows; `None`: it is no error.
+    /// Returns the fault that any event shows; `None`: it is no error.
     pub fn of(event: &Event<'_>) -> Option<Self> {
         let named = event.name == b"error";
         // Most events are text as it is generated; reading them all would be for nothing.
-        if !named && !ERROR.is_in(event.data) && !FAILED_RESPONSE.is_in(event.data) {
+        if !named && !says_error(event.data) && !FAILED_RESPONSE.is_in(event.data) {
             return None;
         }
-        let Ok(said) = serde_json::from_slice::<Said>(event.data) else {
-            return named.then_some(Self::Failed);
-        };
-        said.fault(named)
-    }
-}
-
-/// The parts of an event that an error may stand in.
-#[derive(Debug, Deserialize)]
-struct Said {
-    #[serde(default)]
-    r#type: Value,
-    #[serde(default)]
-    error: Value,
-    #[serde(default)]
-    code: Value,
-    response: Option<Response>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Response {
-    #[serde(default)]
-    error: Value,
-}
-
-impl Said {
-    fn fault(&self, named: bool) -> Option<StreamError> {
-        let kind = self.r#type.as_str().unwrap_or_default();
-        let error = match (&self.error, &self.response) {
-            (Value::Null, Some(response)) if kind == "response.failed" => &response.error,
-            (error, _) => error,
-        };
-        if !error.is_null() || kind == "response.failed" {
-            return Some(words(["code", "type", "status"].map(|word| error.get(word))));
+        match read(event.data) {
+            Some(said) => fault(&said, named),
+            None => of_odd(event.data, named),
         }
-        (named || kind == "error").then(|| words([Some(&self.code), Some(&self.r#type), None]))
+    }
+
+    /// Returns the fault that the body of an answer shows as a whole; `None`: it is no error.
+    pub fn of_body(body: &[u8]) -> Option<Self> {
+        match read(body) {
+            Some(said) => fault(&said, false).or_else(|| of_gateway(&said)),
+            None => of_odd(body, false),
+        }
+    }
+
+    /// Returns the same with the time that the answer's head announces, where it does.
+    #[must_use]
+    pub const fn announced(self, retry_after: Option<Millis>) -> Self {
+        match (self, retry_after) {
+            (Self::Throttled(_), Some(_)) => Self::Throttled(retry_after),
+            _ => self,
+        }
     }
 }
 
-/// The first word that says whose fault it is.
-fn words(words: [Option<&Value>; 3]) -> StreamError {
+/// Whether this JSON speaks of an error at all, other than to say that there is none.
+pub(super) fn says_error(json: &[u8]) -> bool {
+    ERROR.rests(json).any(|rest| {
+        let value = rest.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_none_or(|value| !value.starts_with(b"null"))
+    })
+}
+
+/// Reads what may be an error. Some servers put it into a list.
+fn read(data: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(data).ok()? {
+        Value::Array(list) => Some(list.into_iter().next().unwrap_or_default()),
+        said => Some(said),
+    }
+}
+
+fn fault(said: &Value, named: bool) -> Option<StreamError> {
+    let kind = said.get("type").and_then(Value::as_str).unwrap_or_default();
+    let failed = kind == "response.failed";
+    let inner = || said.get("response")?.get("error");
+    let mut error = said.get("error").filter(|error| !is_none(error));
+    if failed && error.is_none() {
+        error = inner();
+    }
+    if error.is_some() || failed {
+        let error = error.unwrap_or(&Value::Null);
+        return Some(words(["code", "type", "status"].map(|word| error.get(word)), error));
+    }
+    let object = said.get("object").and_then(Value::as_str);
+    let is_error = named || kind == "error" || object == Some("error");
+    is_error.then(|| words(["code", "type", ""].map(|word| said.get(word)), said))
+}
+
+/// A gateway in front of a backend writes `{"statusCode": 429, "message": "…"}`.
+fn of_gateway(said: &Value) -> Option<StreamError> {
+    let codes = ["statusCode", "status", "code"].map(|word| said.get(word));
+    let failed = |code: &Value| code.as_u64().is_some_and(|code| (400..600).contains(&code));
+    let has_message = said.get("message").is_some_and(Value::is_string);
+    (has_message && codes.into_iter().flatten().any(failed)).then(|| words(codes, said))
+}
+
+/// Whether this says that there is no error.
+fn is_none(error: &Value) -> bool {
+    match error {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+/// The fault of what no parser takes, such as half a character in the message of an error: only
+/// what begins as an error is one.
+fn of_odd(data: &[u8], named: bool) -> Option<StreamError> {
+    let mut first = ERROR.values(data).take(1);
+    let begins = data.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let is_error = begins.is_some_and(|rest| rest.starts_with(b"\"error\""))
+        && first.any(|value| value.starts_with(b"{") || value.starts_with(b"\""));
+    let value = |word: &'static Word| {
+        let value = word.values(data).next()?;
+        let end = value.iter().skip(1).position(|byte| b"\",}".contains(byte))?;
+        let text = value.get(..=end)?;
+        let text = std::str::from_utf8(text).ok()?.trim_matches(['"', ' ']);
+        Some(Value::String(text.to_owned()))
+    };
+    let said = || [value(&CODE), value(&TYPE), value(&STATUS)];
+    (is_error || named).then(|| words(said().each_ref().map(Option::as_ref), &Value::Null))
+}
+
+/// The first word that says whose fault it is. `error`: what holds the words, or its message.
+fn words(words: [Option<&Value>; 3], error: &Value) -> StreamError {
     let mut said = words.into_iter().flatten().filter_map(|word| match word {
         Value::String(word) => of_word(&word.to_ascii_lowercase()),
         Value::Number(status) => of_status(status.as_u64()?),
         _ => None,
     });
-    said.next().unwrap_or(StreamError::Failed)
+    let text = error.as_str().or_else(|| error.get("message")?.as_str());
+    let in_text = || text.and_then(|text| of_message(&text.to_ascii_lowercase()));
+    match said.next().or_else(in_text) {
+        Some(StreamError::Throttled(_)) => StreamError::Throttled(announced(error)),
+        fault => fault.unwrap_or(StreamError::Failed),
+    }
+}
+
+/// Words of people say less than codes do: only what cannot be meant otherwise counts.
+fn of_message(text: &str) -> Option<StreamError> {
+    let throttled = ["rate limit", "too many requests"].iter().any(|words| text.contains(words));
+    throttled.then_some(StreamError::Throttled(None))
 }
 
 fn of_word(word: &str) -> Option<StreamError> {
@@ -106,7 +177,7 @@ fn of_word(word: &str) -> Option<StreamError> {
     }
     let has = |part: &&str| word.contains(*part);
     if THROTTLED.iter().any(has) {
-        Some(StreamError::Throttled)
+        Some(StreamError::Throttled(None))
     } else if FAILED.iter().any(has) {
         Some(StreamError::Failed)
     } else if REQUESTS.iter().any(has) {
@@ -118,15 +189,21 @@ fn of_word(word: &str) -> Option<StreamError> {
 
 fn of_status(status: u64) -> Option<StreamError> {
     match status {
-        429 => Some(StreamError::Throttled),
+        429 => Some(StreamError::Throttled(None)),
         401 | 403 | 408 | 500..=599 => Some(StreamError::Failed),
         400..=499 => Some(StreamError::Requests),
         _ => None,
     }
 }
 
-const THROTTLED: [&str; 5] =
-    ["rate_limit", "ratelimit", "too_many_requests", "toomanyrequests", "insufficient_quota"];
+const THROTTLED: [&str; 6] = [
+    "rate_limit",
+    "ratelimit",
+    "too_many_requests",
+    "toomanyrequests",
+    "insufficient_quota",
+    "resource_exhausted",
+];
 /// Mistakes in the configuration, some of which have the type of a client's mistake.
 const FAILED: [&str; 4] =
     ["server_error", "invalid_api_key", "deploymentnotfound", "model_not_found"];
@@ -150,7 +227,7 @@ mod tests {
     }
 
     fn first(name: &str, data: &str) -> Option<StreamError> {
-        StreamError::of_first(&event(name, data.as_bytes(), false))
+        StreamError::of_early(&event(name, data.as_bytes(), false))
     }
 
     #[test]
@@ -168,12 +245,63 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_no_start() {
-        for data in ["[DONE]", "", "<html>", "{\"cut", "\u{fffd}"] {
+    fn only_a_page_or_a_text_instead_of_json_is_no_start() {
+        for data in ["<html>", "\u{fffd}", "upstream connect error"] {
             assert_eq!(first("", data), Some(StreamError::Failed), "{data}");
         }
         let long = event("", b"{\"id\":\"", true);
-        assert_eq!(StreamError::of_first(&long), None);
+        assert_eq!(StreamError::of_early(&long), None);
+        for data in [
+            &b"{\"cut"[..],
+            b"",
+            b"ping",
+            br#"{"choices":[{"logprobs":NaN,"x":-Infinity}]}"#,
+            br#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#,
+            b"{\"choices\":[{\"delta\":{\"content\":\"\xe2\x82\"}}]}",
+        ] {
+            assert_eq!(StreamError::of_early(&event("", data, false)), None, "{data:?}");
+        }
+    }
+
+    #[test]
+    fn an_odd_error_is_one_all_the_same() {
+        for (data, wanted) in [
+            (&b"{\"error\":{\"message\":\"\xe2\x82\",\"code\":\"500\"}}"[..], StreamError::Failed),
+            (br#"{"error":{"message":"\ud83d","code": 429 }}"#, StreamError::Throttled(None)),
+            (br#"{"error":{"type":"content_filter","score":NaN}}"#, StreamError::Requests),
+        ] {
+            assert_eq!(StreamError::of_early(&event("", data, false)), Some(wanted), "{data:?}");
+        }
+        let chunk = br#"{"choices":[{"score":NaN,"content_filter_results":{"error":{}}}]}"#;
+        assert_eq!(StreamError::of_early(&event("", chunk, false)), None);
+    }
+
+    #[test]
+    fn whole_bodies_are_errors_in_a_few_forms_more() {
+        let throttled = StreamError::Throttled(Some(Millis(24_000)));
+        for (body, wanted) in [
+            (
+                r#"[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"retry in 24s"}}]"#,
+                Some(throttled),
+            ),
+            (
+                r#"{"statusCode":429,"message":"Rate limit is exceeded. Try again in 24 seconds."}"#,
+                Some(throttled),
+            ),
+            (r#"{"object":"error","message":"retry after 24 s","code":429}"#, Some(throttled)),
+            (r#"{"type":"error","error":{"type":"overloaded_error"}}"#, Some(StreamError::Failed)),
+            (
+                r#"{"object":"response","status":"failed","error":{"code":"server_error"}}"#,
+                Some(StreamError::Failed),
+            ),
+            (r#"{"error":{"message":"Rate limit reached"}}"#, Some(StreamError::Throttled(None))),
+            (r#"{"error":"","choices":[]}"#, None),
+            (r#"{"object":"response","status":"completed","error":null}"#, None),
+            (r#"{"code":200,"message":"ok"}"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(StreamError::of_body(body.as_bytes()), wanted, "{body}");
+        }
     }
 
     #[test]
@@ -206,7 +334,7 @@ mod tests {
             r#"{"type":"response.failed","response":{"error":{"code":"rate_limit_exceeded"}}}"#,
             r#"{"error":{"code":null,"type":"RateLimitError"}}"#,
         ] {
-            assert_eq!(first("", data), Some(StreamError::Throttled), "{data}");
+            assert_eq!(first("", data), Some(StreamError::Throttled(None)), "{data}");
         }
         for data in [
             r#"{"error":{"code":"content_filter","type":null,"status":400}}"#,

@@ -84,7 +84,9 @@ impl UsageChunkFilter {
     }
 
     /// What has been read went out, and perhaps it ended inside of an event.
-    pub const fn went_out(&mut self, inside: bool) {
+    pub fn went_out(&mut self, inside: bool) {
+        self.places.clear();
+        self.ended = false;
         self.passes = inside;
     }
 

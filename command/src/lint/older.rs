@@ -18,8 +18,8 @@ pub(super) fn look(lints: &mut Lints<'_>, failover: FailoverMode) {
     let hint = "use Envoy 1.37 or newer, or remove it";
     for field in ["time", "size"] {
         for (place, _) in lints.places("first_event", field) {
-            let message = "before Envoy 1.37, a stream that was held is the client's, whatever its \
-                           first event says";
+            let message = "before Envoy 1.37, an answer that was held is the client's, whatever it \
+                           begins with";
             lints.warn(&place, message, hint);
         }
     }

@@ -2,7 +2,7 @@
 
 use http_body_util::BodyExt;
 use spillway_integration::{Call, Client, Gateway, Journal, eventually, region, story};
-use spillway_simulator::{Fault, Reset, Stall};
+use spillway_simulator::{Fault, Reset};
 
 const PAIR: &str = "
 models:
@@ -87,19 +87,19 @@ async fn an_error_in_the_first_event_fails_over() {
 }
 
 #[tokio::test]
-async fn no_part_of_a_healthy_stream_waits_for_the_next() {
+async fn the_first_content_of_a_healthy_stream_waits_for_nothing_after_it() {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
     let gateway = Gateway::start(PAIR, [&eastus, &westus]).await;
-    // Its first event comes, and nothing more: it must be with the client all the same.
-    eastus.script(Fault::stall(Stall::AfterFirstChunk));
-    let mut body = gateway
-        .client()
-        .open(&Call::streamed_chat("gpt-4o-mini"))
-        .await
-        .expect("a head")
-        .into_body();
+    eastus.script(Fault { chunk_delay_ms: Some(500), ..Fault::default() });
+    let call = Call::streamed_chat("gpt-4o-mini");
+    let mut body = gateway.client().open(&call).await.expect("a head").into_body();
     let first = body.frame().await.expect("a part").expect("data");
     let first = first.into_data().expect("data");
-    assert!(first.starts_with(b"data: {") && first.ends_with(b"\n\n"), "{first:?}");
+    let first = String::from_utf8_lossy(&first);
+    // The verdict on the prompt and the role have waited for it, and it for nothing.
+    let events: Vec<_> = first.split_inclusive("\n\n").collect();
+    assert_eq!(events.len(), 3, "{first}");
+    assert!(events[0].contains("prompt_filter_results"), "{first}");
+    assert!(first.starts_with("data: {") && first.ends_with("\n\n"), "{first}");
     assert!(!eastus.only().completed);
 }

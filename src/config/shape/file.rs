@@ -91,7 +91,7 @@ pub static FILE: Object = Object {
             name: "first_event",
             kind: Kind::Object(&FIRST_EVENT),
             default: Default::Is("{}"),
-            doc: "How far an event stream is held back until its first event can be judged.",
+            doc: "How far an answer is held back until its first content is there.",
             example: "{ time: 30s }",
         },
         Field {

@@ -1,4 +1,4 @@
-//! The fields of time-outs and of the wait for a stream's first event.
+//! The fields of time-outs and of the wait for an answer's first content.
 
 use super::{Default, Field, Kind, Object};
 
@@ -47,18 +47,19 @@ pub static MODEL_TIMEOUTS: Object = Object {
     fields: &[FIRST_BYTE, PER_TRY, REQUEST],
 };
 
-/// How far a stream is held back.
+/// How far an answer is held back.
 pub static FIRST_EVENT: Object = Object {
     name: "first_event",
-    doc: "How long an event stream is held back so that its first event can be judged: an error \
-          there, or a stream that ends before it, is tried on another backend. When a bound is \
-          reached, the stream goes to the client as it is.",
+    doc: "How long an answer is held back until its first content is there. Events without \
+          content, such as a delta with nothing but a role, and white space are held with it: an \
+          error, a lost connection or the end before the first content is tried on another backend. \
+          When a bound is reached, the answer goes to the client as it is.",
     fields: &[
         Field {
             name: "time",
             kind: Kind::Duration,
             default: Default::Is("10s"),
-            doc: "How long the first event is waited for once the answer has begun.",
+            doc: "How long the first content is waited for once the answer has begun.",
             example: "30s",
         },
         Field {
@@ -76,7 +77,7 @@ const FIRST_BYTE: Field = Field {
     kind: Kind::Duration,
     default: Default::Is("10m"),
     doc: "How long one backend may take, once it is connected and has the whole request, until its \
-          answer begins; of a stream, until its first event.",
+          answer begins; of a stream, until its first content or the end of `first_event.time`.",
     example: "60s",
 };
 

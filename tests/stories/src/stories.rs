@@ -3,6 +3,7 @@
 mod admission;
 mod affinity;
 mod bad_input;
+mod before_content;
 mod bodies;
 mod bodies_read_once;
 mod breaker;
@@ -11,6 +12,7 @@ mod counting;
 mod exhausted;
 mod failover;
 mod forgeries;
+mod good_statuses;
 mod keys;
 mod one_reading;
 mod pools;
@@ -36,6 +38,8 @@ pub fn all() -> &'static [Story] {
             failover::STORIES,
             redirects::STORIES,
             streams::STORIES,
+            before_content::STORIES,
+            good_statuses::STORIES,
             timeouts::STORIES,
             trailers::STORIES,
             refusals::STORIES,

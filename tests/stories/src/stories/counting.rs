@@ -141,7 +141,7 @@ models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }",
         needs: &[Need::Counts],
         config: TIERS,
         play: |stage| {
-            let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{}}]}\n\n";
+            let begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
             stage.will("eastus", [Reaction::Breaks(Answer::events(begun))]);
             stage.chat("gpt-4o").is(200);
 

@@ -86,7 +86,7 @@ pub(super) const STORIES: &[Story] = &[
         needs: &[AFTER_SILENCE],
         config: PATIENT,
         play: |stage| {
-            for told in ["", ": ping\n\n", "<html>sorry</html>", "\n\n", "data: {\"id\":"] {
+            for told in ["", ": ping\n\n", "sorry", "\n\n", "data: {\"id\":"] {
                 stage.will("eastus", [Answer::events(told)]);
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
 
@@ -256,7 +256,9 @@ models: { gpt-4o: { pool: [eastus, westus] } }",
                 stage.send(&respond("gpt-4o")).is(200).says(&body).ends();
             }
 
-            let body = stream(&[created]);
+            let delta = "data: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\
+                         \"delta\":\"a\"}";
+            let body = stream(&[created, delta]);
             for backend in ["eastus", "westus"] {
                 stage.will(backend, [Reaction::Breaks(Answer::events(body.clone()))]);
             }
@@ -266,7 +268,7 @@ models: { gpt-4o: { pool: [eastus, westus] } }",
             let data = rest.strip_prefix("event: error\ndata: ").expect("an error event");
             let data: serde_json::Value = serde_json::from_str(data.trim()).expect("JSON");
             assert_eq!(data["type"], "error");
-            assert_eq!(data["sequence_number"], 1);
+            assert_eq!(data["sequence_number"], 2);
             assert_eq!((&data["code"], &data["error"]["code"]), (&CODE.into(), &CODE.into()));
         },
     },

@@ -115,4 +115,5 @@ const STEERING: [&str; 5] = [
     "x-envoy-max-retries",
 ];
 
-const STREAM: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":null}]}\n\n";
+const STREAM: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";

@@ -18,6 +18,7 @@
 mod activity;
 mod carry_out;
 pub mod configuration;
+mod connections;
 mod downstream;
 mod held_bodies;
 mod held_streams;

@@ -80,9 +80,9 @@ impl<R: Runtime> Envoy<R> {
         reaction: Reaction,
         passage: &mut Passage,
     ) -> End {
-        passage.stream.connected = !matches!(reaction, Reaction::Unreachable);
+        passage.stream.connection = connection(&reaction, passage);
         match reaction {
-            Reaction::Unreachable | Reaction::HangUp => End::Silence(503),
+            Reaction::Unreachable | Reaction::HangUp | Reaction::Stale => End::Silence(503),
             Reaction::GivenUp => End::Silence(504),
             Reaction::Silence => {
                 self.pass_time(self.until_first_byte(passage));
@@ -192,6 +192,17 @@ impl<R: Runtime> Envoy<R> {
             }
         }
     }
+}
+
+/// This side's address: one connection to each cluster is used again and again, and of those that
+/// break each is another.
+fn connection(reaction: &Reaction, passage: &Passage) -> Option<Vec<u8>> {
+    let port = match reaction {
+        Reaction::Unreachable => return None,
+        Reaction::HangUp => passage.attempts,
+        _ => 40_000,
+    };
+    Some(format!("127.0.0.1:{port}").into_bytes())
 }
 
 fn is_followed(failover: FailoverMode, stream: &Stream) -> bool {

@@ -145,8 +145,8 @@ impl spillway::host::Stream for Memory {
         false
     }
 
-    fn is_connected(&self) -> bool {
-        self.stream.borrow().connected
+    fn connection(&self) -> Option<Vec<u8>> {
+        self.stream.borrow().connection.clone()
     }
 
     /// Every callback here has its stream already.

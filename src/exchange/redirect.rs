@@ -17,6 +17,7 @@
 
 use super::flow::Retry;
 use super::head::Head;
+use super::repetition::most_retries;
 use super::{Context, Effect, Exchange};
 use crate::target::Target;
 
@@ -35,7 +36,7 @@ impl Exchange {
 
     /// The retries that Envoy may make by itself: none, where they would stay at one backend.
     pub(super) fn retries(&self, allowed: usize) -> usize {
-        if self.gateway.failover.redirects() { 0 } else { allowed.saturating_sub(1) }
+        if self.gateway.failover.redirects() { 0 } else { most_retries(allowed) }
     }
 
     /// A request that may have to be sent again is held until it is complete.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::activity::Counted;
 use super::carry_out::{ATTEMPTS, Carry};
+use super::connections::Connections;
 use super::held_bodies::HeldBodies;
 use super::held_streams::HeldStreams;
 use super::instance::Instance;
@@ -19,6 +20,7 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub struct Worker {
     pub(super) requests: Requests,
+    pub(super) connections: Connections,
     pub(super) held_streams: HeldStreams,
     pub(super) held_bodies: HeldBodies,
     pub(super) counted: Counted,
@@ -34,6 +36,7 @@ impl Worker {
     pub fn new(host: &dyn Host) -> Self {
         Self {
             requests: Requests::new(host.moment().0),
+            connections: Connections::new(),
             held_streams: HeldStreams::default(),
             held_bodies: HeldBodies::default(),
             counted: Counted::new(host.draw()),

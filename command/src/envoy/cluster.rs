@@ -132,9 +132,9 @@ fn protocol(backend: &Backend, known: Known<'_>, config: &Config, options: &Opti
     ));
     let mut options = json!({
         "common_http_protocol_options": {
-            // Below the 240 s after which Azure's load balancers drop an idle connection: a
-            // request on a connection that is dead already costs an attempt.
-            "idle_timeout": "200s",
+            // Below the server's own limit: a request on a connection that the server is just
+            // closing costs an attempt.
+            "idle_timeout": duration(backend.idle_timeout),
             // Azure answers with many rate-limit and tracing headers.
             "max_headers_count": 1000,
             "max_response_headers_kb": 96,

@@ -15,7 +15,7 @@ pub(super) fn policy(config: &Config, options: &Options) -> Value {
     if options.envoy.failover.redirects() {
         json!({ "internal_redirect_policy": redirect(others), "retry_policy": limit(config) })
     } else {
-        json!({ "retry_policy": retry(others, config) })
+        json!({ "retry_policy": retry(spillway::exchange::repetition::most_retries(largest_pool), config) })
     }
 }
 

@@ -7,6 +7,7 @@ mod bodies;
 mod bodies_read_once;
 mod breaker;
 mod clean_answers;
+mod connections;
 mod counting;
 mod exhausted;
 mod failover;
@@ -37,6 +38,7 @@ pub fn all() -> &'static [Story] {
             redirects::STORIES,
             streams::STORIES,
             timeouts::STORIES,
+            connections::STORIES,
             trailers::STORIES,
             refusals::STORIES,
             breaker::STORIES,

@@ -117,8 +117,8 @@ pub(super) const PROTOCOL: &[Row] = &[
     warning(
         "common_http_protocol_options.idle_timeout",
         AtMost,
-        "below the 240 s after which Azure's load balancers drop an idle connection: a request on \
-         a connection that is dead already costs an attempt",
+        "the backend's `idle_timeout`, below the server's own: a request on a connection that the \
+         server is just closing costs an attempt",
     )
     .by_default("\"3600s\""),
     warning(

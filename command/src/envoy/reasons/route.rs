@@ -67,7 +67,8 @@ pub(super) const ROUTE: &[Row] = &[
     error(
         "retry_policy.num_retries",
         AtLeast,
-        "the other members of the largest pool; the downstream filter lowers it for each request",
+        "the other members of the largest pool, and two repetitions for each member; the downstream \
+         filter lowers it for each request",
     )
     .by_default("1"),
     error(

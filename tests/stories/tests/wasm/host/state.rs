@@ -26,8 +26,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
 fn get_property(mut vm: Vm<'_>, path: u32, length: u32, value: u32, size: u32) -> Result<u32> {
     let path = text(&mut vm, path, length)?;
     if path == "upstream\0local_address" {
-        let address = if vm.data().stream.connected { "127.0.0.1:1" } else { "" };
-        give(&mut vm, address.as_bytes(), value, size)?;
+        let address = vm.data().stream.connection.clone().unwrap_or_default();
+        give(&mut vm, &address, value, size)?;
         return Ok(OK);
     }
     if path != "connection\0tls_version" && !path.starts_with("spillway.") {

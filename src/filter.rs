@@ -25,6 +25,7 @@ mod held_streams;
 mod instance;
 mod meters;
 mod requests;
+mod silent_streams;
 mod status;
 mod timer;
 mod upstream;

@@ -105,6 +105,9 @@ pub trait Stream {
 
     /// Lets the response go on that this filter holds.
     fn resume_response(&self);
+
+    /// Breaks the response off, behind what goes on.
+    fn end_response(&self);
 }
 
 /// Values that all workers share.

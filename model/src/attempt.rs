@@ -107,6 +107,20 @@ impl<R: Runtime> Envoy<R> {
         passage.kept.timeouts.map_or(Duration::MAX, |timeouts| timeouts.until_first_byte(now))
     }
 
+    /// Nothing comes for so long, or until the filter has had enough.
+    fn silence(&mut self, mut left: Duration, passage: &mut Passage) {
+        let worker = &mut self.workers[passage.worker];
+        while !left.is_zero() && !passage.stream.response_ended {
+            let timer = worker.timer().unwrap_or(Duration::MAX).min(left);
+            assert!(timer < Duration::MAX, "the answer is silent for ever");
+            self.clock.set(self.clock.get() + timer);
+            left = left.saturating_sub(timer);
+            if !left.is_zero() {
+                worker.tick(&mut passage.stream);
+            }
+        }
+    }
+
     fn pass_time(&self, span: Duration) {
         self.clock.set(self.clock.get() + span);
     }
@@ -187,7 +201,7 @@ impl<R: Runtime> Envoy<R> {
             After::Silence => {
                 let now = self.clock.get();
                 let until = passage.kept.timeouts.map(|timeouts| timeouts.until_next_byte(now));
-                self.pass_time(until.unwrap_or_default());
+                self.silence(until.unwrap_or_default(), passage);
                 End::Broken(heard)
             }
         }

@@ -157,6 +157,10 @@ impl spillway::host::Stream for Memory {
     fn resume_response(&self) {
         self.stream.borrow_mut().response_resumed = true;
     }
+
+    fn end_response(&self) {
+        self.stream.borrow_mut().response_ended = true;
+    }
 }
 
 impl Store for Memory {

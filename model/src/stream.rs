@@ -31,6 +31,8 @@ pub struct Stream {
     pub route_cleared: bool,
     /// The filter has resumed the answer.
     pub response_resumed: bool,
+    /// The filter has broken the answer off.
+    pub response_ended: bool,
     /// The answer that the filter gave by itself.
     pub reply: Option<Answer>,
 }

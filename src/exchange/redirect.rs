@@ -39,8 +39,12 @@ impl Exchange {
         if self.gateway.failover.redirects() { 0 } else { most_retries(allowed) }
     }
 
-    /// A request that may have to be sent again is held until it is complete.
+    /// A request that may have to be sent again is held until it is complete. So is one whose attempts
+    /// have a time as a whole: that is the backend's, and a slow client's upload would be part of it.
     pub(super) fn awaits_end(&self) -> bool {
+        if self.refused.is_none() && self.limits_attempts() {
+            return true;
+        }
         let again = self.sending.as_ref().is_some_and(|sending| sending.allowed > 1);
         again && self.refused.is_none() && self.gateway.failover.redirects()
     }

@@ -83,6 +83,9 @@ impl Upstream {
         if end && matches!(self.answer, State::Passes | State::Reads) {
             self.answer = State::Ended;
         }
+        if !end {
+            call.watch_silence(request, self.stream);
+        }
         action
     }
 
@@ -92,6 +95,9 @@ impl Upstream {
         end: bool,
         call: &mut Call<'_>,
     ) -> Action {
+        if let Some(request) = self.request {
+            call.hears(request, end);
+        }
         match &mut self.answer {
             State::Streams(_) => return self.stream_part(size, end, call),
             State::Opens(..) => return self.opening(size, end, call),
@@ -110,6 +116,7 @@ impl Upstream {
     /// A body that trailers follow never says that it has ended.
     pub(super) fn on_response_trailers(&mut self, call: &mut Call<'_>) -> Action {
         let Some(request) = self.request else { return Action::Continue };
+        call.hears(request, true);
         let trailers = call.host.headers(Map::ResponseTrailers);
         call.on(request, |exchange, cx| exchange.on_answer_trailers(&trailers, cx));
         match std::mem::replace(&mut self.answer, State::Ended) {
@@ -149,6 +156,9 @@ impl Upstream {
         };
         if let Some(known) = call.worker.requests.find(request) {
             known.upstream = None;
+            if known.ended == Some(self.stream) {
+                return;
+            }
         }
         call.on(request, |exchange, cx| {
             if held {

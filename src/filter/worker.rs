@@ -9,6 +9,7 @@ use super::held_bodies::HeldBodies;
 use super::held_streams::HeldStreams;
 use super::instance::Instance;
 use super::requests::{RequestHandle, Requests};
+use super::silent_streams::SilentStreams;
 use super::timer::Next;
 use super::{Action, Call};
 use crate::exchange::flow::Passage;
@@ -22,6 +23,7 @@ pub struct Worker {
     pub(super) requests: Requests,
     pub(super) connections: Connections,
     pub(super) held_streams: HeldStreams,
+    pub(super) silent_streams: SilentStreams,
     pub(super) held_bodies: HeldBodies,
     pub(super) counted: Counted,
     pub(super) timer: Next,
@@ -38,6 +40,7 @@ impl Worker {
             requests: Requests::new(host.moment().0),
             connections: Connections::new(),
             held_streams: HeldStreams::default(),
+            silent_streams: SilentStreams::default(),
             held_bodies: HeldBodies::default(),
             counted: Counted::new(host.draw()),
             timer: Next::default(),

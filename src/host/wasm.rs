@@ -107,6 +107,11 @@ impl Stream for Wasm {
     fn resume_response(&self) {
         let _ = hostcalls::resume_http_response();
     }
+
+    /// Once the callback is over, and after what is resumed in it.
+    fn end_response(&self) {
+        let _ = hostcalls::reset_http_response();
+    }
 }
 
 impl Store for Wasm {

@@ -44,7 +44,7 @@ fn retry(others: usize, config: &Config) -> Value {
 fn limit(config: &Config) -> Value {
     json!({
         "num_retries": 0,
-        "per_try_timeout": duration(config.timeouts.first_byte),
+        "per_try_timeout": duration(config.timeouts.begins_within().unwrap_or_default()),
         "per_try_idle_timeout": duration(config.timeouts.stream_idle),
     })
 }

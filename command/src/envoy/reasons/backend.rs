@@ -63,6 +63,12 @@ pub(super) const CLUSTER: &[Row] = &[
         "a model may think for minutes without a byte, and firewalls and load balancers forget \
          quiet connections; Azure's after four minutes",
     ),
+    note(
+        "upstream_bind_config.socket_options",
+        There,
+        "Linux's `TCP_USER_TIMEOUT`: ends a connection whose other side takes connections and reads \
+         nothing; Envoy's own timers start when a request has left",
+    ),
     yours("type", "a backend that is an address needs no look-up"),
     yours(
         "cluster_type",

@@ -98,8 +98,16 @@ pub struct Backend {
     pub credential: Option<Credential>,
     /// How long a connection to it may take.
     pub connect_timeout: Millis,
+    /// How long a connection to it may be idle.
+    pub idle_timeout: Millis,
     /// The CA certificates that its certificate is checked against; `None`: the system's.
     pub ca_file: Option<String>,
+}
+
+impl Backend {
+    /// How long a connection may be idle where the file says nothing: less than Uvicorn's and Node's
+    /// 5 seconds, which are the shortest among the common servers.
+    pub const IDLE_TIMEOUT: Millis = Millis::from_secs(4);
 }
 
 /// A backend's URL, in the parts that Envoy and the rewriting of requests need.

@@ -38,7 +38,7 @@ mod health;
 mod log_fields;
 mod opening;
 pub mod redirect;
-mod repetition;
+pub mod repetition;
 mod request_info;
 mod response_headers;
 mod streaming;
@@ -56,12 +56,12 @@ use flow::RequestFlow;
 use telemetry::Telemetry;
 
 use crate::breaker::RequestMark;
-use crate::config::ModelId;
+use crate::config::{BackendId, ModelId};
 use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
 use crate::prompt::{Ahead, MediaType, NamedModel};
 use crate::reason::Reason;
-use crate::reply::Reply;
+use crate::reply::{Lost, Reply};
 use crate::stream::Api;
 use crate::target::Target;
 use crate::time::Millis;
@@ -168,6 +168,8 @@ struct Sending {
     left: UpstreamHeaders,
     /// The last attempt ended without an answer, and its backend may have got the request.
     perhaps_done: bool,
+    /// Why the last attempt ended without an answer, if it did.
+    lost: Option<Lost>,
     /// Bytes of the body that the current attempt has sent.
     sent: usize,
     /// Bytes at the body's end that the current attempt has not sent yet.
@@ -247,6 +249,11 @@ impl Exchange {
         self.attempts.unanswered().or_else(|| self.sending.as_ref()?.next)
     }
 
+    /// The backend of the attempt that began last.
+    pub fn asked(&self) -> Option<BackendId> {
+        Some(self.route()?.model.pool.get(self.attempts.last()?)?.backend)
+    }
+
     /// Takes note that the client gets this instead of a backend's answer.
     fn refuse(&mut self, reply: Reply) -> Reply {
         self.refused = Some(reply.reason);
@@ -264,7 +271,7 @@ impl Exchange {
 
     /// Whether this request may be sent once more.
     fn may_go_on(&self) -> bool {
-        self.sending.as_ref().is_some_and(|sending| self.attempts.len() < sending.allowed)
+        self.sending.as_ref().is_some_and(|sending| self.attempts.asked() < sending.allowed)
     }
 
     /// The next backend of the pool that has not been tried and may be chosen now. A half-open one

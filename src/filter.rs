@@ -18,12 +18,14 @@
 mod activity;
 mod carry_out;
 pub mod configuration;
+mod connections;
 mod downstream;
 mod held_bodies;
 mod held_streams;
 mod instance;
 mod meters;
 mod requests;
+mod silent_streams;
 mod status;
 mod timer;
 mod upstream;

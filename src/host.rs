@@ -96,14 +96,18 @@ pub trait Stream {
     /// Whether the client's own connection is TLS.
     fn client_uses_tls(&self) -> bool;
 
-    /// Whether the current attempt ever had a connection to its backend.
-    fn is_connected(&self) -> bool;
+    /// This side's address of the connection that the current attempt has to its backend, or had;
+    /// `None` if there never was one.
+    fn connection(&self) -> Option<Vec<u8>>;
 
     /// Has what follows be about this stream. Returns `false` if it is gone.
     fn enter(&self, stream: StreamId) -> bool;
 
     /// Lets the response go on that this filter holds.
     fn resume_response(&self);
+
+    /// Breaks the response off, behind what goes on.
+    fn end_response(&self);
 }
 
 /// Values that all workers share.

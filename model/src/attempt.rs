@@ -80,9 +80,9 @@ impl<R: Runtime> Envoy<R> {
         reaction: Reaction,
         passage: &mut Passage,
     ) -> End {
-        passage.stream.connected = !matches!(reaction, Reaction::Unreachable);
+        passage.stream.connection = connection(&reaction, passage);
         match reaction {
-            Reaction::Unreachable | Reaction::HangUp => End::Silence(503),
+            Reaction::Unreachable | Reaction::HangUp | Reaction::Stale => End::Silence(503),
             Reaction::GivenUp => End::Silence(504),
             Reaction::Silence => {
                 self.pass_time(self.until_first_byte(passage));
@@ -105,6 +105,20 @@ impl<R: Runtime> Envoy<R> {
     fn until_first_byte(&self, passage: &Passage) -> Duration {
         let now = self.clock.get();
         passage.kept.timeouts.map_or(Duration::MAX, |timeouts| timeouts.until_first_byte(now))
+    }
+
+    /// Nothing comes for so long, or until the filter has had enough.
+    fn silence(&mut self, mut left: Duration, passage: &mut Passage) {
+        let worker = &mut self.workers[passage.worker];
+        while !left.is_zero() && !passage.stream.response_ended {
+            let timer = worker.timer().unwrap_or(Duration::MAX).min(left);
+            assert!(timer < Duration::MAX, "the answer is silent for ever");
+            self.clock.set(self.clock.get() + timer);
+            left = left.saturating_sub(timer);
+            if !left.is_zero() {
+                worker.tick(&mut passage.stream);
+            }
+        }
     }
 
     fn pass_time(&self, span: Duration) {
@@ -187,11 +201,22 @@ impl<R: Runtime> Envoy<R> {
             After::Silence => {
                 let now = self.clock.get();
                 let until = passage.kept.timeouts.map(|timeouts| timeouts.until_next_byte(now));
-                self.pass_time(until.unwrap_or_default());
+                self.silence(until.unwrap_or_default(), passage);
                 End::Broken(heard)
             }
         }
     }
+}
+
+/// This side's address: one connection to each cluster is used again and again, and of those that
+/// break each is another.
+fn connection(reaction: &Reaction, passage: &Passage) -> Option<Vec<u8>> {
+    let port = match reaction {
+        Reaction::Unreachable => return None,
+        Reaction::HangUp => passage.attempts,
+        _ => 40_000,
+    };
+    Some(format!("127.0.0.1:{port}").into_bytes())
 }
 
 fn is_followed(failover: FailoverMode, stream: &Stream) -> bool {

@@ -210,6 +210,9 @@ pub enum Reaction {
     Late(Answer, Duration),
     /// It reads the request and closes the connection.
     HangUp,
+    /// The same, on a connection that has brought an answer before; or it ends the HTTP/2 stream there,
+    /// without having processed it.
+    Stale,
     /// It reads the request and never answers, until Envoy gives it up.
     Silence,
     /// The same, and Envoy has just given it up.

@@ -145,8 +145,8 @@ impl spillway::host::Stream for Memory {
         false
     }
 
-    fn is_connected(&self) -> bool {
-        self.stream.borrow().connected
+    fn connection(&self) -> Option<Vec<u8>> {
+        self.stream.borrow().connection.clone()
     }
 
     /// Every callback here has its stream already.
@@ -156,6 +156,10 @@ impl spillway::host::Stream for Memory {
 
     fn resume_response(&self) {
         self.stream.borrow_mut().response_resumed = true;
+    }
+
+    fn end_response(&self) {
+        self.stream.borrow_mut().response_ended = true;
     }
 }
 

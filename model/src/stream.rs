@@ -25,12 +25,14 @@ pub struct Stream {
     pub filter_state: BTreeMap<String, Vec<u8>>,
     /// The names in it that outlive an internal redirect.
     pub lasting: BTreeSet<String>,
-    /// The attempt has a connection to its backend.
-    pub connected: bool,
+    /// This side's address of the attempt's connection to its backend, where it has one.
+    pub connection: Option<Vec<u8>>,
     /// The route cache was cleared, so that the cluster is chosen again.
     pub route_cleared: bool,
     /// The filter has resumed the answer.
     pub response_resumed: bool,
+    /// The filter has broken the answer off.
+    pub response_ended: bool,
     /// The answer that the filter gave by itself.
     pub reply: Option<Answer>,
 }

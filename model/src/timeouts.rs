@@ -10,7 +10,8 @@ use crate::http::Headers;
 /// How long a request and its attempts may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
-    first_byte: Duration,
+    /// With it, the router's timer for silences ends.
+    first_byte: Option<Duration>,
     per_try: Option<Duration>,
     stream_idle: Duration,
     request: Option<Duration>,
@@ -23,7 +24,7 @@ impl Timeouts {
     pub(super) fn new(timeouts: &config::Timeouts) -> Self {
         let span = |millis: Millis| Duration::from_millis(millis.0);
         Self {
-            first_byte: span(timeouts.first_byte),
+            first_byte: timeouts.begins_within().map(span),
             per_try: timeouts.per_try.map(span),
             stream_idle: span(timeouts.stream_idle),
             request: timeouts.request.map(span),
@@ -38,7 +39,7 @@ impl Timeouts {
             headers.remove(name);
             value.map(Duration::from_millis)
         };
-        self.first_byte = take(FIRST_BYTE).unwrap_or(self.first_byte);
+        self.first_byte = take(FIRST_BYTE).or(self.first_byte).filter(|limit| !limit.is_zero());
         self.per_try = take(PER_TRY).or(self.per_try);
         self.request = take(REQUEST).or(self.request);
         self.deadline = self.request.map(|limit| now + limit);
@@ -47,12 +48,13 @@ impl Timeouts {
 
     /// How long an attempt that starts now is waited for until its answer begins.
     pub(super) fn until_first_byte(&self, now: SystemTime) -> Duration {
-        self.attempt(self.first_byte.min(self.stream_idle), now)
+        self.attempt(self.first_byte.unwrap_or(Duration::MAX).min(self.stream_idle), now)
     }
 
-    /// How long an answer that has fallen silent is waited for; the attempt took no time so far.
+    /// How long the router waits for an answer that has fallen silent; the attempt took no time so far.
     pub(super) fn until_next_byte(&self, now: SystemTime) -> Duration {
-        self.attempt(self.stream_idle, now)
+        let ends = self.first_byte.is_some_and(|first_byte| first_byte <= self.stream_idle);
+        self.attempt(if ends { Duration::MAX } else { self.stream_idle }, now)
     }
 
     fn attempt(&self, limit: Duration, now: SystemTime) -> Duration {

@@ -19,6 +19,17 @@ pub struct Timeouts {
     pub request: Option<Millis>,
 }
 
+impl Timeouts {
+    /// How long Envoy waits for an attempt's beginning; `None`: the time for silences is all it needs.
+    ///
+    /// When this time-out passes, Envoy stops its timer for silences as well, also if the answer has
+    /// begun by then (`UpstreamRequest::onPerTryTimeout`). So it is only used where it is the shorter
+    /// one, and there the filter ends what falls silent later.
+    pub fn begins_within(&self) -> Option<Millis> {
+        Some(self.first_byte).filter(|first_byte| *first_byte < self.stream_idle)
+    }
+}
+
 impl Default for Timeouts {
     /// What holds where the file says nothing.
     fn default() -> Self {

@@ -22,6 +22,12 @@ impl Exchange {
         (self.streaming, self.opening) = (None, None);
         (self.reading, self.announced, self.throttled_inside) = (None, None, false);
         self.telemetry.usage = Usage::default();
+        if self.attempts.len() > 0 && self.is_over() {
+            cx.extend(self.tell_silence(false));
+            return Passage::Reply(
+                self.must_not_repeat().unwrap_or_else(|| Reply::lost(self.lost())),
+            );
+        }
         let Some((chosen, first)) = self.starting() else { return Passage::Continue };
         let gateway = self.gateway.clone();
         let id = self.sending.as_ref().map(|sending| sending.model);
@@ -29,7 +35,8 @@ impl Exchange {
         let Some(route) = gateway.route(id) else { return Passage::Continue };
         let Some(member) = route.model.pool.get(chosen) else { return Passage::Continue };
         let Some(backend) = gateway.backend(member) else { return Passage::Continue };
-        if !first {
+        let again = self.attempts.last() == Some(chosen);
+        if !first && !again {
             let refused = self.must_not_repeat();
             if let Some(reply) = refused.or_else(|| self.may_not_start(chosen, &route, cx)) {
                 cx.extend(self.tell_silence(false));
@@ -37,7 +44,7 @@ impl Exchange {
             }
             cx.charge(id, &route, chosen, |at| !self.attempts.has(at));
         }
-        cx.extend(self.tell_silence(true));
+        cx.extend(self.tell_silence(!again));
         self.attempts.begin(chosen, cx.now());
         self.address(backend, member, &route.model.name, cx);
         cx.extend(self.credential(backend));
@@ -93,12 +100,19 @@ impl Exchange {
     fn leaves_another(&self, chosen: usize, cx: &mut Context<'_>) -> bool {
         let (Some(sending), Some(route)) = (&self.sending, self.route()) else { return false };
         let other = |member| member != chosen && !self.attempts.has(member);
-        self.attempts.len() + 1 < sending.allowed
+        self.attempts.asked() + 1 < sending.allowed
             && cx.select(sending.model, &route, Eagerness::AsLastResort, other).is_some()
     }
 
+    /// Whether Envoy tries again although no backend is left to ask: it may make more attempts than
+    /// there are backends, so that some can be repeated. One that redirects makes none by itself.
+    fn is_over(&self) -> bool {
+        let named = self.sending.as_ref().is_some_and(|sending| sending.next.is_some());
+        !named && !self.gateway.failover.redirects()
+    }
+
     /// The member that this attempt goes to, and whether it is the first. Envoy sends it to the
-    /// backend that was named last, and to the same again where no other was left to name.
+    /// backend that was named last.
     fn starting(&mut self) -> Option<(usize, bool)> {
         let sending = self.sending.as_mut()?;
         sending.sent = 0;

@@ -13,6 +13,8 @@ struct Attempt {
     member: usize,
     started: Timestamp,
     end: Option<End>,
+    /// It was lost on a connection that was closing, and the same backend is asked again.
+    repeated: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ pub(super) enum Break {
 
 impl Attempts {
     pub(super) fn begin(&mut self, member: usize, now: Timestamp) {
-        self.attempts.push(Attempt { member, started: now, end: None });
+        self.attempts.push(Attempt { member, started: now, end: None, repeated: false });
     }
 
     pub(super) fn answered(&mut self, status: u16, now: Timestamp) {
@@ -74,6 +76,30 @@ impl Attempts {
 
     pub(super) fn len(&self) -> usize {
         self.attempts.len()
+    }
+
+    /// The backends that were asked: an attempt that was repeated at the same one does not count.
+    pub(super) fn asked(&self) -> usize {
+        self.attempts.iter().filter(|attempt| !attempt.repeated).count()
+    }
+
+    /// The last attempt is made once more, at the same backend.
+    pub(super) fn repeat(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.repeated = true;
+        }
+    }
+
+    /// How often the last attempt's member has lost a request so.
+    pub(super) fn repeated(&self) -> usize {
+        let last = self.last();
+        let same = |attempt: &&Attempt| attempt.repeated && Some(attempt.member) == last;
+        self.attempts.iter().filter(same).count()
+    }
+
+    /// When the last attempt started.
+    pub(super) fn started(&self) -> Option<Timestamp> {
+        self.attempts.last().map(|attempt| attempt.started)
     }
 
     pub(super) fn has(&self, member: usize) -> bool {

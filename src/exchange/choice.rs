@@ -67,6 +67,7 @@ impl Exchange {
             candidates,
             left,
             perhaps_done: false,
+            lost: None,
             sent: 0,
             kept: Vec::new(),
         });

@@ -17,6 +17,7 @@
 
 use super::flow::Retry;
 use super::head::Head;
+use super::repetition::most_retries;
 use super::{Context, Effect, Exchange};
 use crate::target::Target;
 
@@ -35,11 +36,15 @@ impl Exchange {
 
     /// The retries that Envoy may make by itself: none, where they would stay at one backend.
     pub(super) fn retries(&self, allowed: usize) -> usize {
-        if self.gateway.failover.redirects() { 0 } else { allowed.saturating_sub(1) }
+        if self.gateway.failover.redirects() { 0 } else { most_retries(allowed) }
     }
 
-    /// A request that may have to be sent again is held until it is complete.
+    /// A request that may have to be sent again is held until it is complete. So is one whose attempts
+    /// have a time as a whole: that is the backend's, and a slow client's upload would be part of it.
     pub(super) fn awaits_end(&self) -> bool {
+        if self.refused.is_none() && self.limits_attempts() {
+            return true;
+        }
         let again = self.sending.as_ref().is_some_and(|sending| sending.allowed > 1);
         again && self.refused.is_none() && self.gateway.failover.redirects()
     }

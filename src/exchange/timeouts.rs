@@ -5,14 +5,29 @@
 //! are removed before the filter runs.
 
 use super::{Context, Effect, Exchange};
+use crate::config::Timeouts;
 use crate::gateway::Route;
 use crate::time::Millis;
 
 impl Exchange {
+    /// Whether a whole attempt may only take so long.
+    pub(super) fn limits_attempts(&self) -> bool {
+        self.route().is_some_and(|route| route.model.timeouts.per_try.is_some())
+    }
+
+    /// How long the answer may be silent once it has begun, where that is for the filter to see: see
+    /// [`crate::config::Timeouts::begins_within`].
+    pub fn silence_to_end(&self) -> Option<Millis> {
+        let timeouts = &self.route()?.model.timeouts;
+        timeouts.begins_within().map(|_| timeouts.stream_idle)
+    }
+
     pub(super) fn limit_times(&self, route: &Route<'_>, cx: &mut Context<'_>) {
         let (own, usual) = (&route.model.timeouts, &self.gateway.config.timeouts);
+        // None is 0 for the router.
+        let begins = |timeouts: &Timeouts| Some(timeouts.begins_within().unwrap_or_default());
         let limits = [
-            (FIRST_BYTE, Some(own.first_byte), Some(usual.first_byte)),
+            (FIRST_BYTE, begins(own), begins(usual)),
             (PER_TRY, own.per_try, usual.per_try),
             (REQUEST, own.request, usual.request),
         ];

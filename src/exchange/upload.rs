@@ -63,7 +63,10 @@ impl Exchange {
             Err(reply) => return self.reply(reply),
         };
         // It may have to be changed anywhere, so that it asks for its usage.
-        if self.may_ask(model) {
+        // Or it must be there whole, so that its attempts' time is not its client's.
+        let route = self.gateway.route(model);
+        let limited = route.is_some_and(|route| route.model.timeouts.per_try.is_some());
+        if limited || self.may_ask(model) {
             return RequestFlow::AwaitBody;
         }
         if let Some(info) = &mut self.info {

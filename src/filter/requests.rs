@@ -12,6 +12,7 @@ use std::rc::Rc;
 use super::instance::Instance;
 use crate::exchange::Exchange;
 use crate::host::StreamId;
+use crate::time::Timestamp;
 
 /// Which request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub(super) struct Request {
     pub(super) exchange: Exchange,
     /// Whether more of the client's body is to come.
     pub(super) receives: bool,
+    /// When the answer's last part was there, while silences in it are looked after.
+    pub(super) heard: Option<Timestamp>,
+    /// The stream in the upstream filter whose answer the filter has ended by itself.
+    pub(super) ended: Option<StreamId>,
 }
 
 impl Requests {
@@ -59,7 +64,17 @@ impl Requests {
         let serial = self.serial;
         let exchange = Exchange::new(instance.gateway.clone());
         let (upstream, receives) = (None, false);
-        let entry = Some(Request { serial, downstream, upstream, instance, exchange, receives });
+        let (heard, ended) = (None, None);
+        let entry = Some(Request {
+            serial,
+            downstream,
+            upstream,
+            instance,
+            exchange,
+            receives,
+            heard,
+            ended,
+        });
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {

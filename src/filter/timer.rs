@@ -35,6 +35,7 @@ impl Call<'_> {
         let gauges = newest.and_then(|own| own.meters.tick(&own.gateway, now, self.host));
         let next = [
             self.release_streams(now),
+            self.end_silent_streams(now),
             self.refuse_late_bodies(now),
             self.worker.counted.tick(now, self.host),
             gauges,

@@ -6,6 +6,7 @@ use super::{Action, Call};
 use crate::exchange::Exchange;
 use crate::exchange::answer_head::Answer;
 use crate::exchange::flow::{AnswerFlow, Judged, StreamFlow};
+use crate::exchange::repetition::SilentEnd;
 use crate::host::{Body, Map, StreamId};
 use crate::reply::Reply;
 
@@ -76,10 +77,14 @@ impl Upstream {
         let Some(request) = self.request else { return Action::Continue };
         // One host call for all of them: what must be cleaned is not known by its name.
         let answer = Answer::read(call.host.headers(Map::Response), !end, self.switches);
+        self.remember_connection(call);
         let flow = call.on(request, |exchange, cx| exchange.on_answer_headers(&answer, cx));
         let action = self.follow(flow, call);
         if end && matches!(self.answer, State::Passes | State::Reads) {
             self.answer = State::Ended;
+        }
+        if !end {
+            call.watch_silence(request, self.stream);
         }
         action
     }
@@ -90,6 +95,9 @@ impl Upstream {
         end: bool,
         call: &mut Call<'_>,
     ) -> Action {
+        if let Some(request) = self.request {
+            call.hears(request, end);
+        }
         match &mut self.answer {
             State::Streams(_) => return self.stream_part(size, end, call),
             State::Opens(..) => return self.opening(size, end, call),
@@ -108,6 +116,7 @@ impl Upstream {
     /// A body that trailers follow never says that it has ended.
     pub(super) fn on_response_trailers(&mut self, call: &mut Call<'_>) -> Action {
         let Some(request) = self.request else { return Action::Continue };
+        call.hears(request, true);
         let trailers = call.host.headers(Map::ResponseTrailers);
         call.on(request, |exchange, cx| exchange.on_answer_trailers(&trailers, cx));
         match std::mem::replace(&mut self.answer, State::Ended) {
@@ -136,10 +145,8 @@ impl Upstream {
         let Some(request) = self.request else { return };
         let held = match std::mem::replace(&mut self.answer, State::Ended) {
             State::Awaited => {
-                let connected = call.host.is_connected();
-                if let Some(exchange) = call.exchange(request) {
-                    exchange.on_no_answer(connected);
-                }
+                let end = Self::silent_end(request, call);
+                call.on(request, |exchange, cx| exchange.on_no_answer(end, cx));
                 return;
             }
             State::Ended => return,
@@ -149,8 +156,34 @@ impl Upstream {
         };
         if let Some(known) = call.worker.requests.find(request) {
             known.upstream = None;
+            if known.ended == Some(self.stream) {
+                return;
+            }
         }
-        call.on(request, |exchange, cx| exchange.on_upstream_reset(held, cx));
+        call.on(request, |exchange, cx| {
+            if held {
+                exchange.on_held_answer_lost(cx);
+            }
+            exchange.on_upstream_reset(held, cx);
+        });
+    }
+
+    /// The connection has brought an answer: what is lost on it later may not be its backend's failure.
+    fn remember_connection(&self, call: &mut Call<'_>) {
+        let asked = self.request.and_then(|request| call.exchange(request)?.asked());
+        if let (Some(backend), Some(address)) = (asked, call.host.connection()) {
+            call.worker.connections.answered(backend, &address);
+        }
+    }
+
+    /// How an attempt ended that nobody answered.
+    fn silent_end(request: RequestHandle, call: &mut Call<'_>) -> SilentEnd {
+        let address = call.host.connection();
+        let asked = call.exchange(request).and_then(|exchange| exchange.asked());
+        let reused = asked.zip(address.as_deref()).is_some_and(|(backend, address)| {
+            call.worker.connections.has_answered(backend, address)
+        });
+        SilentEnd { connected: address.is_some(), reused }
     }
 
     /// What follows for an answer of which more may come.

@@ -4,10 +4,12 @@ use std::rc::Rc;
 
 use super::activity::Counted;
 use super::carry_out::{ATTEMPTS, Carry};
+use super::connections::Connections;
 use super::held_bodies::HeldBodies;
 use super::held_streams::HeldStreams;
 use super::instance::Instance;
 use super::requests::{RequestHandle, Requests};
+use super::silent_streams::SilentStreams;
 use super::timer::Next;
 use super::{Action, Call};
 use crate::exchange::flow::Passage;
@@ -19,7 +21,9 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub struct Worker {
     pub(super) requests: Requests,
+    pub(super) connections: Connections,
     pub(super) held_streams: HeldStreams,
+    pub(super) silent_streams: SilentStreams,
     pub(super) held_bodies: HeldBodies,
     pub(super) counted: Counted,
     pub(super) timer: Next,
@@ -34,7 +38,9 @@ impl Worker {
     pub fn new(host: &dyn Host) -> Self {
         Self {
             requests: Requests::new(host.moment().0),
+            connections: Connections::new(),
             held_streams: HeldStreams::default(),
+            silent_streams: SilentStreams::default(),
             held_bodies: HeldBodies::default(),
             counted: Counted::new(host.draw()),
             timer: Next::default(),

@@ -95,8 +95,8 @@ impl Stream for Wasm {
         property(vec!["connection", "tls_version"]).is_some_and(|version| !version.is_empty())
     }
 
-    fn is_connected(&self) -> bool {
-        property(vec!["upstream", "local_address"]).is_some_and(|address| !address.is_empty())
+    fn connection(&self) -> Option<Vec<u8>> {
+        property(vec!["upstream", "local_address"]).filter(|address| !address.is_empty())
     }
 
     fn enter(&self, stream: StreamId) -> bool {
@@ -106,6 +106,11 @@ impl Stream for Wasm {
     /// Once the callback is over.
     fn resume_response(&self) {
         let _ = hostcalls::resume_http_response();
+    }
+
+    /// Once the callback is over, and after what is resumed in it.
+    fn end_response(&self) {
+        let _ = hostcalls::reset_http_response();
     }
 }
 

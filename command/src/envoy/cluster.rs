@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::secret::Keys;
 use super::wasm::Environment;
 use super::{Options, any, duration, extension, merge, secret, socket_address, transport, wasm};
-use spillway::config::{Backend, Config};
+use spillway::config::{Backend, Config, Model};
+use spillway::time::Millis;
 
 /// What Envoy allows at once towards one backend: connections, requests waiting and running, and
 /// retries. Its defaults (1024 each, and 3 retries) turn bursts into 503s and undo failover: with
@@ -50,6 +51,7 @@ pub(crate) fn cluster(
         "upstream_connection_options": {
             "tcp_keepalive": { "keepalive_time": 60, "keepalive_interval": 15, "keepalive_probes": 4 },
         },
+        "upstream_bind_config": { "socket_options": [unread_limit(backend, config)] },
         "load_assignment": { "cluster_name": known.name, "endpoints": endpoints(backend) },
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(backend, known, config, options),
@@ -64,6 +66,32 @@ pub(crate) fn cluster(
     }
     cluster
 }
+
+/// How long a backend may leave unread what it was sent: `first_byte`, but no longer than a quiet
+/// connection's keep-alive takes to find it dead.
+///
+/// Envoy's own timers for an attempt start when the request has left, and what a backend does not read
+/// never leaves. The kernel's `TCP_USER_TIMEOUT` (Linux) also ends a connection whose other side
+/// answers and takes nothing.
+fn unread_limit(backend: &Backend, config: &Config) -> Value {
+    let asks = |model: &&Model| {
+        model.pool.iter().any(|member| {
+            member.backend.of(&config.backends).is_some_and(|other| other.name == backend.name)
+        })
+    };
+    let own = config.models.iter().filter(asks).map(|model| model.timeouts.first_byte).max();
+    let limit = own.unwrap_or(config.timeouts.first_byte).min(MOST_UNREAD);
+    json!({
+        "description": "TCP_USER_TIMEOUT",
+        "level": 6,
+        "name": 18,
+        "int_value": limit.0,
+        "state": "STATE_PREBIND",
+    })
+}
+
+/// 60 s, and four probes 15 s apart.
+const MOST_UNREAD: Millis = Millis::from_secs(120);
 
 /// The backend's host, and behind it an address that nothing can listen on.
 ///
@@ -132,9 +160,9 @@ fn protocol(backend: &Backend, known: Known<'_>, config: &Config, options: &Opti
     ));
     let mut options = json!({
         "common_http_protocol_options": {
-            // Below the 240 s after which Azure's load balancers drop an idle connection: a
-            // request on a connection that is dead already costs an attempt.
-            "idle_timeout": "200s",
+            // Below the server's own limit: a request on a connection that the server is just
+            // closing costs an attempt.
+            "idle_timeout": duration(backend.idle_timeout),
             // Azure answers with many rate-limit and tracing headers.
             "max_headers_count": 1000,
             "max_response_headers_kb": 96,

@@ -15,7 +15,7 @@ pub(super) fn policy(config: &Config, options: &Options) -> Value {
     if options.envoy.failover.redirects() {
         json!({ "internal_redirect_policy": redirect(others), "retry_policy": limit(config) })
     } else {
-        json!({ "retry_policy": retry(others, config) })
+        json!({ "retry_policy": retry(spillway::exchange::repetition::most_retries(largest_pool), config) })
     }
 }
 
@@ -44,7 +44,7 @@ fn retry(others: usize, config: &Config) -> Value {
 fn limit(config: &Config) -> Value {
     json!({
         "num_retries": 0,
-        "per_try_timeout": duration(config.timeouts.first_byte),
+        "per_try_timeout": duration(config.timeouts.begins_within().unwrap_or_default()),
         "per_try_idle_timeout": duration(config.timeouts.stream_idle),
     })
 }

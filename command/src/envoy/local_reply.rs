@@ -11,6 +11,7 @@
 use serde_json::{Value, json};
 
 use super::extension;
+use spillway::reply::Lost;
 
 /// What a client is told: the reply's text and the two words that programs look at.
 struct Reply {
@@ -35,31 +36,32 @@ enum When {
 const SERVER: &str = "server_error";
 const INVALID: &str = "invalid_request_error";
 
-/// The first that fits is taken: the time-outs before the failures that Envoy takes them for.
+/// Where no backend is left, it is the filter that finds out while Envoy may still try again; the texts
+/// of [`Lost`] are its own too. The first that fits is taken: the time-outs before the failures that Envoy takes them for.
 const REPLIES: [Reply; 18] = [
     Reply {
         when: When::Details("connection_timeout"),
         kind: SERVER,
-        code: "connect_timeout",
-        message: "No connection to a backend was made in time. Try again later; see `timeouts.connect`.",
+        code: Lost::ConnectTimeout.told().1,
+        message: Lost::ConnectTimeout.told().2,
     },
     Reply {
         when: When::Details("upstream_per_try_timeout"),
         kind: SERVER,
-        code: "first_byte_timeout",
-        message: "No backend began to answer in time. Try again; see `timeouts.first_byte`.",
+        code: Lost::FirstByte.told().1,
+        message: Lost::FirstByte.told().2,
     },
     Reply {
         when: When::Details("upstream_max_stream_duration_reached"),
         kind: SERVER,
-        code: "per_try_timeout",
-        message: "No backend answered in time. Try again; see `timeouts.per_try`.",
+        code: Lost::PerTry.told().1,
+        message: Lost::PerTry.told().2,
     },
     Reply {
         when: When::Details("upstream_per_try_idle_timeout"),
         kind: SERVER,
-        code: "stream_idle_timeout",
-        message: "The backend was silent for too long. Try again; see `timeouts.stream_idle`.",
+        code: Lost::Idle.told().1,
+        message: Lost::Idle.told().2,
     },
     Reply {
         when: When::Details("response_timeout"),
@@ -70,14 +72,14 @@ const REPLIES: [Reply; 18] = [
     Reply {
         when: When::Flags(&["UF"]),
         kind: SERVER,
-        code: "backend_unreachable",
-        message: "No connection to a backend could be made. Try again later.",
+        code: Lost::Unreachable.told().1,
+        message: Lost::Unreachable.told().2,
     },
     Reply {
         when: When::Flags(&["UC", "UR", "LR", "UPE"]),
         kind: SERVER,
-        code: "backend_connection_lost",
-        message: "The connection to the backend was lost before it answered. Try again.",
+        code: Lost::Connection.told().1,
+        message: Lost::Connection.told().2,
     },
     Reply {
         when: When::Flags(&["SI"]),

@@ -13,6 +13,7 @@ use spillway::config::Member;
 use spillway::cookie::Cookies;
 use spillway::exchange::effect::LogField;
 use spillway::exchange::head::Head;
+use spillway::exchange::repetition::allowed_by;
 use spillway::gateway::{Gateway, Route};
 use spillway::outcome::Verdict;
 use spillway::prompt::{self, MediaType};
@@ -44,13 +45,14 @@ pub(super) fn play(
     let of_pool = route.map(|route| route.circuits).unwrap_or_default();
     let sent = matches!(step, Step::Attempt);
     let retries = usize::try_from(passage.retries).unwrap_or(usize::MAX);
+    let allowed = allowed_by(retries);
     let mut story = Story {
         now,
         client: said(&passage, LogField::Client),
         model: id.map(|id| (id, decided_by(gateway, question))),
         pinned: route.and_then(|route| route.pinned(&cookies)),
         standings: of_pool.iter().filter_map(|circuit| admission(*circuit)).collect(),
-        allowed: if sent { retries.saturating_add(1) } else { 0 },
+        allowed: if sent { allowed } else { 0 },
         attempts: Vec::new(),
         ending: Ending { status: 0, own: None, cookie: false },
     };

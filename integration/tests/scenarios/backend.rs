@@ -100,7 +100,9 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
                 tokio::time::sleep(late).await;
                 reply(&mut stream, &answer, true).await?;
             }
-            Reaction::HangUp | Reaction::Unreachable => return None,
+            Reaction::HangUp | Reaction::Stale | Reaction::Unreachable => {
+                return None;
+            }
             Reaction::Silence | Reaction::GivenUp => std::future::pending().await,
         }
     }

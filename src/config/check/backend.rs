@@ -21,6 +21,8 @@ pub(super) fn read(
     let credential = read_credential(&fields, node, reader);
     let connect_timeout = fields.get("connect_timeout");
     let connect_timeout = connect_timeout.and_then(|node| node.duration(reader)).unwrap_or(connect);
+    let idle_timeout = fields.get("idle_timeout").and_then(|node| node.duration(reader));
+    let idle_timeout = idle_timeout.unwrap_or(Backend::IDLE_TIMEOUT);
     let ca_file = fields.get("ca_file");
     let ca_path = ca_file.as_ref().and_then(|node| {
         node.parsed(reader, |text| secret::absolute(text).map(|()| text.to_owned()))
@@ -32,8 +34,14 @@ pub(super) fn read(
         let message = "a CA file is for `https`, but `url` is `http`";
         reader.say(&ca_file.path, message, "make `url` an `https` URL, or remove `ca_file`");
     }
-    let backend =
-        Backend { name: name.to_owned(), url: url?, credential, connect_timeout, ca_file: ca_path };
+    let backend = Backend {
+        name: name.to_owned(),
+        url: url?,
+        credential,
+        connect_timeout,
+        idle_timeout,
+        ca_file: ca_path,
+    };
     Some((backend, deployments))
 }
 

@@ -41,6 +41,17 @@ pub static BACKEND: Object = Object {
             example: "2s",
         },
         Field {
+            name: "idle_timeout",
+            kind: Kind::Duration,
+            default: Default::Is("4s"),
+            doc: "How long a connection to it may be idle before the gateway closes it. Keep it below \
+                  the server's own limit: a request on a connection that the server is just closing \
+                  is lost and must be sent again. Uvicorn (so vLLM) and Node close after 5 s, \
+                  Azure's front doors after about 4 minutes. A new connection costs one or two round \
+                  trips; with a backend far away and little traffic, a longer time saves them.",
+            example: "200s",
+        },
+        Field {
             name: "ca_file",
             kind: Kind::Text,
             default: Default::Means("the system's certificates"),

@@ -77,7 +77,8 @@ const FIRST_BYTE: Field = Field {
     kind: Kind::Duration,
     default: Default::Is("10m"),
     doc: "How long one backend may take, once it is connected and has the whole request, until its \
-          answer begins; of a stream, until its first content or the end of `first_event.time`.",
+          answer begins; of a stream, until its first content or the end of `first_event.time`. A \
+          backend that stops reading a request has as long, and at most 2 minutes.",
     example: "60s",
 };
 
@@ -85,7 +86,9 @@ const PER_TRY: Field = Field {
     name: "per_try",
     kind: Kind::Duration,
     default: Default::Means("as long as the backend likes"),
-    doc: "How long one whole attempt may take, from the connection on, its answer's body included.",
+    doc: "How long one whole attempt may take, from the connection on, its answer's body included. \
+          With it, a request's body is held until it is complete, so that a slow client's upload \
+          does not count.",
     example: "5m",
 };
 

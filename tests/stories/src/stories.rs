@@ -8,6 +8,7 @@ mod bodies;
 mod bodies_read_once;
 mod breaker;
 mod clean_answers;
+mod connections;
 mod counting;
 mod exhausted;
 mod failover;
@@ -41,6 +42,7 @@ pub fn all() -> &'static [Story] {
             before_content::STORIES,
             good_statuses::STORIES,
             timeouts::STORIES,
+            connections::STORIES,
             trailers::STORIES,
             refusals::STORIES,
             breaker::STORIES,

@@ -19,6 +19,7 @@ use spillway::exchange::Effect;
 use spillway::exchange::answer_head;
 use spillway::exchange::flow::{Passage, RequestFlow, ResponseFlow};
 use spillway::exchange::head::Head;
+use spillway::exchange::repetition::{SilentEnd, most_retries};
 use spillway::failover_mode::FailoverMode;
 use spillway::operation::ALLOWED;
 use spillway::outcome::Verdict;
@@ -225,7 +226,7 @@ proptest! {
                 7 => matches!(e.on_response_headers(status, Some(bytes), cx), ResponseFlow::Replace(_)),
                 8 => matches!(e.on_bytes_passing(length), Passage::Reply(_)),
                 9 => { e.on_end(number % 2 == 0, cx); false }
-                10 => { e.on_no_answer(number % 2 == 0); e.on_upstream_reset(number % 3 == 0, cx); false }
+                10 => { let end = SilentEnd { connected: number % 2 == 0, reused: number % 3 == 0 }; e.on_no_answer(end, cx); e.on_upstream_reset(number % 3 == 0, cx); false }
                 11 => { e.on_return(cx); false }
                 12 => matches!(e.on_body_beginning(br#"{"model": "gpt-4o", "#, length, cx), RequestFlow::Reply(_)),
                 13 => { e.on_opening(&bytes, number % 2 == 0, cx); e.on_hold_expired(cx); false }
@@ -246,7 +247,7 @@ proptest! {
                     Effect::ReplaceBody { place, .. } => {
                         prop_assert!(place.start <= place.end && place.end <= length);
                     }
-                    Effect::SendTo { retries, .. } => prop_assert!(retries <= 1),
+                    Effect::SendTo { retries, .. } => prop_assert!(retries <= most_retries(2)),
                     _ => {}
                 }
             }

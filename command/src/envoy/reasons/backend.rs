@@ -63,6 +63,12 @@ pub(super) const CLUSTER: &[Row] = &[
         "a model may think for minutes without a byte, and firewalls and load balancers forget \
          quiet connections; Azure's after four minutes",
     ),
+    note(
+        "upstream_bind_config.socket_options",
+        There,
+        "Linux's `TCP_USER_TIMEOUT`: ends a connection whose other side takes connections and reads \
+         nothing; Envoy's own timers start when a request has left",
+    ),
     yours("type", "a backend that is an address needs no look-up"),
     yours(
         "cluster_type",
@@ -117,8 +123,8 @@ pub(super) const PROTOCOL: &[Row] = &[
     warning(
         "common_http_protocol_options.idle_timeout",
         AtMost,
-        "below the 240 s after which Azure's load balancers drop an idle connection: a request on \
-         a connection that is dead already costs an attempt",
+        "the backend's `idle_timeout`, below the server's own: a request on a connection that the \
+         server is just closing costs an attempt",
     )
     .by_default("\"3600s\""),
     warning(

@@ -67,7 +67,8 @@ pub(super) const ROUTE: &[Row] = &[
     error(
         "retry_policy.num_retries",
         AtLeast,
-        "the other members of the largest pool; the downstream filter lowers it for each request",
+        "the other members of the largest pool, and two repetitions for each member; the downstream \
+         filter lowers it for each request",
     )
     .by_default("1"),
     error(
@@ -94,7 +95,8 @@ pub(super) const ROUTE: &[Row] = &[
     warning(
         "retry_policy.per_try_timeout",
         Same,
-        "`timeouts.first_byte`: how long an attempt may be silent until its answer begins",
+        "`timeouts.first_byte`: how long an attempt may be silent until its answer begins; `0s` where \
+         `timeouts.stream_idle` is no longer, because this timer stops the one for silences",
     ),
     warning(
         "retry_policy.per_try_idle_timeout",

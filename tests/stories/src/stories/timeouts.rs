@@ -2,7 +2,7 @@
 
 use crate::expect::{millis, without_times};
 use crate::http::{Answer, Reaction};
-use crate::story::{AFTER_SILENCE, Story};
+use crate::story::{AFTER_SILENCE, Need, Story};
 
 pub(super) const STORIES: &[Story] = &[
     Story {
@@ -81,6 +81,30 @@ models:
 
             stage.will("eastus", [Reaction::Stalls(Answer::events(STREAM))]);
             stage.chat("gpt-4o").is(200).interrupted_after(STREAM).breaks();
+        },
+    },
+    Story {
+        name: "silence in an answer ends it also when the time for its beginning has passed",
+        behaviours: &[33],
+        needs: &[Need::VirtualTime, AFTER_SILENCE],
+        config: "
+timeouts: { first_byte: 2s, stream_idle: 3s }
+models:
+  gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }
+  patient: { pool: [eastus], timeouts: { first_byte: 5s } }",
+        play: |stage| {
+            for model in ["gpt-4o", "patient"] {
+                let before = stage.now();
+                stage.will("eastus", [Reaction::Stalls(Answer::events(STREAM))]);
+                stage.chat(model).is(200).interrupted_after(STREAM).breaks();
+                let took = stage.now().duration_since(before).unwrap_or_default();
+                assert_eq!(took, millis(3000), "{model}");
+            }
+            // Before its beginning, the shorter time counts.
+            let before = stage.now();
+            stage.will("eastus", [Reaction::Silence]);
+            stage.chat("gpt-4o").is(200).from("westus");
+            assert_eq!(stage.now().duration_since(before).unwrap_or_default(), millis(2000));
         },
     },
     Story {

@@ -17,6 +17,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
         .func_wrap("env", "proxy_get_current_time_nanoseconds", now)?
         .func_wrap("env", "proxy_set_tick_period_milliseconds", set_timer)?
         .func_wrap("env", "proxy_continue_stream", resume)?
+        .func_wrap("env", "proxy_close_stream", end)?
         // Every callback here has its context already.
         .func_wrap("env", "proxy_set_effective_context", |_: u32| OK)?;
     Ok(())
@@ -26,8 +27,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
 fn get_property(mut vm: Vm<'_>, path: u32, length: u32, value: u32, size: u32) -> Result<u32> {
     let path = text(&mut vm, path, length)?;
     if path == "upstream\0local_address" {
-        let address = if vm.data().stream.connected { "127.0.0.1:1" } else { "" };
-        give(&mut vm, address.as_bytes(), value, size)?;
+        let address = vm.data().stream.connection.clone().unwrap_or_default();
+        give(&mut vm, &address, value, size)?;
         return Ok(OK);
     }
     if path != "connection\0tls_version" && !path.starts_with("spillway.") {
@@ -141,6 +142,14 @@ fn resume(mut vm: Vm<'_>, what: u32) -> Result<u32> {
         return Err(fail(format!("the filter resumes the stream {what}")));
     }
     vm.data_mut().stream.response_resumed = true;
+    Ok(OK)
+}
+
+fn end(mut vm: Vm<'_>, what: u32) -> Result<u32> {
+    if what != ANSWER {
+        return Err(fail(format!("the filter ends the stream {what}")));
+    }
+    vm.data_mut().stream.response_ended = true;
     Ok(OK)
 }
 

@@ -93,7 +93,7 @@ impl Args {
     fn ask(&self) -> Result<Report, String> {
         let at = self.status;
         let answer = Admin::at(at)
-            .ask("GET", "/status")
+            .get("/status")
             .map_err(|error| format!("no gateway answers at {at}: {}", said(&error)))?;
         let value: Value = serde_json::from_str(&answer)
             .map_err(|_| format!("what answers at {at} is no status page of Spillway's"))?;

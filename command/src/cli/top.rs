@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::{Exit, Output};
 use crate::envoy::admin::Admin;
-pub use numbers::grouped;
 use screen::{Look, screen};
 use spillway::status::{Report, report};
 use terminal::Terminal;

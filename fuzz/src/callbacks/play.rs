@@ -220,7 +220,7 @@ impl Installed {
             }
             Callback::ResponseHeaders { status, kind, header, value, .. } => {
                 if upstream {
-                    stream.connected = true;
+                    stream.connection = Some(CONNECTION.to_vec());
                 } else {
                     stream.request = None;
                 }
@@ -234,7 +234,9 @@ impl Installed {
                 stream.response_body = self.response.held.then(|| self.response.bytes.clone());
                 stream.response_trailers = Some(trailers(value));
             }
-            Callback::Done { connected } => stream.connected = *connected,
+            Callback::Done { connected } => {
+                stream.connection = connected.then(|| CONNECTION.to_vec());
+            }
             Callback::Log | Callback::Delete => {}
         }
     }
@@ -304,3 +306,6 @@ const REGIONS: [&str; 3] = ["eastus", "westus", "uksouth"];
 
 /// A reload costs as much as hundreds of callbacks.
 const MOST_RELOADS: usize = 4;
+
+/// This side of an attempt's connection.
+const CONNECTION: &[u8] = b"127.0.0.1:40000";

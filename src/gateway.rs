@@ -3,7 +3,7 @@
 //! Names become positions, secrets become digests, and every member gets its circuit and its
 //! affinity tag, so that a request only looks things up.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::affinity::{self, Tags};
 use crate::breaker::store::{Change, Record};
@@ -83,9 +83,12 @@ impl Gateway {
         let readied: Vec<Readied> =
             config.models.iter().map(|m| Readied::new(&config, m, key)).collect();
         let affinities = config.models.iter().filter_map(|model| model.affinity.as_ref());
-        let cookies: BTreeSet<Vec<u8>> =
-            affinities.map(|affinity| affinity.cookie.clone().into_bytes()).collect();
-        let cookies = cookies.into_iter().collect();
+        let mut cookies: Vec<Vec<u8>> = Vec::new();
+        for cookie in affinities.map(|affinity| affinity.cookie.as_bytes()) {
+            if let Err(place) = place_of(&cookies, cookie) {
+                cookies.insert(place, cookie.to_vec());
+            }
+        }
         let failover = FailoverMode::default();
         let issuers = issuers(&config, &readied);
         Ok(Self { config, keyring, failover, models, readied, cookies, issuers })
@@ -155,7 +158,7 @@ impl Gateway {
     /// Whether the gateway itself issues cookies of this name: they are not for backends, nor for
     /// backends to set.
     pub fn issues_cookie(&self, name: &[u8]) -> bool {
-        self.cookies.binary_search_by(|own| own.as_slice().cmp(name)).is_ok()
+        place_of(&self.cookies, name).is_ok()
     }
 
     /// The backend of a pool's member.
@@ -217,6 +220,11 @@ impl Route<'_> {
     pub fn cookie<'c>(&self, cookies: &'c Cookies) -> Option<&'c [u8]> {
         cookies.value(&self.model.affinity.as_ref()?.cookie)
     }
+}
+
+/// Where a name stands in a sorted list, or where it belongs.
+fn place_of(sorted: &[Vec<u8>], name: &[u8]) -> Result<usize, usize> {
+    sorted.binary_search_by(|own| own.as_slice().cmp(name))
 }
 
 /// Which model's pool issues which tag.

@@ -4,11 +4,14 @@
 //! that could be asked said to the same request is the request's own fault, though, and taken back
 //! ([`crate::breaker::vote`]). A share of failures is in no hurry: it is counted when it is known.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
 
 use super::{Context, Eagerness, Effect, Exchange};
 use crate::breaker::RequestMark;
 use crate::breaker::store::Change;
+use crate::config::ClientId;
 use crate::observation::AttemptResult;
 use crate::outcome::Verdict;
 
@@ -73,11 +76,13 @@ impl Exchange {
 
     /// The mark of this request, of which this is the body where it was read.
     pub(super) fn mark(&self, model: &str) -> RequestMark {
-        let mut hash = DefaultHasher::new();
-        self.telemetry.client.map(crate::config::ClientId::position).hash(&mut hash);
-        model.hash(&mut hash);
+        let mut hash = FixedState::default().build_hasher();
+        hash.write_usize(self.telemetry.client.map_or(usize::MAX, ClientId::position));
+        hash.write(model.as_bytes());
         if let Some(info) = &self.info {
-            (&info.path, info.content_length, info.body_mark).hash(&mut hash);
+            hash.write(&info.path);
+            hash.write_usize(info.content_length.unwrap_or(usize::MAX));
+            hash.write_u64(info.body_mark);
         }
         RequestMark(hash.finish().max(1))
     }
@@ -85,10 +90,10 @@ impl Exchange {
 
 /// A hash of a body: of its length, and of its beginning and its end, where requests differ.
 pub(super) fn body_mark(body: &[u8]) -> u64 {
-    let mut hash = DefaultHasher::new();
-    body.len().hash(&mut hash);
-    body.get(..BEGINNING).unwrap_or(body).hash(&mut hash);
-    body.get(body.len().saturating_sub(END)..).unwrap_or_default().hash(&mut hash);
+    let mut hash = FixedState::default().build_hasher();
+    hash.write_usize(body.len());
+    hash.write(body.get(..BEGINNING).unwrap_or(body));
+    hash.write(body.get(body.len().saturating_sub(END)..).unwrap_or_default());
     hash.finish()
 }
 

@@ -24,6 +24,9 @@ pub struct Options<'a> {
     pub publish: SocketAddr,
 }
 
+/// Seconds to spare behind the time that running requests get.
+const MARGIN: u64 = 5;
+
 /// Renders the compose file.
 pub fn compose(config: &Config, options: &Options<'_>) -> Value {
     let mounted = Mounted::of(options.file);
@@ -61,7 +64,7 @@ pub fn compose(config: &Config, options: &Options<'_>) -> Value {
                 "timeout": "3s",
                 "start_period": "60s",
             },
-            "stop_grace_period": "30s",
+            "stop_grace_period": format!("{}s", config.timeouts.drain.as_secs_rounded_up() + MARGIN),
             "restart": "unless-stopped",
             "read_only": true,
             "cap_drop": ["ALL"],

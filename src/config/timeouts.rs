@@ -17,6 +17,8 @@ pub struct Timeouts {
     pub request_body: Millis,
     /// How long all attempts may take together. `None`: as long as they like.
     pub request: Option<Millis>,
+    /// How long running requests may take to finish once the gateway is told to end.
+    pub drain: Millis,
 }
 
 impl Timeouts {
@@ -40,6 +42,7 @@ impl Default for Timeouts {
             stream_idle: Millis::from_secs(600),
             request_body: Millis::from_secs(300),
             request: None,
+            drain: Millis::from_secs(25),
         }
     }
 }

@@ -224,7 +224,10 @@ fn attend(
     loop {
         let mut content = None;
         match event {
-            Some(Event::End) => return envoy.end(&mut || events.asked_to_end()),
+            Some(Event::End) => {
+                let time = reloader.config().timeouts.drain;
+                return envoy.end(time, &mut || events.asked_to_end());
+            }
             Some(Event::Child) => {
                 if let Some(end) = envoy.ended()? {
                     return Ok(end);

@@ -26,12 +26,10 @@ use super::start_up;
 use super::xds_state::Update;
 use super::xds_writer::{self, Failure};
 use spillway::config::Problem;
+use spillway::time::Millis;
 
 /// How long Envoy may take to be ready: compiling the filter takes a second, DNS some more.
 const START: Duration = Duration::from_secs(60);
-
-/// How long running requests may take to finish; a little less than Kubernetes' 30 s.
-pub(crate) const DRAIN: Duration = Duration::from_secs(25);
 
 /// How often we look while we wait for something that sends no signal.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -189,9 +187,9 @@ impl Envoy {
         kill_process(Pid::from_child(&self.child), Signal::USR1).map_err(|e| failed(e.into()))
     }
 
-    /// Ends it, once running requests are answered or `stop` says so again.
-    pub fn end(mut self, stop: &mut dyn FnMut() -> bool) -> Result<End, Problem> {
-        drain(&self.admin, stop);
+    /// Ends it, once running requests are answered, `time` is over or `stop` says so again.
+    pub fn end(mut self, time: Millis, stop: &mut dyn FnMut() -> bool) -> Result<End, Problem> {
+        drain(&self.admin, Duration::from_millis(time.0), stop);
         end(&mut self.child).map_err(failed)
     }
 }
@@ -267,12 +265,12 @@ fn listens(address: SocketAddr, admin: &Admin) -> Option<Ready> {
     Some(Ready { listener, status, admin: address, metrics })
 }
 
-fn drain(admin: &Admin, stop: &mut dyn FnMut() -> bool) {
-    let deadline = Instant::now() + DRAIN;
+fn drain(admin: &Admin, time: Duration, stop: &mut dyn FnMut() -> bool) {
+    let began = Instant::now();
     if admin.stop_listening().is_err() {
         return;
     }
-    while Instant::now() < deadline
+    while began.elapsed() < time
         && admin.running_requests().is_some_and(|running| running > 0)
         && !stop()
     {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{METRICS_PORT, Options, PORT, files};
-use crate::envoy::{health, metrics_listener, process};
+use crate::envoy::{health, metrics_listener};
 use crate::istio;
 use spillway::config::Config;
 
@@ -65,7 +65,7 @@ fn pod(config: &Config, options: &Options) -> Value {
             "fsGroup": USER,
             "seccompProfile": { "type": "RuntimeDefault" },
         },
-        "terminationGracePeriodSeconds": LINGER + process::DRAIN.as_secs() + MARGIN,
+        "terminationGracePeriodSeconds": LINGER + config.timeouts.drain.as_secs_rounded_up() + MARGIN,
         "topologySpreadConstraints": [
             spread("kubernetes.io/hostname", options),
             spread("topology.kubernetes.io/zone", options),

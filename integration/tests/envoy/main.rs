@@ -39,4 +39,5 @@ mod tracing;
 mod trap;
 mod usage;
 mod visibility;
+mod whose_fault;
 mod workers;

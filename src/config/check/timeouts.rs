@@ -21,6 +21,7 @@ pub(super) fn read_timeouts(
     let body = read("request_body").map(|time| time.min(LONGEST_HOLD));
     timeouts.request_body = body.unwrap_or(timeouts.request_body);
     timeouts.request = read("request").or(timeouts.request);
+    timeouts.drain = read("drain").unwrap_or(timeouts.drain);
     timeouts
 }
 

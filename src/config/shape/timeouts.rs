@@ -36,6 +36,16 @@ pub static TIMEOUTS: Object = Object {
             example: "1m",
         },
         REQUEST,
+        Field {
+            name: "drain",
+            kind: Kind::Duration,
+            default: Default::Is("25s"),
+            doc: "How long `spillway up` lets running requests finish once it is told to end. What \
+                  still runs then is cut, a stream without an error event. The grace periods of \
+                  `render kubernetes` and `render compose` follow it; set that of your own \
+                  orchestrator a few seconds longer.",
+            example: "10m",
+        },
     ],
 };
 

@@ -3,8 +3,10 @@
 //! Azure OpenAI says it in up to four ways, and real traffic shows all of them, some of them wrong
 //! (`Retry-After: 0`, a day, a header missing). The most exact one that makes sense is taken, in
 //! this order: `retry-after-ms`; `Retry-After` as a number of seconds or an HTTP date (RFC 9110
-//! §10.2.3); `x-ratelimit-reset-requests`, then `-tokens`. A value that is not above zero says
-//! nothing. Capping is the circuit breaker's business.
+//! §10.2.3); the reset of the limit that is exhausted, by `x-ratelimit-reset-requests` and `-tokens`,
+//! which Azure also spells `x-rate-limit-…`. Where no `-remaining-…` says which limit that is, it is the
+//! later of the two. Zero says "soon" ([`SOON`]) where nothing else says when; any other value that is
+//! not above zero says nothing. Capping is the circuit breaker's business.
 //!
 //! What is announced is counted from the next whole millisecond on, from which the circuit is open
 //! ([`Record::holds_from`](crate::breaker::store::Record::holds_from)). So a span is never over
@@ -27,7 +29,14 @@ pub struct RetryAfter {
     pub reset_requests: Option<Vec<u8>>,
     /// `x-ratelimit-reset-tokens`.
     pub reset_tokens: Option<Vec<u8>>,
+    /// `x-ratelimit-remaining-requests`.
+    pub remaining_requests: Option<Vec<u8>>,
+    /// `x-ratelimit-remaining-tokens`.
+    pub remaining_tokens: Option<Vec<u8>>,
 }
+
+/// How long to wait for a backend that announces no time at all.
+pub const SOON: Millis = Millis::from_secs(1);
 
 impl RetryAfter {
     /// How long the backend wants to be left alone from `now` on, rounded up, where it says so.
@@ -38,10 +47,20 @@ impl RetryAfter {
                 .and_then(|bytes| std::str::from_utf8(bytes).ok())
                 .map(|s| s.trim().to_owned())
         };
-        None.or_else(|| number(&text(&self.retry_after_ms)?, 1.0))
-            .or_else(|| retry_after(&text(&self.retry_after)?, now))
-            .or_else(|| reset(&text(&self.reset_requests)?))
-            .or_else(|| reset(&text(&self.reset_tokens)?))
+        let (milliseconds, wait) = (text(&self.retry_after_ms), text(&self.retry_after));
+        let zero = |text: &Option<String>| text.as_deref().is_some_and(|text| text == "0");
+        let limit = |reset_at: &Option<Vec<u8>>, remaining: &Option<Vec<u8>>| {
+            let remaining = text(remaining).and_then(|text| text.parse::<f64>().ok());
+            Some((remaining.is_some_and(|left| left <= 0.0), reset(&text(reset_at)?)?))
+        };
+        let limits = [
+            limit(&self.reset_requests, &self.remaining_requests),
+            limit(&self.reset_tokens, &self.remaining_tokens),
+        ];
+        None.or_else(|| number(milliseconds.as_deref()?, 1.0))
+            .or_else(|| retry_after(wait.as_deref()?, now))
+            .or_else(|| limits.into_iter().flatten().max().map(|(_, wait)| wait))
+            .or_else(|| (zero(&milliseconds) || zero(&wait)).then_some(SOON))
     }
 }
 
@@ -137,7 +156,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_announces_nothing() {
-        for text in ["0", "-1", "0.0", "", "soon", "1e3", "inf", "NaN", "1s", "1.2.3"] {
+        assert_eq!(after("0"), Some(SOON));
+        for text in ["-1", "0.0", "", "soon", "1e3", "inf", "NaN", "1s", "1.2.3"] {
             assert_eq!(after(text), None, "{text}");
         }
         assert_eq!(after("Fri, 20 Nov 2026 08:59:59 GMT"), None);
@@ -150,6 +170,7 @@ mod tests {
             retry_after: Some(b"1".to_vec()),
             reset_requests: Some(b"2".to_vec()),
             reset_tokens: Some(b"3".to_vec()),
+            ..RetryAfter::default()
         };
         assert_eq!(all.wait(NOW), Some(Millis(250)));
         let wrong_ms = RetryAfter { retry_after_ms: Some(b"0".to_vec()), ..all };
@@ -160,11 +181,29 @@ mod tests {
     #[test]
     fn resets_are_read_as_seconds_and_as_spans() {
         assert_eq!(resets("0", "55"), Some(Millis(55_000)));
-        assert_eq!(resets("2", "55"), Some(Millis(2000)));
+        assert_eq!(resets("2", "55"), Some(Millis(55_000)), "the later of the two");
         assert_eq!(resets("6m0s", ""), Some(Millis(360_000)));
         assert_eq!(resets("120ms", ""), Some(Millis(120)));
         assert_eq!(resets("-1", "0s"), None);
         assert_eq!(resets("s", "5x"), None);
+    }
+
+    #[test]
+    fn of_two_limits_the_exhausted_one_counts() {
+        let told = |requests: &str, tokens: &str| {
+            let limits = RetryAfter {
+                reset_requests: Some(b"2".to_vec()),
+                reset_tokens: Some(b"55".to_vec()),
+                remaining_requests: Some(requests.into()),
+                remaining_tokens: Some(tokens.into()),
+                ..RetryAfter::default()
+            };
+            limits.wait(NOW)
+        };
+        assert_eq!(told("0", "900"), Some(Millis(2000)));
+        assert_eq!(told("3", "0"), Some(Millis(55_000)));
+        assert_eq!(told("0", "0"), Some(Millis(55_000)));
+        assert_eq!(told("", "many"), Some(Millis(55_000)));
     }
 
     #[test]

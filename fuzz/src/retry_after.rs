@@ -16,6 +16,8 @@ pub fn run(bytes: &[u8]) {
         retry_after: lines.next(),
         reset_requests: lines.next(),
         reset_tokens: lines.next(),
+        remaining_requests: lines.next(),
+        remaining_tokens: lines.next(),
     };
     let wait = retry_after.wait(NOW.into());
     assert_ne!(wait, Some(Millis(0)), "no time at all is no announcement");

@@ -41,8 +41,10 @@ impl Answer {
         RetryAfter {
             retry_after_ms: self.value("retry-after-ms"),
             retry_after: self.value("retry-after"),
-            reset_requests: self.value("x-ratelimit-reset-requests"),
-            reset_tokens: self.value("x-ratelimit-reset-tokens"),
+            reset_requests: self.limit("reset-requests"),
+            reset_tokens: self.limit("reset-tokens"),
+            remaining_requests: self.limit("remaining-requests"),
+            remaining_tokens: self.limit("remaining-tokens"),
         }
     }
 
@@ -65,6 +67,12 @@ impl Answer {
             token_limit: self.value("x-ratelimit-limit-tokens"),
             request_limit: self.value("x-ratelimit-limit-requests"),
         }
+    }
+
+    /// What is said of a limit, in either spelling of Azure's.
+    fn limit(&self, what: &str) -> Option<Vec<u8>> {
+        let either = |start: &str| self.value(&[start, what].concat());
+        either("x-ratelimit-").or_else(|| either("x-rate-limit-"))
     }
 
     fn value(&self, name: &str) -> Option<Vec<u8>> {

@@ -233,6 +233,7 @@ impl<'a> Context<'a> {
         members: impl IntoIterator<Item = usize>,
     ) -> Option<(Timestamp, Unavailability)> {
         let soon = self.soon();
+        let longest = self.now() + LONGEST_TOLD;
         let mut soonest: Option<(Timestamp, Unavailability)> = None;
         for member in members {
             let (until, why) = match self.admission(route, member) {
@@ -241,6 +242,8 @@ impl<'a> Context<'a> {
                 Admission::Probed(until) => (until.min(soon), Unavailability::Failed),
                 _ => return None,
             };
+            // What a failing backend will do is not known: see again within what older SDKs wait.
+            let until = if why == Unavailability::Failed { until.min(longest) } else { until };
             soonest = Some(soonest.map_or((until, why), |(other, before)| {
                 let throttled =
                     why == Unavailability::Throttled || before == Unavailability::Throttled;
@@ -281,6 +284,9 @@ impl<'a> Context<'a> {
         })
     }
 }
+
+/// Older SDKs of OpenAI's ignore a longer time to wait, and come back within seconds.
+const LONGEST_TOLD: Millis = Millis::from_secs(60);
 
 fn admission(
     circuits: &BreakerStore,

@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_may_announce_a_time(values in vec(prop::option::of(header()), 4)) {
+    fn any_bytes_may_announce_a_time(values in vec(prop::option::of(header()), 6)) {
         let mut values = values.into_iter();
         let mut next = || values.next().flatten();
         let retry_after = RetryAfter {
@@ -98,6 +98,8 @@ proptest! {
             retry_after: next(),
             reset_requests: next(),
             reset_tokens: next(),
+            remaining_requests: next(),
+            remaining_tokens: next(),
         };
         prop_assert!(retry_after.wait(NOW.into()) != Some(Millis(0)));
     }

@@ -77,15 +77,31 @@ pub(super) const STORIES: &[Story] = &[
             stage.will("eastus", [no_millis.with("x-ratelimit-reset-tokens", "50")]);
             stage.chat("gpt-4o").from("westus");
             stage.expect_rest("eastus", millis(400), &chat("gpt-4o"));
+
+            // Azure's other spelling; of two limits, the exhausted one's reset, else the later.
+            for (left, rest) in [("0", 3), ("7", 9)] {
+                let limits = throttled("x-rate-limit-reset-tokens", "3")
+                    .with("x-rate-limit-remaining-tokens", left)
+                    .with("x-ratelimit-reset-requests", "9")
+                    .with("x-ratelimit-remaining-requests", "5");
+                stage.will("eastus", [limits]);
+                stage.chat("gpt-4o").from("westus");
+                stage.expect_rest("eastus", seconds(rest), &chat("gpt-4o"));
+            }
         },
     },
     Story {
-        name: "where nothing sensible is announced, the configured time holds",
+        name: "where nothing sensible is announced, the configured time holds, and zero is soon",
         behaviours: &[11],
         needs: &[Need::VirtualTime],
         config: TWO,
         play: |stage| {
-            for value in ["0", "-1", "soon", "", "Fri, 20 Nov 2020 09:00:00 GMT", "1e9"] {
+            for name in ["retry-after", "retry-after-ms"] {
+                stage.will("eastus", [throttled(name, "0")]);
+                stage.chat("gpt-4o").from("westus");
+                stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
+            }
+            for value in ["-1", "soon", "", "Fri, 20 Nov 2020 09:00:00 GMT", "1e9"] {
                 stage.will("eastus", [throttled("retry-after", value)]);
                 stage.chat("gpt-4o").from("westus");
                 stage.expect_rest("eastus", seconds(20), &chat("gpt-4o"));

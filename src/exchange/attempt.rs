@@ -44,7 +44,9 @@ impl Exchange {
             }
             cx.charge(id, &route, chosen, |at| !self.attempts.has(at));
         }
-        cx.extend(self.tell_silence(!again));
+        // What is repeated was nobody's failure, and is told as none.
+        let lost = if again { None } else { self.tell_silence(true) };
+        cx.extend(lost);
         self.attempts.begin(chosen, cx.now());
         self.address(backend, member, &route.model.name, cx);
         cx.extend(self.credential(backend));

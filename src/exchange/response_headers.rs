@@ -65,7 +65,10 @@ impl Exchange {
             401 => Some(Reply::backend_credential_refused()),
             429 => self.exhausted(Some(Unavailability::Throttled), cx),
             // Its client would take a good status for an answer.
-            _ if self.throttled_inside => self.exhausted(Some(Unavailability::Throttled), cx),
+            // An Envoy that held it and cannot replace it would not survive a reply in its place.
+            _ if self.throttled_inside && self.gateway.failover.replaces_held_answers() => {
+                self.exhausted(Some(Unavailability::Throttled), cx)
+            }
             500.. if early => self.exhausted(None, cx),
             _ => None,
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use spillway::breaker::store::{self, BreakerStore};
 #[cfg(test)]
 use spillway::exchange::effect::RETRY;
+use spillway::exchange::repetition::most_retries;
 use spillway::failover_mode::FailoverMode;
 use spillway::filter::{Action, Call, Filter, Worker};
 use spillway::host::{Clock as _, StreamId};
@@ -151,9 +152,12 @@ impl Play {
         }
         let request = self.requests[at].stream.request.as_ref();
         if let Some(retries) = request.and_then(|headers| headers.text("x-envoy-max-retries")) {
-            // Every other backend once, and each of them at most twice on a fresh connection.
-            let most = REGIONS.len() - 1 + 2 * REGIONS.len();
-            assert!(retries.parse::<usize>().is_ok_and(|retries| retries <= most), "{retries}");
+            assert!(
+                retries
+                    .parse::<usize>()
+                    .is_ok_and(|retries| retries <= most_retries(REGIONS.len())),
+                "{retries}"
+            );
         }
         let now = self.host.now();
         let shared = self.shared.borrow();
@@ -222,7 +226,7 @@ impl Installed {
             }
             Callback::ResponseHeaders { status, kind, header, value, .. } => {
                 if upstream {
-                    stream.connection = Some(CONNECTION.to_vec());
+                    stream.connection = Some(ADDRESS.to_vec());
                 } else {
                     stream.request = None;
                 }
@@ -237,7 +241,7 @@ impl Installed {
                 stream.response_trailers = Some(trailers(value));
             }
             Callback::Done { connected } => {
-                stream.connection = connected.then(|| CONNECTION.to_vec());
+                stream.connection = connected.then(|| ADDRESS.to_vec());
             }
             Callback::Log | Callback::Delete => {}
         }
@@ -309,5 +313,5 @@ const REGIONS: [&str; 3] = ["eastus", "westus", "uksouth"];
 /// A reload costs as much as hundreds of callbacks.
 const MOST_RELOADS: usize = 4;
 
-/// This side of an attempt's connection.
-const CONNECTION: &[u8] = b"127.0.0.1:40000";
+/// This side's of every connection to a backend.
+const ADDRESS: &[u8] = b"127.0.0.1:40000";

@@ -151,7 +151,7 @@ models:
     Story {
         name: "a stream that only throttles, and nobody else is left, is a 429",
         behaviours: &[9],
-        needs: &[],
+        needs: &[AFTER_READING],
         config: "models: { gpt-4o: { pool: [eastus] } }",
         play: |stage| {
             let told =

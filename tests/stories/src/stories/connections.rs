@@ -73,6 +73,19 @@ models:
         },
     },
     Story {
+        name: "a repetition is counted as no failure",
+        behaviours: &[],
+        needs: &[Need::VirtualTime, AFTER_SILENCE, Need::Counts],
+        config: PAIR,
+        play: |stage| {
+            stage.chat("gpt-4o").is(200).from("eastus");
+            stage.will("eastus", [Reaction::Stale]);
+            stage.chat("gpt-4o").is(200).from("eastus");
+            let lost = [("backend", "eastus"), ("cause", "no_answer")];
+            stage.expect_counted("spillway_attempts_total", &lost, 0);
+        },
+    },
+    Story {
         name: "what must not be done twice is not repeated",
         behaviours: &[5],
         needs: &[Need::VirtualTime, AFTER_SILENCE],

@@ -207,7 +207,9 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             // Ten retries are always allowed.
             stage.will("eastus", (0..5).flat_map(|_| [failure(500).into(), Reaction::HangUp]));
             assert_eq!(stage.regions("gpt-4o", 10), ["westus"; 10]);
-            stage.will("eastus", [failure(500).into(), Reaction::HangUp]);
+            // What is lost on a connection that is used again would only be repeated.
+            let closes = failure(500).with("connection", "close");
+            stage.will("eastus", [closes.into(), Reaction::HangUp]);
 
             stage.chat("gpt-4o").is(500).says(failure(500).body).has("x-spillway-attempts", "1");
             let broken = stage.chat("gpt-4o");

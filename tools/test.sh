@@ -39,10 +39,12 @@ dependencies() {
 }
 
 # core: unit tests, properties, transcripts, scenarios on the core and on the built filter, and
-# what fuzzing has found worth keeping, and how the benchmark reckons and writes its page.
+# what fuzzing has found worth keeping, numbers and charts, and how the benchmark reckons and writes its
+# page.
 stage_core() {
     local package failed=0
-    for package in spillway spillway-command spillway-stories spillway-fuzz spillway-bench; do
+    for package in spillway spillway-command spillway-figures spillway-stories spillway-fuzz \
+        spillway-bench; do
         tests_of "$package" || failed=1
     done
     cargo test --workspace --doc || failed=1

@@ -5,7 +5,6 @@
 
 mod backend;
 mod bars;
-mod chart;
 mod clock;
 mod cpu;
 mod gateways;

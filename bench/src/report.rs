@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
+use spillway_figures::rounded;
+
 use crate::bars::{Bar, Side, Unit};
-use crate::chart::number;
 use crate::lifecycle;
 use crate::results::Results;
 use crate::statistics::Spread;
@@ -129,10 +130,10 @@ fn value(number: f64, unit: Unit) -> String {
 
 fn bare_value(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Times => number(value),
+        Unit::Times => rounded(value),
         Unit::Milliseconds => format!("{value:.0}"),
-        Unit::Microseconds | Unit::Points if value < 0.0 => format!("−{}", number(-value)),
-        Unit::Microseconds | Unit::Points => number(value),
+        Unit::Microseconds | Unit::Points if value < 0.0 => format!("−{}", rounded(-value)),
+        Unit::Microseconds | Unit::Points => rounded(value),
         Unit::Requests => format!("{value:.1}"),
     }
 }

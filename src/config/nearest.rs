@@ -1,51 +1,26 @@
 //! "Did you mean": the known word nearest to what was written.
 
-/// The nearest of the known words, where one is near enough to be meant.
+use strsim::levenshtein;
+
+/// The nearest of the known words, where one is near enough to be meant: no more than a third of the
+/// letters are wrong. Of two that are equally near it is the first.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let written: Vec<char> = written.chars().take(LONGEST + 1).collect();
-    if written.len() > LONGEST {
+    let letters = written.chars().take(LONGEST + 1).count();
+    if letters > LONGEST {
         return None;
     }
-    let mut best: Option<(usize, &str)> = None;
-    for word in known {
-        let far = (written.len().max(word.len()) / 3).max(1);
-        let limit = best.map_or(far, |(distance, _)| far.min(distance.saturating_sub(1)));
-        if let Some(distance) = distance_within(&written, word, limit) {
-            best = Some((distance, word));
-        }
-    }
-    best.map(|(_, word)| word)
+    let near = |word: &'a str| {
+        let length = word.chars().count();
+        let most = (letters.max(length) / 3).max(1);
+        // One that is that much longer or shorter is not compared at all.
+        let distance = (letters.abs_diff(length) <= most).then(|| levenshtein(written, word))?;
+        (distance <= most).then_some((distance, word))
+    };
+    known.into_iter().filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
-/// Longer words are not compared.
+/// Longer words are not compared: what is written in the file may have any length.
 const LONGEST: usize = 64;
-
-/// The number of letters to insert, remove or replace (Levenshtein), where it is within the limit.
-fn distance_within(from: &[char], to: &str, limit: usize) -> Option<usize> {
-    if from.len().abs_diff(to.chars().count()) > limit {
-        return None;
-    }
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for (i, wanted) in to.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut smallest = left;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, letter) in row.iter_mut().skip(1).zip(from) {
-            let replaced = diagonal + usize::from(*letter != wanted);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
-            smallest = smallest.min(left);
-        }
-        if smallest > limit {
-            return None;
-        }
-    }
-    row.last().copied().filter(|&distance| distance <= limit)
-}
 
 #[cfg(test)]
 mod tests {
@@ -67,5 +42,6 @@ mod tests {
     fn the_nearest_wins() {
         assert_eq!(nearest("westus", ["westus3", "eastus", "westus"]), Some("westus"));
         assert_eq!(nearest("westus4", ["eastus", "westus3"]), Some("westus3"));
+        assert_eq!(nearest("west", ["vest", "test"]), Some("vest"));
     }
 }

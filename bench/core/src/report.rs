@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use spillway_figures::grouped;
 
 /// What each benchmark counts, in the order of the table.
 const WHAT: [(&str, &str); 17] = [
@@ -184,19 +185,6 @@ pub fn page(counts: &Counts) -> String {
         counts.table(),
         counts.ratios(),
     )
-}
-
-/// Digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The charts of a run; one whose works are not in it is not drawn.
 
-use crate::chart::{Line, Scale, bars, lines};
+use spillway_figures::{Bar, Colour, Dash, Lines, Panel, Pen, Scale, Series, bars, rounded};
+
 use crate::gateways::{BARE, LUA, NGINX, SPILLWAY};
 use crate::results::{Measured, Results};
 use crate::work::EVERYTHING;
@@ -32,56 +33,105 @@ pub(super) fn charts(results: &Results) -> Vec<(&'static str, String)> {
 
 fn by_gateway(work: Option<&Measured>, title: &str, unit: &str) -> Option<String> {
     let work = work?;
-    let mut all: Vec<(String, f64)> =
-        work.rounds.keys().filter_map(|name| Some((name.clone(), cpu(work, name)?))).collect();
-    all.sort_by(|one, other| one.1.total_cmp(&other.1));
-    (!all.is_empty()).then(|| bars(title, unit, &all))
+    let bar = |name: &String| {
+        Some(Bar { name: name.clone(), value: cpu(work, name)?, colour: colour(name) })
+    };
+    let mut all: Vec<Bar> = work.rounds.keys().filter_map(bar).collect();
+    all.sort_by(|one, other| one.value.total_cmp(&other.value));
+    // They differ by factors of a hundred.
+    let scale = Scale::logarithmic(all.iter().map(|bar| bar.value));
+    (!all.is_empty()).then(|| bars(title, unit, scale, &all))
 }
 
 fn by_body(results: &Results) -> Option<String> {
     let by_path = [EVERYTHING, "chat_64k", "chat_1m"];
     let by_body = ["responses_1k", "responses_64k", "responses_1m"];
     let all: Vec<Line> = [
-        (SPILLWAY, "routed by its path", by_path, false),
-        (BARE, "streaming the body", by_path, false),
-        (SPILLWAY, "routed by its body", by_body, true),
-        (BARE, "holding the body", by_body, true),
+        (SPILLWAY, "routed by its path", by_path, Dash::Solid),
+        (BARE, "streaming the body", by_path, Dash::Solid),
+        (SPILLWAY, "routed by its body", by_body, Dash::Dashed),
+        (BARE, "holding the body", by_body, Dash::Dashed),
     ]
     .into_iter()
-    .filter_map(|(gateway, what, keys, dashed)| {
-        line(results, gateway, &format!("{gateway}, {what}"), &keys, dashed)
+    .filter_map(|(gateway, what, keys, dash)| {
+        line(results, gateway, &format!("{gateway}, {what}"), &keys, dash)
     })
     .collect();
-    let values = all.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value));
-    let scale = Scale::logarithmic(values);
-    let sizes = ["1 KB", "64 KB", "1 MB"].map(str::to_owned);
-    (!all.is_empty()).then(|| {
-        lines("CPU of a request by the size of its body", "CPU µs a request", scale, &sizes, &all)
-    })
+    let scale = Scale::logarithmic(values(&all));
+    let sizes = ["1 KB", "64 KB", "1 MB"];
+    (!all.is_empty()).then(|| chart("CPU of a request by the size of its body", scale, &sizes, all))
 }
 
 fn by_pool(results: &Results) -> Option<String> {
     let keys = ["pool_2", "pool_20", "pool_200", "pool_1000"];
-    let all: Vec<Line> = [(SPILLWAY, false), (BARE, false), (LUA, true), (NGINX, false)]
-        .into_iter()
-        .filter_map(|(gateway, dashed)| line(results, gateway, gateway, &keys, dashed))
-        .collect();
+    let all: Vec<Line> =
+        [(SPILLWAY, Dash::Solid), (BARE, Dash::Solid), (LUA, Dash::Dashed), (NGINX, Dash::Solid)]
+            .into_iter()
+            .filter_map(|(gateway, dash)| line(results, gateway, gateway, &keys, dash))
+            .collect();
+    let scale = Scale::linear(values(&all), 10);
+    let sizes = ["2 members", "20", "200", "1,000"];
     // Of a pool of two alone there is nothing to see.
-    all.iter().any(|line| line.points.len() > 1).then(|| {
-        let scale =
-            Scale::linear(all.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value)));
-        let sizes = ["2 members", "20", "200", "1,000"].map(str::to_owned);
-        lines("CPU of a request by the size of the pool", "CPU µs a request", scale, &sizes, &all)
-    })
+    all.iter()
+        .any(|line| line.points.len() > 1)
+        .then(|| chart("CPU of a request by the size of the pool", scale, &sizes, all))
 }
 
-fn line(results: &Results, gateway: &str, name: &str, keys: &[&str], dashed: bool) -> Option<Line> {
+/// A gateway's line, or one of its two.
+struct Line {
+    series: Series,
+    /// Which of the sizes, and its value there.
+    points: Vec<(usize, f64)>,
+}
+
+fn line(results: &Results, gateway: &str, name: &str, keys: &[&str], dash: Dash) -> Option<Line> {
     let points: Vec<(usize, f64)> = keys
         .iter()
         .enumerate()
         .filter_map(|(place, key)| Some((place, cpu(results.work(key)?, gateway)?)))
         .collect();
-    (!points.is_empty()).then(|| Line { name: name.to_owned(), dashed, points })
+    let pen = Pen { colour: colour(gateway), dash };
+    (!points.is_empty()).then(|| Line { series: Series { name: name.to_owned(), pen }, points })
+}
+
+/// The lines over these sizes.
+fn chart(title: &str, scale: Scale, sizes: &[&str], all: Vec<Line>) -> String {
+    let unit = "CPU µs a request";
+    let words: Vec<String> = all
+        .iter()
+        .map(|line| {
+            let values: Vec<_> = line.points.iter().map(|(_, value)| rounded(*value)).collect();
+            format!("{} {}", line.series.name, values.join(", "))
+        })
+        .collect();
+    // Each size has as much room as the others, and stands in its middle.
+    let place = |number: usize| (number as f64 + 0.5) / sizes.len() as f64;
+    let axis = sizes.iter().enumerate().map(|(number, size)| (place(number), (*size).to_owned()));
+    let across = |line: &Line| line.points.iter().map(|(at, value)| (place(*at), *value)).collect();
+    let lines = all.iter().map(across).collect();
+    Lines {
+        title: title.to_owned(),
+        words: format!("{title}, {unit}, for {}: {}", sizes.join(", "), words.join("; ")),
+        axis: axis.collect(),
+        panels: vec![Panel { unit: unit.to_owned(), scale, lines }],
+        series: all.into_iter().map(|line| line.series).collect(),
+    }
+    .svg()
+}
+
+fn values(all: &[Line]) -> impl Iterator<Item = f64> {
+    all.iter().flat_map(|line| line.points.iter().map(|(_, value)| *value))
+}
+
+/// The two gateways that matter have a colour each.
+fn colour(gateway: &str) -> Colour {
+    if gateway.starts_with(SPILLWAY) {
+        Colour::Blue
+    } else if gateway.starts_with(BARE) {
+        Colour::Grey
+    } else {
+        Colour::Amber
+    }
 }
 
 fn cpu(work: &Measured, gateway: &str) -> Option<f64> {

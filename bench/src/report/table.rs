@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use spillway_figures::rounded;
+
 use crate::backend::CHUNKS;
-use crate::chart::number;
 use crate::gateways::BARE;
 use crate::results::Measured;
 use crate::round::Round;
@@ -43,7 +44,7 @@ fn columns(work: &Measured) -> Vec<Column> {
     if any(|round| round.chunk_p50.is_some()) {
         column("CPU µs a stream", |work, name| ranged(work.spread(name, cpu)?));
         column("a chunk", |work, name| {
-            Some(number(work.spread(name, cpu)?.median / CHUNKS as f64))
+            Some(rounded(work.spread(name, cpu)?.median / CHUNKS as f64))
         });
         column("over bare Envoy", over_bare);
         column("chunk p50 µs", |work, name| {
@@ -67,7 +68,7 @@ fn columns(work: &Measured) -> Vec<Column> {
     if any(|round| round.announced.is_some()) {
         column("of 100 requests, at the throttled backend", |work, name| {
             let share = |round: &Round| 100.0 * of_the_first(round);
-            Some(number(work.spread(name, share)?.median))
+            Some(rounded(work.spread(name, share)?.median))
         });
         column("the most within the announced time", |work, name| {
             let most = |round: &Round| round.most_within.unwrap_or_default() as f64;
@@ -108,13 +109,13 @@ fn of_the_first(round: &Round) -> f64 {
 
 /// The median, with the least and the most.
 fn ranged(it: Spread) -> Option<String> {
-    Some(format!("{} ({}–{})", number(it.median), number(it.least), number(it.most)))
+    Some(format!("{} ({}–{})", rounded(it.median), rounded(it.least), rounded(it.most)))
 }
 
 fn over_bare(work: &Measured, name: &str) -> Option<String> {
     let (its, bare) = (work.series(name, cpu)?, work.series(BARE, cpu)?);
     let ratio = Spread::of_pairs(&its, &bare, |its, bare| its / bare)?;
-    Some(format!("{}×", number(ratio.median)))
+    Some(format!("{}×", rounded(ratio.median)))
 }
 
 #[cfg(test)]

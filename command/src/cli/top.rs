@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::{Exit, Output};
 use crate::envoy::admin::Admin;
-pub use numbers::grouped;
 use screen::{Look, screen};
 use spillway::status::{Report, report};
 use terminal::Terminal;
@@ -93,7 +92,7 @@ impl Args {
     fn ask(&self) -> Result<Report, String> {
         let at = self.status;
         let answer = Admin::at(at)
-            .ask("GET", "/status")
+            .get("/status")
             .map_err(|error| format!("no gateway answers at {at}: {}", said(&error)))?;
         let value: Value = serde_json::from_str(&answer)
             .map_err(|_| format!("what answers at {at} is no status page of Spillway's"))?;

@@ -1,17 +1,20 @@
 //! The few questions that are put to Envoy's admin interface.
 //!
-//! It is on the same machine and answers in a few lines, so a plain connection does.
+//! It is on the same machine and answers in a few lines: each question has a connection of its own.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body, Error};
 
 use super::discovery::Service;
 
-/// Longer than a busy Envoy takes, shorter than a person's patience.
+/// For each step: to connect, to begin its answer, to end it. Longer than a busy Envoy takes, shorter
+/// than a person's patience.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Envoy's admin interface.
@@ -36,12 +39,12 @@ impl Admin {
 
     /// Whether Envoy has loaded everything and its workers take requests.
     pub fn is_live(&self) -> bool {
-        self.ask("GET", "/ready").is_ok_and(|body| body.contains("LIVE"))
+        self.get("/ready").is_ok_and(|body| body.contains("LIVE"))
     }
 
     /// The address that this listener really has, which differs from the wish where that was port 0.
     pub fn listener(&self, name: &str) -> Option<SocketAddr> {
-        let body = self.ask("GET", "/listeners?format=json").ok()?;
+        let body = self.get("/listeners?format=json").ok()?;
         let answer: Value = serde_json::from_str(&body).ok()?;
         let listeners = answer.get("listener_statuses")?.as_array()?;
         let listener = listeners.iter().find(|listener| listener["name"] == name)?;
@@ -54,18 +57,18 @@ impl Admin {
     /// Closes the listener; requests that run already go on.
     pub fn stop_listening(&self) -> io::Result<()> {
         // Tells clients on open connections to leave, by `connection: close` and GOAWAY.
-        self.ask("POST", "/healthcheck/fail")?;
-        self.ask("POST", "/drain_listeners").map(drop)
+        self.post("/healthcheck/fail")?;
+        self.post("/drain_listeners").map(drop)
     }
 
     /// The least level that Envoy logs from now on.
     pub fn set_log_level(&self, level: &str) -> io::Result<()> {
-        self.ask("POST", &format!("/logging?level={level}")).map(drop)
+        self.post(&format!("/logging?level={level}")).map(drop)
     }
 
     /// How many requests of clients are running. `None`: it cannot be told.
     pub fn running_requests(&self) -> Option<u64> {
-        let body = self.ask("GET", "/stats?filter=^http.spillway.downstream_rq_active$").ok()?;
+        let body = self.get("/stats?filter=^http.spillway.downstream_rq_active$").ok()?;
         body.trim().rsplit(' ').next()?.parse().ok()
     }
 
@@ -101,49 +104,120 @@ impl Admin {
     }
 
     fn statistics(&self, kind: &str, filter: &str) -> Option<HashMap<String, String>> {
-        let body = self.ask("GET", &format!("/stats?type={kind}&filter={filter}")).ok()?;
+        let body = self.get(&format!("/stats?type={kind}&filter={filter}")).ok()?;
         let lines = body.lines().filter_map(|line| line.split_once(": "));
         Some(lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// What is said at this path, whatever its status; the status listener speaks as plainly.
-    pub fn ask(&self, method: &str, path: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-        )?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        Ok(if chunked { joined(body) } else { body.to_owned() })
+    ///
+    /// # Errors
+    /// If it cannot be reached, takes too long ([`io::ErrorKind::TimedOut`]) or does not speak HTTP.
+    pub fn get(&self, path: &str) -> io::Result<String> {
+        read(agent().get(self.url(path)).call())
+    }
+
+    fn post(&self, path: &str) -> io::Result<String> {
+        read(agent().post(self.url(path)).send_empty())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
     }
 }
 
-/// A chunked body without its chunks' sizes.
-fn joined(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
-        let Some((chunk, rest)) = rest.split_at_checked(size).filter(|_| size > 0) else { break };
-        whole.push_str(chunk);
-        body = rest.strip_prefix("\r\n").unwrap_or(rest);
-    }
-    whole
+/// A client for one request: no connection outlives it, and Envoy need not close one when it ends.
+fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .proxy(None) // Whatever `HTTP_PROXY` says: it is asked directly.
+        .http_status_as_error(false)
+        .max_redirects(0)
+        // Not one for the whole request: with that, ureq starts a thread to resolve the name.
+        .timeout_connect(Some(TIMEOUT))
+        .timeout_recv_response(Some(TIMEOUT))
+        .timeout_recv_body(Some(TIMEOUT));
+    config.build().into()
+}
+
+fn read(answer: Result<Response<Body>, Error>) -> io::Result<String> {
+    let body = answer
+        .and_then(|mut answer| answer.body_mut().with_config().lossy_utf8(true).read_to_string());
+    body.map_err(|error| match error {
+        Error::Timeout(_) => io::ErrorKind::TimedOut.into(),
+        Error::Protocol(_) | Error::Http(_) => {
+            io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP")
+        }
+        other => other.into_io(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::{JoinHandle, spawn};
+
     use super::*;
 
+    /// An interface that answers once, and what it was asked.
+    fn answers(answer: &'static str) -> (Admin, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let asked = spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut asked = Vec::new();
+            let mut byte = [0];
+            while !asked.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).expect("a head");
+                asked.extend(byte);
+            }
+            stream.write_all(answer.as_bytes()).expect("it is read");
+            String::from_utf8(asked).expect("text")
+        });
+        (Admin::at(address), asked)
+    }
+
     #[test]
-    fn chunks_are_joined() {
-        assert_eq!(joined("4\r\nLIVE\r\n1\r\n\n\r\n0\r\n\r\n"), "LIVE\n");
-        assert_eq!(joined("ff\r\nshort"), "");
-        assert_eq!(joined(""), "");
+    fn a_body_is_read_whatever_its_form_and_its_status() {
+        for (answer, body) in [
+            ("200 OK\r\ncontent-length: 5\r\n\r\nLIVE\n", "LIVE\n"),
+            (
+                "503 No\r\ntransfer-encoding: chunked\r\n\r\n4\r\nINIT\r\n1\r\n\n\r\n0\r\n\r\n",
+                "INIT\n",
+            ),
+            ("404 No\r\nconnection: close\r\n\r\nto its end", "to its end"),
+            // Nobody listens where it leads to.
+            ("302 No\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 4\r\n\r\nhere", "here"),
+        ] {
+            let (admin, _) = answers(format!("HTTP/1.1 {answer}").leak());
+            assert_eq!(admin.get("/ready").expect("an answer"), body);
+        }
+    }
+
+    #[test]
+    fn expressions_are_asked_for_as_they_are() {
+        let (admin, asked) = answers("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let path = "/stats?type=Counters&filter=update_(rejected|failure)$";
+        assert_eq!(admin.get(path).expect("an answer"), "");
+        let asked = asked.join().expect("a request");
+        assert!(asked.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{asked}");
+
+        let (admin, asked) = answers("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        admin.set_log_level("info").expect("an answer");
+        let asked = asked.join().expect("a request");
+        assert!(asked.starts_with("POST /logging?level=info HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.to_lowercase().contains("\r\ncontent-length: 0\r\n"), "{asked}");
+    }
+
+    #[test]
+    fn why_there_is_no_answer_is_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let silent = Admin::at(listener.local_addr().expect("an address"));
+        assert_eq!(silent.get("/").map_err(|error| error.kind()), Err(io::ErrorKind::TimedOut));
+        drop(listener);
+        let gone = silent.get("/").map_err(|error| error.kind());
+        assert_eq!(gone, Err(io::ErrorKind::ConnectionRefused));
+        let (other, _) = answers("SSH-2.0-OpenSSH_9.2\r\n\r\n");
+        assert_eq!(other.get("/").map_err(|error| error.kind()), Err(io::ErrorKind::InvalidData));
     }
 }

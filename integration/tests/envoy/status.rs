@@ -5,7 +5,10 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::{Value, json};
 use spillway_integration::{Call, Client, Gateway, Journal, Raw, eventually, find, region};
 use spillway_simulator::{Fault, Region, RetryAfter};
@@ -273,6 +276,8 @@ struct Screen {
 impl Screen {
     fn open(arguments: &[&str]) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // Only then is closing it its end: what is started would hold it too.
+        fcntl_setfd(&terminal, FdFlags::CLOEXEC).expect("a terminal");
         grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("a terminal");
         let name = ptsname(&terminal, Vec::new()).expect("its name");
         let name = name.to_str().expect("text").to_owned();
@@ -299,6 +304,24 @@ impl Screen {
         assert!(self.shown.contains(text), "no {text:?} in {:?}", self.shown);
         std::mem::take(&mut self.shown)
     }
+
+    /// How the command ended, once it has.
+    fn end(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.child.kill().expect("it can be ended");
+        panic!("it does not end")
+    }
+
+    fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.terminal).expect("its modes").local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
+    }
 }
 
 #[tokio::test]
@@ -310,6 +333,7 @@ async fn top_is_live_in_a_terminal_and_leaves_it_as_it_was() {
         let mut screen = Screen::open(&["--status", &at]);
         let first = screen.until("q ends");
         assert!(first.starts_with(ENTER) && first.contains("● closed"), "{first:?}");
+        assert!(!screen.echoes(), "keys are not shown");
         screen
     })
     .await
@@ -319,12 +343,42 @@ async fn top_is_live_in_a_terminal_and_leaves_it_as_it_was() {
     let ended = tokio::task::spawn_blocking(move || {
         screen.until("■ open throttled");
         screen.terminal.write_all(b"q").expect("a key");
-        let status = screen.child.wait().expect("it ends");
-        (status.code(), screen.until(LEAVE))
+        (screen.end(), screen.until(LEAVE), screen.echoes())
     });
-    let (code, last) = ended.await.expect("it ends");
-    assert_eq!(code, Some(0));
+    let (code, last, echoes) = ended.await.expect("it ends");
+    assert_eq!((code, echoes), (Some(0), true));
     assert!(last.ends_with(LEAVE), "{last:?}");
+}
+
+#[tokio::test]
+async fn top_ends_at_once_by_ctrl_c_and_by_signals_and_with_its_terminal() {
+    let regions = regions().await;
+    let gateway = gateway(&regions).await;
+    let at = gateway.status().to_string();
+    // Far longer than the test waits: it does not end because it looks again.
+    let open = move || {
+        let mut screen = Screen::open(&["--status", &at, "--interval", "3600"]);
+        screen.until("q ends");
+        screen
+    };
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut screen = open();
+        screen.terminal.write_all(b"\x1b[A\x03").expect("keys");
+        assert_eq!(screen.end(), Some(0));
+        screen.until(LEAVE);
+        for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+            let mut screen = open();
+            kill_process(Pid::from_child(&screen.child), signal).expect("a signal");
+            assert_eq!(screen.end(), Some(0), "{signal:?}");
+            screen.until(LEAVE);
+            assert!(screen.echoes(), "{signal:?}");
+        }
+        let mut screen = open();
+        // The last thing that holds the terminal is replaced, and so it is gone.
+        screen.terminal = File::open("/dev/null").expect("a file");
+        screen.end()
+    });
+    ended.await.expect("it ends");
 }
 
 /// The other screen and no cursor, and the way back.

@@ -30,10 +30,15 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1}%", (share * 1000.0).floor() / 10.0)
 }
 
+/// The name of the model that is asked for.
+pub(super) fn model(plan: &Plan) -> &str {
+    plan.gateway.route(plan.model).map_or("", |route| route.model.name.as_str())
+}
+
 /// What was played, in words.
 fn played(plan: &Plan) -> Vec<String> {
     let traffic = &plan.traffic;
-    let model = plan.gateway.route(plan.model).map_or("", |route| route.model.name.as_str());
+    let model = model(plan);
     let tokens = match traffic.tokens {
         (least, most) if least == most => least.to_string(),
         (least, most) => format!("{least} to {most}"),
@@ -211,7 +216,7 @@ fn condensed(values: &[f64]) -> Vec<f64> {
 }
 
 /// At most one decimal.
-pub(super) fn plain(value: f64) -> String {
+fn plain(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }

@@ -4,10 +4,11 @@
 
 use std::net::SocketAddr;
 
-use super::numbers::{bars, clock, counted, grouped, part, percent, span, used};
+use super::numbers::{bars, clock, counted, part, percent, span, used};
 use spillway::breaker::Unavailability;
 use spillway::status::Report;
 use spillway::status::report::{Failover, Member, Model, State};
+use spillway_figures::grouped;
 
 /// How it is to look.
 pub(super) struct Look {

@@ -1,63 +1,70 @@
 //! The terminal, while something live is shown in it.
 //!
-//! What is shown takes the whole screen, without a cursor and without echo; when it ends, however
-//! that is, the terminal is as it was before.
+//! What is shown takes the whole screen, without a cursor and without echo. When it ends, the
+//! terminal is as it was before: after a key, after a signal and after a panic.
+//!
+//! crossterm knows the modes and the sequences. Keys and signals come from threads of our own. Its
+//! events would read keys too, but they never return once the terminal is gone (crossterm issue 793).
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode, window_size,
 };
+use crossterm::{cursor, execute, queue};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+use signal_hook::iterator::Signals;
 
 /// The terminal, or a pipe that is written to again and again.
 pub(super) struct Terminal {
     is_live: bool,
-    /// How its input was before; `None`: nobody types.
-    before: Option<Termios>,
-    ends: Arc<AtomicBool>,
-    resized: Arc<AtomicBool>,
+    is_left: bool,
+    events: Receiver<Event>,
+}
+
+/// What does not wait for the next look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// A key or a signal says that this is enough, or the terminal is gone.
+    End,
+    /// The terminal has another size.
+    Resized,
 }
 
 impl Terminal {
     /// Takes it over, where it is one.
     pub(super) fn take(is_live: bool) -> io::Result<Self> {
-        let (ends, resized) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, ends.clone())?;
-        }
-        signal_hook::flag::register(SIGWINCH, resized.clone())?;
-        let mut terminal = Self { is_live, before: None, ends, resized };
-        if is_live && io::stdin().is_terminal() {
-            let before = tcgetattr(io::stdin())?;
-            let mut quiet = before.clone();
-            quiet.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-            // A read ends after a tenth of a second, whether somebody has typed or not.
-            quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
-            quiet.special_codes[SpecialCodeIndex::VTIME] = 1;
-            tcsetattr(io::stdin(), OptionalActions::Now, &quiet)?;
-            terminal.before = Some(before);
-        }
+        let (sender, events) = channel();
+        send_signals(sender.clone())?;
+        let terminal = Self { is_live, is_left: false, events };
         if is_live {
-            restore_on_panic(terminal.before.clone());
-            write(ENTER);
+            restore_on_panic();
+            if io::stdin().is_terminal() {
+                enable_raw_mode()?;
+                thread::spawn(move || send_end(io::stdin().lock(), &sender));
+            }
+            let mut screen = unbuffered()?;
+            execute!(screen, EnterAlternateScreen, cursor::Hide)?;
         }
         Ok(terminal)
     }
 
-    /// Whether whoever looks at it has had enough.
+    /// Returns `true` once a key or a signal has said that this is enough.
     pub(super) fn is_left(&self) -> bool {
-        self.ends.load(Ordering::Relaxed)
+        self.is_left
     }
 
     /// Columns and rows, where there are limits.
     pub(super) fn size(&self) -> (Option<usize>, Option<usize>) {
-        let size = if self.is_live { tcgetwinsize(io::stdout()).ok() } else { None };
+        let size = if self.is_live { window_size().ok() } else { None };
         let limit = |limit: u16| Some(usize::from(limit)).filter(|limit| *limit > 0);
-        (size.and_then(|size| limit(size.ws_col)), size.and_then(|size| limit(size.ws_row)))
+        (size.as_ref().and_then(|size| limit(size.columns)), size.and_then(|size| limit(size.rows)))
     }
 
     /// Shows these lines; in a terminal, in the place of what was there, and as many as fit.
@@ -75,42 +82,28 @@ impl Terminal {
             return to.flush();
         }
         let fits = height.unwrap_or(usize::MAX).saturating_sub(1);
-        let mut text = String::from(HOME);
+        // Written at once, so that no half of it is seen.
+        let mut screen = Vec::new();
+        queue!(screen, cursor::MoveTo(0, 0))?;
         for line in lines.iter().take(fits) {
-            text.push_str(line);
-            text.push_str(NEXT_LINE);
+            write!(screen, "{line}")?;
+            queue!(screen, Clear(ClearType::UntilNewLine))?;
+            screen.extend_from_slice(b"\r\n");
         }
-        let more = lines.len().saturating_sub(fits);
-        text.push_str(&if more > 0 {
-            format!("q ends; {more} more lines do not fit")
-        } else {
-            "q ends".to_owned()
-        });
-        text.push_str(CLEAR_BELOW);
-        to.write_all(text.as_bytes())?;
+        match lines.len().saturating_sub(fits) {
+            0 => write!(screen, "q ends")?,
+            more => write!(screen, "q ends; {more} more lines do not fit")?,
+        }
+        queue!(screen, Clear(ClearType::UntilNewLine), Clear(ClearType::FromCursorDown))?;
+        to.write_all(&screen)?;
         to.flush()
     }
 
-    /// Waits for so long, or until somebody has had enough or has changed the size.
+    /// Waits for this long, or until it is to end or has another size.
     pub(super) fn wait(&mut self, span: Duration) {
-        let until = Instant::now() + span;
-        while Instant::now() < until && !self.is_left() {
-            if self.resized.swap(false, Ordering::Relaxed) {
-                return;
-            }
-            let mut key = [0];
-            match self.before {
-                Some(_) => {
-                    let typed = rustix::io::read(io::stdin(), &mut key);
-                    if typed == Ok(1) && matches!(key, [b'q' | b'Q']) {
-                        self.ends.store(true, Ordering::Relaxed);
-                    }
-                }
-                None => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    std::thread::sleep(PAUSE.min(left));
-                }
-            }
+        let first = self.events.recv_timeout(span);
+        for event in first.into_iter().chain(self.events.try_iter()) {
+            self.is_left |= event == Event::End;
         }
     }
 }
@@ -118,37 +111,67 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if self.is_live {
-            restore(self.before.as_ref());
+            restore();
         }
     }
 }
 
+fn send_signals(to: Sender<Event>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGWINCH])?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            let event = if signal == SIGWINCH { Event::Resized } else { Event::End };
+            if to.send(event).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Sends [`Event::End`] when a key asks for it, or when there are no more keys.
+fn send_end(keys: impl BufRead, to: &Sender<Event>) {
+    let is_other = |key: &io::Result<u8>| matches!(key, Ok(key) if !ENDS.contains(key));
+    keys.bytes().take_while(is_other).for_each(drop);
+    // Where nobody receives it any more, it has ended already.
+    let _ = to.send(Event::End);
+}
+
 /// A panic ends the process without unwinding: its hook is the last that runs.
-fn restore_on_panic(before: Option<Termios>) {
+fn restore_on_panic() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        restore(before.as_ref());
+        restore();
         usual(panic);
     }));
 }
 
-fn restore(before: Option<&Termios>) {
-    write(LEAVE);
-    if let Some(before) = before {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+/// As well as it can be done: the terminal may be gone.
+fn restore() {
+    if let Ok(mut screen) = unbuffered() {
+        let _ = execute!(screen, cursor::Show, LeaveAlternateScreen);
+    }
+    let _ = disable_raw_mode();
+}
+
+/// Standard output past its buffer and its lock: a panic may hold both.
+fn unbuffered() -> io::Result<impl Write> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// The keys that end it: q, and Ctrl-C, which is a key like any other in raw mode.
+const ENDS: &[u8] = b"qQ\x03";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_by_a_key_and_where_no_more_keys_can_come() {
+        for keys in ["q", "a\x1b[AQ", "\x03", "never", ""] {
+            let (sender, events) = channel();
+            send_end(keys.as_bytes(), &sender);
+            assert_eq!(events.try_recv(), Ok(Event::End), "{keys:?}");
+        }
     }
 }
-
-/// Past every buffer and lock: it must work in a panic, while standard output is held.
-fn write(text: &str) {
-    let _ = rustix::io::write(rustix::stdio::stdout(), text.as_bytes());
-}
-
-/// The other screen, without a cursor.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-const HOME: &str = "\x1b[H";
-const NEXT_LINE: &str = "\x1b[K\r\n";
-const CLEAR_BELOW: &str = "\x1b[K\x1b[J";
-
-const PAUSE: Duration = Duration::from_millis(100);

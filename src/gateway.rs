@@ -135,6 +135,11 @@ impl Gateway {
         })
     }
 
+    /// All that is known of each model.
+    pub fn routes(&self) -> impl DoubleEndedIterator<Item = (ModelId, Route<'_>)> {
+        Id::each(&self.config.models).filter_map(|(id, _)| Some((id, self.route(id)?)))
+    }
+
     /// The model whose pool issued the newest tag in these cookies, for requests that name none.
     /// However many models there are, each tag is looked up once.
     pub fn model_of_cookie(&self, cookies: &Cookies) -> Option<ModelId> {

@@ -7,11 +7,11 @@
 use super::{Metric, Sample, Series};
 use crate::breaker::Admission;
 use crate::breaker::store::BreakerStore;
-use crate::config::Id;
 use crate::gateway::Gateway;
 use crate::time::{Millis, Timestamp};
 
-/// The gauges of all circuits as the breaker store has them, and when the first of them changes by itself.
+/// The gauges of all circuits as the breaker store has them, and when the first of them changes by
+/// itself.
 pub fn breakers(
     gateway: &Gateway,
     store: &BreakerStore,
@@ -19,8 +19,7 @@ pub fn breakers(
 ) -> (Vec<Sample>, Option<Timestamp>) {
     let mut samples = Vec::new();
     let mut first: Option<Timestamp> = None;
-    for (id, _) in Id::each(&gateway.config.models) {
-        let Some(route) = gateway.route(id) else { continue };
+    for (id, route) in gateway.routes() {
         for (member, circuit) in route.circuits.iter().enumerate() {
             let of = |metric| Series::of(metric).model(Some(id)).member(Some(member));
             let (state, until) = match store.admission(*circuit, &route.model.breaker, now) {
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
     use crate::breaker::FailureKind;
     use crate::breaker::store::Change;
-    use crate::config::check;
+    use crate::config::{Id, check};
     use crate::testing::test;
 
     const T0: Timestamp = Timestamp(1_795_165_200_000);

@@ -32,8 +32,7 @@ pub struct Sources<'a> {
 impl Sources<'_> {
     /// The report.
     pub fn report(&self) -> Report {
-        let models =
-            Id::each(&self.gateway.config.models).filter_map(|(id, _)| self.model(id)).collect();
+        let models = self.gateway.routes().map(|(id, route)| self.model(id, &route)).collect();
         let workers = self.activity.workers();
         let workers = workers.iter().map(|w| Worker { since_ms: w.since.0, seen_ms: w.at.0 });
         Report {
@@ -49,15 +48,14 @@ impl Sources<'_> {
         }
     }
 
-    fn model(&self, id: ModelId) -> Option<Model> {
-        let route = self.gateway.route(id)?;
+    fn model(&self, id: ModelId, route: &Route<'_>) -> Model {
         let sum = self.rows.model(id).and_then(|row| self.activity.row(row)).map(Row::sum);
         let sum = sum.unwrap_or_default();
         let members = 0..route.model.pool.len();
-        let shares = self.shares(id, &route);
+        let shares = self.shares(id, route);
         let mut tiers: Vec<Tier> = Vec::new();
         for at in members {
-            let Some((priority, member)) = self.member(id, &route, at, shares.get(at)) else {
+            let Some((priority, member)) = self.member(id, route, at, shares.get(at)) else {
                 continue;
             };
             match tiers.iter_mut().find(|tier| tier.priority == priority) {
@@ -66,14 +64,14 @@ impl Sources<'_> {
             }
         }
         tiers.sort_by_key(|tier| tier.priority);
-        Some(Model {
+        Model {
             name: route.model.name.clone(),
             requests: sum.count(Count::Attempts),
             answered: sum.count(Count::Answered),
             failovers: sum.count(Count::FailedOver),
             tokens: tokens(&sum),
             tiers,
-        })
+        }
     }
 
     fn shares(&self, id: ModelId, route: &Route<'_>) -> Vec<f64> {

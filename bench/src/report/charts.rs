@@ -104,7 +104,7 @@ fn chart(title: &str, scale: Scale, sizes: &[&str], all: Vec<Line>) -> String {
             format!("{} {}", line.series.name, values.join(", "))
         })
         .collect();
-    // Each size has as much room as the others, and stands in its middle.
+    // Every size gets the same width, and its point is in the middle.
     let place = |number: usize| (number as f64 + 0.5) / sizes.len() as f64;
     let axis = sizes.iter().enumerate().map(|(number, size)| (place(number), (*size).to_owned()));
     let across = |line: &Line| line.points.iter().map(|(at, value)| (place(*at), *value)).collect();

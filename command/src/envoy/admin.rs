@@ -186,7 +186,7 @@ mod tests {
                 "INIT\n",
             ),
             ("404 No\r\nconnection: close\r\n\r\nto its end", "to its end"),
-            // Nobody listens where it leads to.
+            // No server is at the location.
             ("302 No\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 4\r\n\r\nhere", "here"),
         ] {
             let (admin, _) = answers(format!("HTTP/1.1 {answer}").leak());

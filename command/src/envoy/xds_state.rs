@@ -1,14 +1,14 @@
 //! What a running Envoy has been told of the file, and how it is brought from one to the next.
 //!
-//! A request lives with one configuration from its start to its end: Envoy gives it the filter's
-//! filters and the route table of that moment. Its clusters, though, are looked up by name for every
+//! A request lives with one configuration from its start to its end: Envoy gives it the filters and
+//! the route table of that moment. Its clusters, though, are looked up by name for every
 //! attempt. So a cluster never changes under its name: a backend with another URL or key becomes a
 //! cluster with another name (`eastus~2`), the new downstream filter sends its requests there, and those
 //! that began before stay with the backend that they were made for, host, path and key.
 //!
-//! An [`Update`] is therefore told in an order in which nothing is ever asked for that is not
-//! there: clusters, old and new; routes to all of them; the filters. The clusters that nobody is sent
-//! to any more stay for as long as a request may still try them ([`XdsState::without_retired`]).
+//! An [`Update`] is therefore told in an order in which Envoy always has what it asks for: clusters,
+//! old and new; routes to all of them; the filters. Clusters that get no new requests stay for as long
+//! as an old one may still try them ([`XdsState::without_retired`]).
 //!
 //! No name is given twice: a request that is still on its way to the first bearer would meet the
 //! second.

@@ -1,4 +1,4 @@
-//! The virtual machine that all filters of the filter must share.
+//! The virtual machine that all filters of the module must share.
 //!
 //! Envoy makes one VM per worker of all plugins whose `vm_config` is the same, and only there do
 //! the filters find each other's requests. A filter with another one works alone: its attempts carry

@@ -3,7 +3,7 @@
 use super::State;
 use spillway::breaker::FailureKind;
 use spillway::breaker::store::{self, Change};
-use spillway::config::{BackendId, Id};
+use spillway::config::BackendId;
 use spillway::gateway::Gateway;
 use spillway::time::{Millis, Timestamp};
 use spillway_model::Memory;
@@ -16,8 +16,7 @@ pub(super) fn set(
     now: Timestamp,
 ) {
     for (backend, state) in states {
-        for (id, _) in Id::each(&gateway.config.models) {
-            let Some(route) = gateway.route(id) else { continue };
+        for (_, route) in gateway.routes() {
             let Some(member) = route.model.pool.iter().position(|m| m.backend == *backend) else {
                 continue;
             };

@@ -35,6 +35,7 @@ mod streaming;
 mod timeouts;
 mod tls;
 mod too_long;
+mod top;
 mod tracing;
 mod trap;
 mod usage;

@@ -126,8 +126,7 @@ fn pinned(gateway: &Gateway, name: &str) -> Result<Vec<u8>, Problem> {
     let backend = backend(&gateway.config, "--pinned", name)?;
     let mut values: Vec<(String, String)> = Vec::new();
     // The newest tag counts for requests that name no model: let that be the first model's.
-    for (id, _) in Id::each(&gateway.config.models).rev() {
-        let Some(route) = gateway.route(id) else { continue };
+    for (_, route) in gateway.routes().rev() {
         let member = route.model.pool.iter().position(|member| member.backend == backend);
         let (Some(affinity), Some(member)) = (&route.model.affinity, member) else { continue };
         let known = values.iter_mut().find(|(cookie, _)| *cookie == affinity.cookie);

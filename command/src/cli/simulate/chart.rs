@@ -37,7 +37,7 @@ fn panel(line: Line, runs: &[Run]) -> Panel {
 
 fn curve(line: Line, run: &Run) -> Vec<(f64, f64)> {
     let width = run.plan.interval.0 as f64 / run.plan.length.0.max(1) as f64;
-    // A value stands in the middle of its interval; the last one may go on beyond the end.
+    // A point is in the middle of its interval. The last interval may be longer than the run.
     let place = |at: usize| (width * (at as f64 + 0.5)).min(1.0);
     line.values(run).into_iter().enumerate().map(|(at, value)| (place(at), value)).collect()
 }

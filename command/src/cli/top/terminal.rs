@@ -133,7 +133,7 @@ fn send_signals(to: Sender<Event>) -> io::Result<()> {
 fn send_end(keys: impl BufRead, to: &Sender<Event>) {
     let is_other = |key: &io::Result<u8>| matches!(key, Ok(key) if !ENDS.contains(key));
     keys.bytes().take_while(is_other).for_each(drop);
-    // Where nobody receives it any more, it has ended already.
+    // If the receiver is gone, the terminal has ended already.
     let _ = to.send(Event::End);
 }
 

@@ -216,7 +216,7 @@ pub(super) const LAST_WORDS: &[Row] = &[
     yours("root_id", "for logs"),
     yours(
         "configuration",
-        "which filter it is, for `spillway check` and whoever reads the file; the module reads nothing",
+        "the name of the filter, for `spillway check` and for readers; the module does not read it",
     ),
     error("failure_policy", Same, "as for the filter").by_default("\"FAIL_CLOSED\""),
     warning("reload_config.backoff.base_interval", AtMost, "as for the filter")

@@ -7,6 +7,7 @@
 pub mod budget;
 pub mod headroom;
 pub mod rotation;
+pub mod tiers;
 
 use budget::Budget;
 use headroom::Headroom;

@@ -44,8 +44,8 @@ struct Ids<'a, T> {
 
 impl<'a, T> Ids<'a, T> {
     fn new(entries: &[(&'a str, Node<'a>)]) -> Self {
-        let mut positions: BTreeMap<&str, usize> =
-            entries.iter().map(|(name, _)| (*name, 0)).collect();
+        let mut positions = BTreeMap::new();
+        positions.extend(entries.iter().map(|(name, _)| (*name, 0)));
         positions.values_mut().zip(0..).for_each(|(position, number)| *position = number);
         Self { positions, of: PhantomData }
     }

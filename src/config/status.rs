@@ -6,15 +6,18 @@ use super::{Problem, StatusSet, quoted};
 /// The set that a list of statuses says, in order and without overlaps.
 pub(super) fn read_set(node: &Node<'_>, reader: &mut Reader) -> Option<StatusSet> {
     let items = node.items(reader)?;
-    let ranges = items.iter().filter_map(|item| read(item, reader)).collect();
-    Some(merged(ranges))
+    Some(merged(items.iter().filter_map(|item| read(item, reader))))
 }
 
 /// The same set, in order and without overlaps.
-pub fn merged(mut ranges: Vec<(u16, u16)>) -> StatusSet {
-    ranges.sort_unstable();
-    let mut set: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
-    for (from, to) in ranges {
+pub fn merged(ranges: impl IntoIterator<Item = (u16, u16)>) -> StatusSet {
+    let mut in_order: Vec<(u16, u16)> = Vec::new();
+    for range in ranges {
+        let (Ok(at) | Err(at)) = in_order.binary_search(&range);
+        in_order.insert(at, range);
+    }
+    let mut set: Vec<(u16, u16)> = Vec::with_capacity(in_order.len());
+    for (from, to) in in_order {
         match set.last_mut() {
             Some((_, end)) if from <= end.saturating_add(1) => *end = to.max(*end),
             _ => set.push((from, to)),

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 
 use super::{Label, Metric};
 use crate::config::{ClientId, Config, ModelId};
+use crate::pool::tiers::tiers;
 
 /// A metric with its labels: those that its definition has, and that apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,10 +100,8 @@ impl Series {
             Label::Client => Some(self.client?.of(config.clients.as_ref()?)?.name.clone()),
             Label::Tier => {
                 let own = member()?.priority;
-                let before = model()?.pool.iter().map(|other| other.priority);
-                let mut before: Vec<u32> = before.filter(|other| *other < own).collect();
-                before.sort_unstable();
-                before.dedup();
+                let all = model()?.pool.iter().map(|other| other.priority);
+                let before = tiers(all.filter(|other| *other < own));
                 Some(before.len().saturating_add(1).to_string())
             }
             Label::Word(..) => Some(self.word?.to_owned()),

@@ -15,6 +15,7 @@
 
 use std::collections::BTreeSet;
 
+use super::tiers::tiers;
 use crate::config::Member;
 
 /// Whose turn it is in one pool. Each worker has its own.
@@ -37,15 +38,15 @@ impl Rotation {
         let half = |member: &Member| stride(member) / 2;
         let due: Vec<Due> =
             pool.iter().map(|member| STRIDE_OF_ONE.saturating_add(half(member))).collect();
-        let mut priorities: Vec<u32> = pool.iter().map(|member| member.priority).collect();
-        priorities.sort_unstable();
-        priorities.dedup();
         let tier = |priority: u32| {
             let all = pool.iter().zip(&due).enumerate();
             let of_tier = all.filter(|(_, (member, _))| member.priority == priority);
-            (priority, of_tier.map(|(at, (_, due))| (*due, at)).collect())
+            let mut turns = BTreeSet::new();
+            turns.extend(of_tier.map(|(at, (_, due))| (*due, at)));
+            (priority, turns)
         };
-        Self { tiers: priorities.into_iter().map(tier).collect(), due }
+        let priorities = pool.iter().map(|member| member.priority);
+        Self { tiers: tiers(priorities).into_iter().map(tier).collect(), due }
     }
 
     /// The member whose turn it is, by its position in the pool. `share` gives the share of each

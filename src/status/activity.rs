@@ -137,8 +137,12 @@ impl Activity {
 
     /// Takes note of a failover.
     pub fn fail_over(&mut self, failover: Failover) {
-        self.failovers.push(failover);
-        self.keep_newest();
+        let at = failover.fault.at;
+        // What one worker saw in the same millisecond stays in its order.
+        let place = self.failovers.partition_point(|other| other.fault.at <= at);
+        self.failovers.insert(place, failover);
+        let old = self.failovers.len().saturating_sub(MOST_FAILOVERS);
+        self.failovers.drain(..old);
     }
 
     /// Takes note that this worker hands in now.
@@ -153,8 +157,11 @@ impl Activity {
 
     /// The workers that have handed something in, the oldest first.
     pub fn workers(&self) -> Vec<Worker> {
-        let mut workers: Vec<Worker> = self.workers.values().copied().collect();
-        workers.sort_unstable_by_key(|worker| worker.since);
+        let mut workers: Vec<Worker> = Vec::with_capacity(self.workers.len());
+        for worker in self.workers.values() {
+            let place = workers.partition_point(|other| other.since <= worker.since);
+            workers.insert(place, *worker);
+        }
         workers
     }
 
@@ -162,16 +169,8 @@ impl Activity {
         for (id, row) in &other.rows {
             self.rows.entry(*id).or_default().merge(row);
         }
-        self.failovers.extend(other.failovers.iter().cloned());
-        self.keep_newest();
+        other.failovers.iter().for_each(|failover| self.fail_over(failover.clone()));
         self.workers.extend(&other.workers);
-    }
-
-    fn keep_newest(&mut self) {
-        // Stable: what one worker saw in the same millisecond stays in its order.
-        self.failovers.sort_by_key(|failover| failover.fault.at);
-        let old = self.failovers.len().saturating_sub(MOST_FAILOVERS);
-        self.failovers.drain(..old);
     }
 
     /// Lets go of what is too old, and of what a clock that has jumped put into the future.

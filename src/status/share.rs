@@ -7,6 +7,7 @@
 //! share.
 
 use crate::breaker::Admission;
+use crate::pool::tiers::tiers;
 
 /// What counts for a member's share.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,9 +35,7 @@ impl Candidate {
 /// where nobody may be chosen.
 pub(super) fn shares(candidates: &[Candidate]) -> Vec<f64> {
     let mut shares = vec![0.0; candidates.len()];
-    let mut tiers: Vec<u32> = candidates.iter().map(|candidate| candidate.priority).collect();
-    tiers.sort_unstable();
-    tiers.dedup();
+    let tiers = tiers(candidates.iter().map(|candidate| candidate.priority));
     let mut left = 1.0;
     for tier in &tiers {
         let of_tier = || candidates.iter().filter(|candidate| candidate.priority == *tier);

@@ -58,12 +58,15 @@ impl Sources<'_> {
             let Some((priority, member)) = self.member(id, route, at, shares.get(at)) else {
                 continue;
             };
-            match tiers.iter_mut().find(|tier| tier.priority == priority) {
-                Some(tier) => tier.members.push(member),
-                None => tiers.push(Tier { priority, members: vec![member] }),
+            match tiers.binary_search_by_key(&priority, |tier| tier.priority) {
+                Ok(tier) => {
+                    if let Some(tier) = tiers.get_mut(tier) {
+                        tier.members.push(member);
+                    }
+                }
+                Err(at) => tiers.insert(at, Tier { priority, members: vec![member] }),
             }
         }
-        tiers.sort_by_key(|tier| tier.priority);
         Model {
             name: route.model.name.clone(),
             requests: sum.count(Count::Attempts),

@@ -4,6 +4,7 @@
 //! therefore meet the same worker.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -91,6 +92,20 @@ impl Call {
     pub fn get(path: &str) -> Self {
         let path = path.to_owned();
         Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// The same from another end user, so that it is not the same request again: what a circuit
+    /// hears of a request it hears once.
+    ///
+    /// # Panics
+    ///
+    /// If its body is no JSON object.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        static USERS: AtomicUsize = AtomicUsize::new(0);
+        let mut body: Value = serde_json::from_slice(&self.body).expect("a body of JSON");
+        body["user"] = json!(format!("user-{}", USERS.fetch_add(1, Ordering::Relaxed)));
+        Self { body: body.to_string().into(), ..self.clone() }
     }
 
     /// The same with one header more; its value may be any bytes that HTTP allows.

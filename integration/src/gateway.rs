@@ -100,6 +100,15 @@ impl Gateway {
         answers
     }
 
+    /// Sends so many different requests like this one, one after the other.
+    pub async fn send_different(&self, times: usize, call: &Call) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(times);
+        for _ in 0..times {
+            answers.push(self.send(&call.another()).await);
+        }
+        answers
+    }
+
     /// The lines of the access log so far.
     pub fn log_lines(&self) -> Vec<Value> {
         let text = self.access_log();

@@ -102,6 +102,8 @@ pub enum Stall {
     BeforeHeaders,
     /// Headers and the first event (or half of a whole body) come, then nothing.
     AfterFirstChunk,
+    /// Half of the events (or half of a whole body) come, then nothing.
+    MidStream,
 }
 
 // === impl Fault ===

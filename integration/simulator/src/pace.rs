@@ -75,6 +75,10 @@ pub(crate) fn steps(
             pieces.truncate(1);
             break_off(pieces, between, Step::Stall)
         }
+        (_, Some(Stall::MidStream)) => {
+            pieces.truncate(pieces.len().div_ceil(2));
+            break_off(pieces, between, Step::Stall)
+        }
         _ => paced(pieces, between),
     }
 }
@@ -168,7 +172,8 @@ fn break_off(pieces: Vec<Bytes>, between: Duration, last: Step) -> Vec<Step> {
 }
 
 fn breaks(fault: &Fault) -> bool {
-    fault.reset == Some(Reset::MidStream) || fault.stall == Some(Stall::AfterFirstChunk)
+    fault.reset == Some(Reset::MidStream)
+        || matches!(fault.stall, Some(Stall::AfterFirstChunk | Stall::MidStream))
 }
 
 fn error_after(fault: &Fault) -> Option<usize> {
@@ -226,11 +231,20 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_stalls_after_its_first_event_or_half_way() {
+        let steps = events(&Fault::stall(Stall::AfterFirstChunk));
+        assert_eq!(steps, [send("a"), Step::Wait(FLUSH), Step::Stall]);
+        let steps = events(&Fault::stall(Stall::MidStream));
+        assert_eq!(steps, [send("a"), send("b"), Step::Wait(FLUSH), Step::Stall]);
+    }
+
+    #[test]
     fn a_whole_body_stalls_half_way() {
-        let fault = Fault::stall(Stall::AfterFirstChunk);
-        let whole = Content::Whole(Bytes::from_static(b"abcd"));
-        let steps = steps(whole, BETWEEN, Some(&fault), Bytes::new());
-        assert_eq!(steps, [send("ab"), Step::Wait(FLUSH), Step::Stall]);
+        for stall in [Stall::AfterFirstChunk, Stall::MidStream] {
+            let whole = Content::Whole(Bytes::from_static(b"abcd"));
+            let steps = steps(whole, BETWEEN, Some(&Fault::stall(stall)), Bytes::new());
+            assert_eq!(steps, [send("ab"), Step::Wait(FLUSH), Step::Stall]);
+        }
     }
 
     #[test]

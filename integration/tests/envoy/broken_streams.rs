@@ -28,7 +28,7 @@ async fn a_stream_that_is_reset_ends_with_an_error_event_and_counts() {
     let http2 = Client::http2_at(gateway.at);
     for client in [gateway.client(), http2, gateway.client()] {
         eastus.script(Fault { chunk_delay_ms: Some(20), ..Fault::reset(Reset::MidStream) });
-        let (parts, broken) = parts(&client, &Call::streamed_chat("gpt-4o-mini")).await;
+        let (parts, broken) = parts(&client, &Call::streamed_chat("gpt-4o-mini").another()).await;
         assert!(broken, "{parts:?}");
         assert!(parts.len() > 2 && parts[1].contains("\"choices\""), "{parts:?}");
         let last = parts.last().expect("a part");

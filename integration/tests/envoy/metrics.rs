@@ -15,6 +15,7 @@ models:
     headroom: true
     pool: [{ backend: eastus, priority: 10 }, { backend: westus, priority: 20 }]
   solo: { pool: [uksouth] }
+  denied: { pool: [{ backend: uksouth, priority: 1 }, { backend: westus, priority: 2 }] }
 ";
 
 fn setup(config: &str, regions: [&spillway_simulator::Region; 3]) -> spillway_integration::Setup {
@@ -66,16 +67,26 @@ async fn every_metric_says_what_was_sent() {
     assert_eq!(gateway.send(&chat()).await.status, 400);
     westus.script(Fault::status(401));
     gateway.send(&chat()).await;
-    assert_eq!(gateway.send(&chat()).await.status, 429);
-    // A pool of one: fails, fails again, and is left alone.
-    uksouth.script(Fault::status(500).times(2));
-    for status in [500, 500, 503] {
-        assert_eq!(gateway.send(&by("chat", Call::chat("solo"))).await.status, status);
+    westus.script(Fault::too_many_requests(RetryAfter::Seconds(300)));
+    for _ in 0..2 {
+        assert_eq!(gateway.send(&chat()).await.status, 429);
+    }
+    // A credential that only one member refuses.
+    uksouth.script(Fault::status(401).times(2));
+    for _ in 0..2 {
+        let denied = by("chat", Call::chat("denied").another());
+        assert_eq!(gateway.send(&denied).await.ok().backend(), "westus");
+    }
+    // A pool of one: only many failures in a row are its own. Then it is tried before its time.
+    uksouth.script(Fault::status(500).times(13));
+    for status in [500; 12].into_iter().chain([503]) {
+        let solo = by("chat", Call::chat("solo").another());
+        assert_eq!(gateway.send(&solo).await.status, status);
     }
     // Refused by the gateway.
     assert_eq!(gateway.send(&Call::chat("gpt-4o-mini")).await.status, 401);
 
-    let metrics = after(&gateway, 22).await;
+    let metrics = after(&gateway, 35).await;
     let sum =
         |name: &str, labels: &[(&str, &str)]| metrics.sum(&format!("spillway_{name}"), labels);
     let requests = |labels: &[(&str, &str)]| sum("requests_total", labels);
@@ -87,38 +98,40 @@ async fn every_metric_says_what_was_sent() {
     assert_eq!(requests(&[model, westus, ("client", "batch"), answered]), 2.0);
     assert_eq!(requests(&[model, westus, ("outcome", "client_error")]), 1.0);
     assert_eq!(requests(&[model, westus, ("outcome", "backend_refused")]), 1.0);
-    assert_eq!(requests(&[model, ("client", "chat-app"), ("outcome", "exhausted")]), 1.0);
-    assert_eq!(requests(&[("model", "solo"), ("outcome", "unavailable")]), 3.0);
+    assert_eq!(requests(&[model, ("client", "chat-app"), ("outcome", "exhausted")]), 2.0);
+    assert_eq!(requests(&[("model", "solo"), ("outcome", "unavailable")]), 13.0);
     assert_eq!(requests(&[("outcome", "rejected")]), 1.0);
 
     let attempts = |labels: &[(&str, &str)]| sum("attempts_total", labels);
     assert_eq!(attempts(&[eastus, ("cause", "ok")]), 12.0);
     assert_eq!(attempts(&[eastus, ("cause", "throttled")]), 1.0);
-    assert_eq!(attempts(&[westus, ("cause", "ok")]), 3.0);
+    assert_eq!(attempts(&[westus, ("cause", "ok")]), 5.0);
     assert_eq!(attempts(&[westus, ("cause", "client_error")]), 1.0);
+    assert_eq!(attempts(&[westus, ("cause", "throttled")]), 1.0);
     assert_eq!(attempts(&[westus, ("cause", "refused")]), 1.0);
-    assert_eq!(attempts(&[("backend", "uksouth"), ("cause", "server_error")]), 2.0);
-    assert_eq!(attempts(&[]), 20.0);
-    assert_eq!(regions.iter().map(Journal::count).sum::<usize>(), 20);
+    assert_eq!(attempts(&[("backend", "uksouth"), ("cause", "server_error")]), 13.0);
+    assert_eq!(attempts(&[]), 36.0);
+    assert_eq!(regions.iter().map(Journal::count).sum::<usize>(), 36);
     assert_eq!(sum("failovers_total", &[model, eastus, ("cause", "throttled")]), 1.0);
-    assert_eq!(sum("failovers_total", &[]), 1.0);
+    assert_eq!(sum("failovers_total", &[]), 3.0);
 
     let openings = |labels: &[(&str, &str)]| sum("breaker_openings_total", labels);
     assert_eq!(openings(&[model, eastus, ("cause", "throttled")]), 1.0);
-    assert_eq!(openings(&[model, westus, ("cause", "refused")]), 1.0);
+    assert_eq!(openings(&[model, westus, ("cause", "throttled")]), 1.0);
+    assert_eq!(openings(&[("model", "denied"), ("cause", "refused")]), 1.0);
     assert_eq!(openings(&[("model", "solo"), ("cause", "failed")]), 1.0);
-    assert_eq!(openings(&[]), 3.0);
+    assert_eq!(openings(&[]), 4.0);
     assert_eq!(sum("breaker_state", &[model, eastus, ("tier", "1")]), 2.0);
     assert_eq!(sum("breaker_state", &[model, westus, ("tier", "2")]), 2.0);
-    for series in metrics.all("spillway_breaker_open_until_seconds", &[]) {
+    for series in metrics.all("spillway_breaker_open_until_seconds", &[model]) {
         assert!(series.value > 1_700_000_000.0, "{series:?}");
     }
-    assert_eq!(sum("client_throttled_total", &[model, ("client", "chat-app")]), 1.0);
-    assert_eq!(sum("client_throttled_total", &[]), 1.0);
-    assert_eq!(sum("pool_exhausted_total", &[model, ("kind", "throttled")]), 1.0);
+    assert_eq!(sum("client_throttled_total", &[model, ("client", "chat-app")]), 2.0);
+    assert_eq!(sum("client_throttled_total", &[]), 2.0);
+    assert_eq!(sum("pool_exhausted_total", &[model, ("kind", "throttled")]), 2.0);
     assert_eq!(sum("pool_exhausted_total", &[("model", "solo"), ("kind", "failing")]), 1.0);
     assert_eq!(sum("rejections_total", &[("reason", "invalid_api_key")]), 1.0);
-    assert_eq!(sum("rejections_total", &[("reason", "exhausted")]), 1.0);
+    assert_eq!(sum("rejections_total", &[("reason", "exhausted")]), 2.0);
     assert_eq!(sum("rejections_total", &[("reason", "unavailable")]), 1.0);
     assert_eq!(sum("build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1.0);
 
@@ -130,7 +143,7 @@ async fn every_metric_says_what_was_sent() {
     let first = |labels: &[(&str, &str)]| sum("first_byte_milliseconds_count", labels);
     assert_eq!(first(&[model, westus, ("streamed", "yes")]), 2.0);
     assert_eq!(first(&[model, eastus, ("streamed", "no")]), 12.0);
-    assert_eq!(sum("request_milliseconds_count", &[]), 19.0, "one for each that asked a backend");
+    assert_eq!(sum("request_milliseconds_count", &[]), 33.0, "one for each that asked a backend");
     assert!(sum("own_time_microseconds_sum", &[]) > 0.0);
     // The regions report tokens with every answer, and with a stream that is asked to.
     assert_eq!(sum("usage_unknown_total", &[]), 0.0);

@@ -46,6 +46,8 @@ pub struct CircuitId(pub u64);
 pub enum FailureKind {
     /// It asked for less traffic, perhaps until a time.
     Throttled(Option<Millis>),
+    /// The same, but it says that it has room left: perhaps only this request is too large for it.
+    ThrottledWithRoom(Option<Millis>),
     /// It failed, and may have said when to come back.
     Failed(Option<Millis>),
     /// It failed once more, and by that too large a share of its answers ([`window`]).
@@ -81,7 +83,7 @@ impl FailureKind {
     /// Why a circuit opens that opens by this.
     pub const fn why(self) -> OpenReason {
         match self {
-            Self::Throttled(_) => OpenReason::Throttled,
+            Self::Throttled(_) | Self::ThrottledWithRoom(_) => OpenReason::Throttled,
             Self::Failed(_) => OpenReason::Failed,
             Self::FailedTooOften(_) => OpenReason::FailedTooOften,
             Self::Refused => OpenReason::Refused,

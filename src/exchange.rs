@@ -53,6 +53,7 @@ pub use context::Context;
 use context::Eagerness;
 pub use effect::Effect;
 use flow::RequestFlow;
+use health::Thrift;
 use telemetry::Telemetry;
 
 use crate::breaker::RequestMark;
@@ -279,10 +280,14 @@ impl Exchange {
     ///
     /// One that came back in the meantime takes no attempt away from those that were there all
     /// along: with a better priority, it would be asked before the one that works, and be the last.
-    fn untried(&self, cx: &mut Context<'_>) -> Option<usize> {
+    fn untried(&self, thrift: Thrift, cx: &mut Context<'_>) -> Option<usize> {
         let sending = self.sending.as_ref().filter(|_| self.may_go_on())?;
         let route = self.gateway.route(sending.model)?;
-        let untried = |member| !self.attempts.has(member);
+        let failing = match thrift {
+            Thrift::Anybody => Vec::new(),
+            Thrift::OnlyTheWell => cx.failing(sending.model),
+        };
+        let untried = |member| !self.attempts.has(member) && !failing.contains(&member);
         let known = |member| untried(member) && sending.candidates.has(member);
         cx.select(sending.model, &route, Eagerness::Never, known)
             .or_else(|| cx.select(sending.model, &route, Eagerness::AsLastResort, untried))
@@ -294,9 +299,9 @@ impl Exchange {
     }
 
     /// The same, with its probe claimed where it is half-open.
-    fn claim_untried(&mut self, cx: &mut Context<'_>) -> Option<usize> {
+    fn claim_untried(&mut self, thrift: Thrift, cx: &mut Context<'_>) -> Option<usize> {
         let route = self.route()?;
-        let (member, probe) = cx.claim_of(&route, |cx| self.untried(cx))?;
+        let (member, probe) = cx.claim_of(&route, |cx| self.untried(thrift, cx))?;
         let probe = probe || cx.has_failed(&route, member) && cx.claim_early(&route, member);
         if probe {
             self.sending.as_mut()?.probes.push(member);

@@ -43,10 +43,14 @@ impl Verdict {
     pub const NO_STATUS: Self =
         Self { failure: Some(FailureKind::Failed(None)), elsewhere: true, good: false };
 
-    /// Judges by the status, and by what was announced where the status calls for it.
+    /// Judges by the status, and by what was announced where the status calls for it. `has_room`: it
+    /// says that none of its limits is reached ([`RetryAfter::has_room`]).
+    ///
+    /// [`RetryAfter::has_room`]: crate::retry_after::RetryAfter::has_room
     pub fn on_status(
         status: u16,
         retry_after: Option<Millis>,
+        has_room: bool,
         breaker: &BreakerRule,
         retry: &RetryRule,
     ) -> Self {
@@ -56,6 +60,8 @@ impl Verdict {
         let refused = matches!(status, 401 | 403) && retry.failover_on_refusal;
         let failure = if breaker.statuses.contains(status) {
             Some(FailureKind::Failed(retry_after))
+        } else if status == 429 && has_room {
+            Some(FailureKind::ThrottledWithRoom(retry_after))
         } else if status == 429 {
             Some(FailureKind::Throttled(retry_after))
         } else if refused {
@@ -67,9 +73,11 @@ impl Verdict {
     }
 
     /// Whether it is a vote on the backend's health. What asks for less traffic is none: the backend
-    /// says so itself.
+    /// says so itself. Where it says that it has room all the same, it is one.
     pub const fn is_vote(&self) -> bool {
-        matches!(self.failure, Some(FailureKind::Refused)) || self.failed()
+        let doubted =
+            matches!(self.failure, Some(FailureKind::Refused | FailureKind::ThrottledWithRoom(_)));
+        doubted || self.failed()
     }
 
     /// Whether the backend tried and failed: what makes asking another one a load twice borne.
@@ -139,7 +147,7 @@ mod tests {
 
     fn judged(status: u16) -> (Option<FailureKind>, bool) {
         let (breaker, retry) = rules();
-        let verdict = Verdict::on_status(status, Some(Millis(7)), &breaker, &retry);
+        let verdict = Verdict::on_status(status, Some(Millis(7)), false, &breaker, &retry);
         (verdict.failure, verdict.elsewhere)
     }
 
@@ -176,7 +184,7 @@ mod tests {
     fn a_pool_may_count_429_as_a_failure() {
         let (breaker, retry) = rules();
         let counts = BreakerRule { statuses: StatusSet(vec![(429, 429)]), ..breaker };
-        let verdict = Verdict::on_status(429, None, &counts, &retry);
+        let verdict = Verdict::on_status(429, None, false, &counts, &retry);
         assert_eq!(verdict.failure, Some(FailureKind::Failed(None)));
     }
 
@@ -184,7 +192,7 @@ mod tests {
     fn a_pool_may_pass_refusals_on() {
         let (breaker, retry) = rules();
         let passes = RetryRule { failover_on_refusal: false, ..retry };
-        assert_eq!(Verdict::on_status(401, None, &breaker, &passes), Verdict::FINAL);
+        assert_eq!(Verdict::on_status(401, None, false, &breaker, &passes), Verdict::FINAL);
         assert!(!needs_body(404, &passes));
     }
 

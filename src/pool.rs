@@ -15,6 +15,7 @@ use rotation::Rotation;
 
 use crate::breaker::window::Tally;
 use crate::config::Model;
+use crate::outcome::Verdict;
 use crate::time::Timestamp;
 
 /// One worker's knowledge of one pool.
@@ -28,6 +29,8 @@ pub struct PoolState {
     pub headroom: Vec<Headroom>,
     /// Answers of each member that were not handed in.
     pub tallies: Vec<Tally>,
+    /// When each member has failed last, if nothing good has come from it since.
+    failed: Vec<Option<Timestamp>>,
 }
 
 impl PoolState {
@@ -38,7 +41,25 @@ impl PoolState {
             budget: Budget::default(),
             headroom: vec![Headroom::default(); model.pool.len()],
             tallies: vec![Tally::default(); model.pool.len()],
+            failed: vec![None; model.pool.len()],
         }
+    }
+
+    /// Takes note of what an answer says of its member.
+    pub fn sees(&mut self, member: usize, verdict: Verdict, now: Timestamp) {
+        let Some(failed) = self.failed.get_mut(member) else { return };
+        if verdict.failed() {
+            *failed = Some(now);
+        } else if verdict.good {
+            *failed = None;
+        }
+    }
+
+    /// The members that have failed lately: within the time that the budget looks back.
+    pub fn failing(&self, now: Timestamp) -> Vec<usize> {
+        let lately = |at: &Option<Timestamp>| at.is_some_and(|at| now.since(at) < budget::SPAN);
+        let failing = self.failed.iter().enumerate().filter(|(_, at)| lately(at));
+        failing.map(|(member, _)| member).collect()
     }
 
     /// The member whose turn it is among those that may be chosen.

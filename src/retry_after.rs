@@ -39,6 +39,16 @@ pub struct RetryAfter {
 pub const SOON: Millis = Millis::from_secs(1);
 
 impl RetryAfter {
+    /// Whether room is left in every limit, as the backend says itself: then it may be this one request
+    /// that is too large, and others are answered.
+    pub fn has_room(&self) -> bool {
+        let left = |limit: &Option<Vec<u8>>| {
+            let text = limit.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+            text.and_then(|text| text.trim().parse::<u64>().ok()).is_some_and(|left| left > 0)
+        };
+        left(&self.remaining_requests) && left(&self.remaining_tokens)
+    }
+
     /// How long the backend wants to be left alone from `now` on, rounded up, where it says so.
     pub fn wait(&self, now: Micros) -> Option<Millis> {
         let text = |value: &Option<Vec<u8>>| -> Option<String> {
@@ -131,6 +141,21 @@ mod tests {
             ..RetryAfter::default()
         };
         retry_after.wait(NOW)
+    }
+
+    #[test]
+    fn there_is_room_where_every_limit_says_so() {
+        let left = |requests: &str, tokens: &str| {
+            let header = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+            let (remaining_requests, remaining_tokens) = (header(requests), header(tokens));
+            RetryAfter { remaining_requests, remaining_tokens, ..RetryAfter::default() }.has_room()
+        };
+        assert!(left("1", "7984") && left(" 5 ", "1"));
+        for (requests, tokens) in
+            [("0", "5"), ("5", "0"), ("5", ""), ("", "5"), ("-1", "5"), ("x", "5")]
+        {
+            assert!(!left(requests, tokens), "{requests:?} {tokens:?}");
+        }
     }
 
     #[test]

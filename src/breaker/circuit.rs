@@ -143,7 +143,7 @@ impl Circuit {
                 self.open_until = self.throttled_until;
                 self.throttle(retry_after, rule, now);
             }
-            None => {
+            Some(FailureKind::ThrottledWithRoom(_)) | None => {
                 self.suspect = false;
                 self.votes.clear();
                 self.open_until = self.throttled_until;
@@ -173,7 +173,7 @@ impl Circuit {
                 self.trip(retry_after, rule, now, draw);
                 return true;
             }
-            FailureKind::Failed(retry_after) => retry_after,
+            FailureKind::Failed(wait) | FailureKind::ThrottledWithRoom(wait) => wait,
             FailureKind::Refused => None,
         };
         // Another worker may be before this one in the breaker store, and after it by the clock.
@@ -182,9 +182,14 @@ impl Circuit {
             return false;
         }
         self.remember(now + rule.interval);
-        if self.votes.are_enough(rule) {
-            self.trip(retry_after, rule, now, draw);
+        if !self.votes.are_enough(rule) {
+            return true;
         }
+        if matches!(failure, FailureKind::ThrottledWithRoom(_)) {
+            self.votes.clear();
+            return self.throttle(retry_after, rule, now);
+        }
+        self.trip(retry_after, rule, now, draw);
         true
     }
 

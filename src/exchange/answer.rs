@@ -65,8 +65,9 @@ impl Exchange {
             }
             return self.follow(Verdict::FINAL, cx).into();
         }
-        let retry_after = answer.retry_after().wait(cx.moment());
-        let verdict = Verdict::on_status(answer.status, retry_after, breaker, retry);
+        let announced = answer.retry_after();
+        let (wait, has_room) = (announced.wait(cx.moment()), announced.has_room());
+        let verdict = Verdict::on_status(answer.status, wait, has_room, breaker, retry);
         self.follow(verdict, cx).into()
     }
 
@@ -91,7 +92,8 @@ impl Exchange {
             return Judged::Keep;
         }
         // The backend that was named when this attempt started may have closed its doors since.
-        let next = if self.is_within_budget(cx) { self.claim_untried(cx) } else { None };
+        let thrift = self.thrift(self.has_failed(), cx);
+        let next = self.claim_untried(thrift, cx);
         let Some(sending) = &mut self.sending else { return Judged::Keep };
         let named = std::mem::replace(&mut sending.next, next);
         let Some(next) = next else {

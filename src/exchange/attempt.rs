@@ -6,6 +6,7 @@
 
 use super::flow::Passage;
 use super::head::IMAGE_DEPLOYMENT;
+use super::health::Thrift;
 use super::{Context, Eagerness, Effect, Exchange};
 use crate::breaker::{Admission, Unavailability};
 use crate::config::{Backend, CredentialHeader, Member};
@@ -68,8 +69,9 @@ impl Exchange {
         route: &Route<'_>,
         cx: &mut Context<'_>,
     ) -> Option<Reply> {
-        let failed = self.sending.as_ref()?.failed;
-        if !self.is_within_budget(cx) {
+        let failed = self.has_failed();
+        let thrift = self.thrift(failed, cx);
+        if thrift == Thrift::OnlyTheWell && self.untried(thrift, cx).is_none() {
             return Some(Reply::retry_budget_spent());
         }
         if !self.sending.as_ref()?.probes.contains(&chosen) {
@@ -129,8 +131,15 @@ impl Exchange {
         if self.gateway.failover.redirects() {
             return None;
         }
+        // Should this attempt fail, and nobody else be well, the budget's reply is due.
         let second = self.sending.as_mut()?.second.take();
-        let next = second.or_else(|| self.untried(cx));
+        let next = match self.thrift(true, cx) {
+            Thrift::Anybody => second.or_else(|| self.untried(Thrift::Anybody, cx)),
+            Thrift::OnlyTheWell => self
+                .untried(Thrift::OnlyTheWell, cx)
+                .or(second)
+                .or_else(|| self.untried(Thrift::Anybody, cx)),
+        };
         self.sending.as_mut()?.next = next;
         self.fail_over_to(next?)
     }

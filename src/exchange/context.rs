@@ -181,6 +181,12 @@ impl<'a> Context<'a> {
         doubted.map(|(member, _)| member).collect()
     }
 
+    /// The members that have failed this worker's requests lately.
+    pub(super) fn failing(&self, id: ModelId) -> Vec<usize> {
+        let now = self.now();
+        self.pools.get(id.position()).map(|local| local.failing(now)).unwrap_or_default()
+    }
+
     /// Takes note that a member had its turn.
     pub(super) fn charge(
         &mut self,

@@ -6,7 +6,17 @@ use crate::breaker::store::Change;
 use crate::breaker::{FailureKind, RequestMark};
 use crate::observation::{AttemptResult, Observation};
 use crate::outcome::Verdict;
+use crate::pool::budget::Budget;
 use crate::pool::headroom::Remaining;
+
+/// Whom a further attempt may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thrift {
+    /// The budget has room for it.
+    Anybody,
+    /// The budget is spent: only who has failed nobody lately is asked.
+    OnlyTheWell,
+}
 
 impl Exchange {
     /// Draws the consequences of how the last attempt ended.
@@ -18,8 +28,12 @@ impl Exchange {
     fn learn_of(&mut self, verdict: Verdict, reached: bool, cx: &mut Context<'_>) -> Option<()> {
         let member = self.attempts.last()?;
         let result = AttemptResult::of(verdict, self.attempts.status());
+        let now = cx.now();
         let sending = self.sending.as_mut()?;
         sending.failed = verdict.failed();
+        if let Some(local) = cx.pools.get_mut(sending.model.position()) {
+            local.sees(member, verdict, now);
+        }
         sending.blame.see(verdict, result, reached);
         let (id, mark) = (sending.model, sending.mark);
         let answered = verdict.good && sending.doubted.contains(&member);
@@ -38,7 +52,7 @@ impl Exchange {
         }
         self.settle_blame(false, cx);
         let sending = self.sending.as_mut()?;
-        if verdict.is_vote() && (probe.is_some() || !counts) {
+        if verdict.is_vote() && !(counts && verdict.failed()) {
             sending.blame.vote(member);
         }
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {
@@ -84,15 +98,21 @@ impl Exchange {
         }
     }
 
-    /// Whether one more attempt keeps within the retry budget, should the last one have failed.
-    pub(super) fn is_within_budget(&self, cx: &Context<'_>) -> bool {
-        let Some(sending) = self.sending.as_ref().filter(|sending| sending.failed) else {
-            return true;
+    /// Whom a further attempt may go to, after a failure or not, by the retry budget.
+    pub(super) fn thrift(&self, after_failure: bool, cx: &Context<'_>) -> Thrift {
+        let Some(sending) = self.sending.as_ref().filter(|_| after_failure) else {
+            return Thrift::Anybody;
         };
         let budget = cx.pools.get(sending.model.position()).map(|local| &local.budget);
         let percent = self.route().map(|route| route.model.retry.budget);
         let each = sending.allowed.saturating_sub(1);
-        budget.zip(percent).is_none_or(|(budget, percent)| budget.allows(percent, each, cx.now()))
+        let within = |(budget, percent): (&Budget, u32)| budget.allows(percent, each, cx.now());
+        if budget.zip(percent).is_none_or(within) { Thrift::Anybody } else { Thrift::OnlyTheWell }
+    }
+
+    /// Whether the last attempt has failed, so that another one is a load twice borne.
+    pub(super) fn has_failed(&self) -> bool {
+        self.sending.as_ref().is_some_and(|sending| sending.failed)
     }
 
     /// What a backend says is left of its limits.

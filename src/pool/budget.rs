@@ -6,6 +6,9 @@
 //! that. It counts attempts that follow a *failure*; another backend after a 429 or a refusal costs
 //! nothing that was worth saving, for the one that said no did no work.
 //!
+//! It never stands between a request and a backend that works: who has failed nobody lately is asked
+//! whatever was spent. What it saves are further requests to those that fail themselves.
+//!
 //! The account is a worker's own, over the last ten seconds: requests that were under way at any
 //! time of it, and retries that began in it. Those that still are under way count as often as they
 //! may be tried again. After a start, or a pause, they are all there is: counted once, a burst that
@@ -13,7 +16,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 
 /// One worker's account of one pool.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,6 +83,9 @@ impl Budget {
 }
 
 const SECONDS: usize = 10;
+
+/// How far back it looks.
+pub const SPAN: Millis = Millis::from_secs(SECONDS as u64);
 
 /// Retries that are always allowed within these seconds.
 const ALWAYS: u64 = 10;

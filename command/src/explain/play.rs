@@ -102,7 +102,7 @@ fn asked(
     let own = question.answers.iter().rev().find(|(of, _)| *of == backend);
     let status = own.map_or(question.answer, |(_, status)| *status);
     let (breaker, retry) = (&route.model.breaker, &route.model.retry);
-    let elsewhere = Verdict::on_status(status, None, breaker, retry).elsewhere;
+    let elsewhere = Verdict::on_status(status, None, false, breaker, retry).elsewhere;
     Some(Attempt { member, status, elsewhere })
 }
 

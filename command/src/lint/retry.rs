@@ -2,6 +2,7 @@
 
 use super::Lints;
 use spillway::config::{Model, quoted};
+use spillway::pool::tiers;
 
 pub(super) fn look(lints: &mut Lints<'_>) {
     attempts(lints);
@@ -67,8 +68,5 @@ fn tries(model: &Model) -> usize {
 }
 
 fn tiers(model: &Model) -> usize {
-    let mut tiers: Vec<u32> = model.pool.iter().map(|member| member.priority).collect();
-    tiers.sort_unstable();
-    tiers.dedup();
-    tiers.len()
+    tiers::tiers(model.pool.iter().map(|member| member.priority)).len()
 }

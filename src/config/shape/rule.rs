@@ -127,7 +127,8 @@ pub static RETRY: Object = Object {
             kind: Kind::Percent { from: 0 },
             default: Default::Is("100%"),
             doc: "How many of a pool's requests of the last ten seconds may be retries after \
-                  failures, on each worker; ten are always allowed. What exceeds it gets the \
+                  failures, on each worker; ten are always allowed. What exceeds it is sent to no \
+                  backend that has failed itself lately; where no other is left, it gets the \
                   failure. Retries after a 429 or a refusal do not count, as they load nobody \
                   twice.",
             example: "20%",

@@ -94,15 +94,22 @@ impl Oracle {
             FailureKind::Throttled(retry_after) => self.rest(retry_after, now),
             _ if self.failing.is_some() => {}
             FailureKind::FailedTooOften(retry_after) => self.trip(retry_after, now),
-            FailureKind::Refused | FailureKind::Failed(_) => {
-                let retry_after =
-                    if let FailureKind::Failed(retry_after) = failure { retry_after } else { None };
-                self.failures.push(now);
-                self.failures.retain(|at| now.since(*at) < rule().interval);
-                if self.failures.len() >= 2 {
-                    self.trip(retry_after, now);
-                }
+            FailureKind::Refused => self.voted(now, |oracle| oracle.trip(None, now)),
+            FailureKind::Failed(retry_after) => {
+                self.voted(now, |oracle| oracle.trip(retry_after, now));
             }
+            FailureKind::ThrottledWithRoom(retry_after) => {
+                self.voted(now, |oracle| oracle.rest(retry_after, now));
+            }
+        }
+    }
+
+    fn voted(&mut self, now: Timestamp, enough: impl FnOnce(&mut Self)) {
+        self.failures.push(now);
+        self.failures.retain(|at| now.since(*at) < rule().interval);
+        if self.failures.len() >= 2 {
+            self.failures.clear();
+            enough(self);
         }
     }
 
@@ -113,7 +120,7 @@ impl Oracle {
                     self.blamed(failure, now);
                 }
             }
-            None => {
+            Some(FailureKind::ThrottledWithRoom(_)) | None => {
                 self.failing = None;
                 self.recovered_at = Some(now);
                 self.calm_at = now + rule().interval;
@@ -149,6 +156,7 @@ fn failure() -> impl Strategy<Value = FailureKind> {
         4 => retry_after().prop_map(FailureKind::Failed),
         1 => retry_after().prop_map(FailureKind::FailedTooOften),
         1 => Just(FailureKind::Refused),
+        2 => retry_after().prop_map(FailureKind::ThrottledWithRoom),
     ]
 }
 

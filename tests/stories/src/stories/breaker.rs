@@ -82,12 +82,33 @@ pub(super) const STORIES: &[Story] = &[
             for (left, rest) in [("0", 3), ("7", 9)] {
                 let limits = throttled("x-rate-limit-reset-tokens", "3")
                     .with("x-rate-limit-remaining-tokens", left)
-                    .with("x-ratelimit-reset-requests", "9")
-                    .with("x-ratelimit-remaining-requests", "5");
+                    .with("x-ratelimit-reset-requests", "9");
                 stage.will("eastus", [limits]);
                 stage.chat("gpt-4o").from("westus");
                 stage.expect_rest("eastus", seconds(rest), &chat("gpt-4o"));
             }
+        },
+    },
+    Story {
+        name: "a 429 of a backend that has room left is that request's, until others meet it too",
+        behaviours: &[10],
+        needs: &[],
+        config: TWO,
+        play: |stage| {
+            let too_large = throttled("retry-after-ms", "500")
+                .with("x-ratelimit-remaining-requests", "9")
+                .with("x-ratelimit-remaining-tokens", "4000");
+            stage.will("eastus", vec![too_large.clone(); 3]);
+            for _ in 0..3 {
+                stage.chat("gpt-4o").from("westus").has("x-spillway-attempts", "2");
+            }
+            stage.expect_rest("eastus", millis(500), &chat("gpt-4o"));
+
+            // Where everybody says so, it is the backend's to say what is wrong with the request.
+            stage.will("eastus", [too_large.clone()]);
+            stage.will("westus", [too_large.clone()]);
+            stage.chat("gpt-4o").is(429).says(too_large.body).has("x-spillway-attempts", "2");
+            stage.chat("gpt-4o").from("eastus");
         },
     },
     Story {

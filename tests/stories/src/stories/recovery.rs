@@ -196,26 +196,41 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         },
     },
     Story {
-        name: "the retry budget keeps failures from loading the others, whatever they are",
+        name: "a spent retry budget asks nobody who fails as well, and everybody who works",
         behaviours: &[],
         needs: &[AFTER_SILENCE],
         config: "
 circuit_breaker: { failures: 10000 }
 retry: { budget: 0% }
-models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+models:
+  gpt-4o:
+    pool:
+      - { backend: eastus, priority: 1 }
+      - { backend: westus, priority: 2 }
+      - { backend: uksouth, priority: 3 }",
         play: |stage| {
             // Ten retries are always allowed.
             stage.will("eastus", (0..5).flat_map(|_| [failure(500).into(), Reaction::HangUp]));
-            assert_eq!(stage.regions("gpt-4o", 10), ["westus"; 10]);
+            stage.will("westus", vec![failure(500); 5]);
+            assert_eq!(stage.regions("gpt-4o", 5), ["uksouth"; 5]);
+            assert_eq!(stage.count("westus"), 5);
+
+            // It is spent, and the third works.
+            assert_eq!(stage.regions("gpt-4o", 5), ["uksouth"; 5]);
+            assert_eq!(stage.count("westus"), 5);
+
+            // It fails too: whoever has failed is not asked for others.
+            stage.will("uksouth", [failure(500)]);
+            stage.will("eastus", [failure(500)]);
+            stage.chat("gpt-4o").is(500).has("x-spillway-attempts", "2");
             // What is lost on a connection that is used again would only be repeated.
             let closes = failure(500).with("connection", "close");
             stage.will("eastus", [closes.into(), Reaction::HangUp]);
-
             stage.chat("gpt-4o").is(500).says(failure(500).body).has("x-spillway-attempts", "1");
             let broken = stage.chat("gpt-4o");
 
             broken.is(503).error("retry_budget_spent").has("x-spillway-attempts", "1");
-            assert_eq!(stage.count("westus"), 10);
+            assert_eq!((stage.count("westus"), stage.count("uksouth")), (5, 11));
         },
     },
     Story {

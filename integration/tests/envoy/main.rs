@@ -15,6 +15,7 @@ mod affinity;
 mod bounds;
 mod breaker;
 mod broken_streams;
+mod closing;
 mod command;
 mod echo;
 mod envoy_check;

@@ -4,14 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use spillway_integration::{Gateway, Plain};
+use spillway_integration::{Gateway, Nginx, Plain};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use crate::journal::Journal;
-use crate::nginx::Nginx;
 use crate::server::Server;
-use crate::{envoy, gateways};
+use crate::{envoy, gateways, nginx};
 
 /// A running rig. Everything in it ends when it is dropped.
 pub(crate) struct Rig {
@@ -43,7 +42,7 @@ impl Rig {
         let journal = Journal(path.join("journal"));
         let server = Server::start(path, &journal.0).await;
         let (nginx, envoy) =
-            tokio::join!(Nginx::start(path, server.at), envoy::start(path, server.at));
+            tokio::join!(nginx::start(path, server.at), envoy::start(path, server.at));
         let config = gateways::config(nginx.at, envoy.at, server.at);
         let (mesh, rendered) = tokio::join!(gateways::mesh(&config), gateways::rendered(&config));
         let sent = AtomicU64::new(0);

@@ -38,7 +38,8 @@ impl Exchange {
         }
         self.settle_blame(false, cx);
         let sending = self.sending.as_mut()?;
-        if verdict.is_vote() && (probe.is_some() || !counts) {
+        // A refusal is no part of the share: it is recorded at once there too.
+        if verdict.is_vote() && !(counts && verdict.failed()) {
             sending.blame.vote(member);
         }
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {

@@ -283,11 +283,8 @@ impl Exchange {
     fn untried(&self, thrift: Thrift, cx: &mut Context<'_>) -> Option<usize> {
         let sending = self.sending.as_ref().filter(|_| self.may_go_on())?;
         let route = self.gateway.route(sending.model)?;
-        let failing = match thrift {
-            Thrift::Anybody => Vec::new(),
-            Thrift::OnlyTheWell => cx.failing(sending.model),
-        };
-        let untried = |member| !self.attempts.has(member) && !failing.contains(&member);
+        let spared = self.spared(thrift, cx);
+        let untried = |member| !self.attempts.has(member) && !spared.contains(&member);
         let known = |member| untried(member) && sending.candidates.has(member);
         cx.select(sending.model, &route, Eagerness::Never, known)
             .or_else(|| cx.select(sending.model, &route, Eagerness::AsLastResort, untried))

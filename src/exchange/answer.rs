@@ -87,8 +87,8 @@ impl Exchange {
             // Of an answer that was lost before anybody saw it, only Envoy knows what follows.
             if result != AttemptResult::NoAnswer {
                 cx.extend(self.tell_attempt(result, false));
+                self.settle_blame(true, cx);
             }
-            self.settle_blame(true, cx);
             return Judged::Keep;
         }
         // The backend that was named when this attempt started may have closed its doors since.

@@ -2,7 +2,8 @@
 //!
 //! A failure is recorded at once, so that an outage is seen by the next request. What every member
 //! that could be asked said to the same request is the request's own fault, though, and taken back
-//! ([`crate::breaker::vote`]). A share of failures is in no hurry: it is counted when it is known.
+//! ([`crate::breaker::vote`]). The same holds where the retry budget keeps a request from the others: what
+//! they would have said is not known. A share of failures is in no hurry: it is counted when it is known.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -55,7 +56,13 @@ impl Exchange {
         }
         let gateway = self.gateway.clone();
         let route = gateway.route(id)?;
-        let untried = |member| !self.attempts.has(member);
+        // Who came back meanwhile was never to be asked.
+        let spared = self.spared(self.thrift(self.has_failed(), cx), cx);
+        let untried = |member| {
+            !self.attempts.has(member)
+                && sending.candidates.has(member)
+                && !spared.contains(&member)
+        };
         let is_certain = blame.is_certain
             || self.attempts.unanswered().is_some()
             || cx.select(id, &route, Eagerness::AsLastResort, untried).is_some();

@@ -52,6 +52,7 @@ impl Exchange {
         }
         self.settle_blame(false, cx);
         let sending = self.sending.as_mut()?;
+        // A refusal is no part of the share: it is recorded at once there too.
         if verdict.is_vote() && !(counts && verdict.failed()) {
             sending.blame.vote(member);
         }
@@ -108,6 +109,14 @@ impl Exchange {
         let each = sending.allowed.saturating_sub(1);
         let within = |(budget, percent): (&Budget, u32)| budget.allows(percent, each, cx.now());
         if budget.zip(percent).is_none_or(within) { Thrift::Anybody } else { Thrift::OnlyTheWell }
+    }
+
+    /// The members that are not asked by it.
+    pub(super) fn spared(&self, thrift: Thrift, cx: &Context<'_>) -> Vec<usize> {
+        match (&self.sending, thrift) {
+            (Some(sending), Thrift::OnlyTheWell) => cx.failing(sending.model),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the last attempt has failed, so that another one is a load twice borne.

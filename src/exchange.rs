@@ -23,6 +23,7 @@
 //! What an answer says about its backend goes into circuits, tallies and budgets in `health.rs`;
 //! what an operator wants to know of it is told in `telemetry.rs`.
 
+mod added;
 mod admission;
 mod answer;
 pub mod answer_head;
@@ -46,8 +47,10 @@ mod telemetry;
 pub mod timeouts;
 mod upload;
 
+use std::ops::Range;
 use std::rc::Rc;
 
+use added::Added;
 use attempts::Attempts;
 pub use context::Context;
 use context::Eagerness;
@@ -60,6 +63,7 @@ use crate::breaker::RequestMark;
 use crate::config::{BackendId, ModelId};
 use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
+use crate::outcome::Verdict;
 use crate::prompt::{Ahead, MediaType, NamedModel};
 use crate::reason::Reason;
 use crate::reply::{Lost, Reply};
@@ -89,6 +93,9 @@ pub struct Exchange {
     opening: Option<Opening>,
     /// The time that the head of the current attempt's answer announces, should an error follow.
     announced: Option<Millis>,
+    /// What its status says of the current attempt's answer, while its body is awaited for what it
+    /// may refuse.
+    verdict: Option<Verdict>,
     /// What the client gets of the current attempt is an error of a throttled backend, under a good
     /// status.
     throttled_inside: bool,
@@ -134,6 +141,8 @@ struct RequestInfo {
     named_outside: Option<ModelId>,
     /// The body was made to ask for the usage.
     asked: bool,
+    /// Which bytes of the body were added for that, where they are a field that the client has not sent.
+    added: Option<Range<usize>>,
     /// What makes the body the same as another, where it was read.
     body_mark: u64,
 }
@@ -165,6 +174,8 @@ struct Sending {
     /// The members that might be chosen when it arrived: so many are `allowed`, and so each of them
     /// gets its turn.
     candidates: Candidates,
+    /// What the current attempt's backend gets of what was added to the body.
+    added: Added,
     /// What the upstream request's headers hold now: they stay between attempts.
     left: UpstreamHeaders,
     /// The last attempt ended without an answer, and its backend may have got the request.
@@ -224,6 +235,7 @@ impl Exchange {
             streaming: None,
             opening: None,
             announced: None,
+            verdict: None,
             throttled_inside: false,
             reading: None,
             refused: None,

@@ -25,12 +25,21 @@ pub struct PoolState {
     pub rotation: Rotation,
     /// How many of the requests were retries.
     pub budget: Budget,
-    /// How near to its limit each member is.
-    pub headroom: Vec<Headroom>,
-    /// Answers of each member that were not handed in.
-    pub tallies: Vec<Tally>,
-    /// When each member has failed last, if nothing good has come from it since.
-    failed: Vec<Option<Timestamp>>,
+    /// What is known of each member.
+    pub members: Vec<MemberState>,
+}
+
+/// One worker's knowledge of one member of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemberState {
+    /// How near to its limit it is.
+    pub headroom: Headroom,
+    /// Its answers that were not handed in.
+    pub tally: Tally,
+    /// Until then, its streams are not asked for their usage: it has refused that.
+    pub refuses_usage_until: Timestamp,
+    /// When it has failed last, if nothing good has come from it since.
+    failed: Option<Timestamp>,
 }
 
 impl PoolState {
@@ -39,26 +48,24 @@ impl PoolState {
         Self {
             rotation: Rotation::new(&model.pool),
             budget: Budget::default(),
-            headroom: vec![Headroom::default(); model.pool.len()],
-            tallies: vec![Tally::default(); model.pool.len()],
-            failed: vec![None; model.pool.len()],
+            members: model.pool.iter().map(|_| MemberState::default()).collect(),
         }
     }
 
     /// Takes note of what an answer says of its member.
     pub fn sees(&mut self, member: usize, verdict: Verdict, now: Timestamp) {
-        let Some(failed) = self.failed.get_mut(member) else { return };
+        let Some(member) = self.members.get_mut(member) else { return };
         if verdict.failed() {
-            *failed = Some(now);
+            member.failed = Some(now);
         } else if verdict.good {
-            *failed = None;
+            member.failed = None;
         }
     }
 
     /// The members that have failed lately: within the time that the budget looks back.
     pub fn failing(&self, now: Timestamp) -> Vec<usize> {
-        let lately = |at: &Option<Timestamp>| at.is_some_and(|at| now.since(at) < budget::SPAN);
-        let failing = self.failed.iter().enumerate().filter(|(_, at)| lately(at));
+        let lately = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < budget::SPAN);
+        let failing = self.members.iter().enumerate().filter(|(_, member)| lately(member.failed));
         failing.map(|(member, _)| member).collect()
     }
 
@@ -69,7 +76,7 @@ impl PoolState {
         now: Timestamp,
         may: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        let share = |at: usize| may(at).then(|| share(&self.headroom, model, at, now));
+        let share = |at: usize| may(at).then(|| share(&self.members, model, at, now));
         self.rotation.select(&model.pool, share)
     }
 
@@ -81,15 +88,15 @@ impl PoolState {
         now: Timestamp,
         may: impl Fn(usize) -> bool,
     ) {
-        let Self { rotation, headroom, .. } = self;
-        let share = |at: usize| may(at).then(|| share(headroom, model, at, now));
+        let Self { rotation, members, .. } = self;
+        let share = |at: usize| may(at).then(|| share(members, model, at, now));
         rotation.charge(&model.pool, chosen, share);
     }
 }
 
 /// The share of a member's weight that counts now, of a thousand: all of it, or where headroom
 /// counts, what is left of its limits.
-fn share(headroom: &[Headroom], model: &Model, at: usize, now: Timestamp) -> u32 {
-    let known = headroom.get(at).filter(|_| model.headroom);
-    known.map_or(1000, |headroom| headroom.share(now))
+fn share(members: &[MemberState], model: &Model, at: usize, now: Timestamp) -> u32 {
+    let known = members.get(at).filter(|_| model.headroom);
+    known.map_or(1000, |member| member.headroom.share(now))
 }

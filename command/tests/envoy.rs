@@ -167,7 +167,7 @@ fn an_older_envoy_is_told_what_it_knows() {
         assert_eq!(route["retry_policy"].get("retry_on"), None);
         let policy = json!({
             "redirect_response_codes": [307],
-            "max_internal_redirects": 2,
+            "max_internal_redirects": 5,
             "allow_cross_scheme_redirect": true,
         });
         assert_eq!(route["internal_redirect_policy"], policy);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use spillway::config::Config;
+use spillway::exchange::repetition::most_redirects;
 use spillway::failover_mode::FailoverMode;
 
 use crate::attempt::{End, Kept};
@@ -198,8 +199,8 @@ impl<R: Runtime> Envoy<R> {
     fn run(&mut self, passage: &mut Passage) -> Step {
         passage.runs += 1;
         assert!(
-            passage.runs <= self.clusters.len(),
-            "a request comes back more often than there are backends"
+            passage.runs <= 1 + most_redirects(self.clusters.len()),
+            "a request comes back more often than the route lets it"
         );
         let worker = &mut self.workers[passage.worker];
         passage.last_words = worker.open(Place::LastWords);

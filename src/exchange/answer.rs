@@ -55,6 +55,7 @@ impl Exchange {
             if route.model.headroom {
                 self.see_remaining(&answer.remaining(), cx);
             }
+            self.is_taken(cx);
             cx.extend(self.pass_unfollowed(answer.status));
             return self.good_so_far(answer, cx);
         }
@@ -68,13 +69,22 @@ impl Exchange {
         let announced = answer.retry_after();
         let (wait, has_room) = (announced.wait(cx.moment()), announced.has_room());
         let verdict = Verdict::on_status(answer.status, wait, has_room, breaker, retry);
+        let replaced = !verdict.elsewhere || self.gateway.failover.replaces_held_answers();
+        if replaced && answer.has_body && answer.readable && self.may_refuse(answer.status) {
+            self.verdict = Some(verdict);
+            return AnswerFlow::HoldBody;
+        }
         self.follow(verdict, cx).into()
     }
 
     /// The body of an answer that was held for it ([`AnswerFlow::HoldBody`]).
     pub fn on_answer_body(&mut self, body: &[u8], cx: &mut Context<'_>) -> Judged {
         self.telemetry.own.start(cx.moment());
-        let mut verdict = Verdict::on_not_found(body);
+        let by_status = self.verdict.take();
+        if by_status.is_some() && self.asks_without(body, cx) {
+            return self.dropped();
+        }
+        let mut verdict = by_status.unwrap_or_else(|| Verdict::on_not_found(body));
         verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
         self.follow(verdict, cx)
     }
@@ -105,6 +115,11 @@ impl Exchange {
             cx.extend(self.fail_over_to(next));
         }
         cx.extend(self.tell_attempt(result, true));
+        self.dropped()
+    }
+
+    /// Another answer takes this one's place.
+    fn dropped(&mut self) -> Judged {
         self.attempts.drop_answer();
         Judged::Retry(self.retry())
     }

@@ -22,6 +22,7 @@ impl Exchange {
         self.learn_of_silence(cx);
         (self.streaming, self.opening) = (None, None);
         (self.reading, self.announced, self.throttled_inside) = (None, None, false);
+        self.verdict = None;
         self.telemetry.usage = Usage::default();
         if self.attempts.len() > 0 && self.is_over() {
             cx.extend(self.tell_silence(false));
@@ -49,6 +50,7 @@ impl Exchange {
         let lost = if again { None } else { self.tell_silence(true) };
         cx.extend(lost);
         self.attempts.begin(chosen, cx.now());
+        self.add_or_leave_out(chosen, again, cx);
         self.address(backend, member, &route.model.name, cx);
         cx.extend(self.credential(backend));
         let next = self.fail_over_early(cx);
@@ -150,6 +152,7 @@ impl Exchange {
     }
 
     fn address(&mut self, backend: &Backend, member: &Member, model: &str, cx: &mut Context<'_>) {
+        let left_out = self.left_out().map_or(0, |place| place.len());
         let (Some(info), Some(sending)) = (&self.info, &mut self.sending) else { return };
         let renamed = (member.deployment != model).then_some(member.deployment.as_str());
         let path = info.target.at(&backend.url, renamed);
@@ -159,6 +162,7 @@ impl Exchange {
             sending.left.path = Some(path);
         }
         let length = info.length_with(&member.deployment, renamed.is_some());
+        let length = length.map(|length| length.saturating_sub(left_out));
         if let Some(length) = length.filter(|length| sending.left.content_length != Some(*length)) {
             let value = length.to_string().into_bytes();
             cx.push(Effect::SetRequestHeader("content-length", value));

@@ -13,7 +13,7 @@ struct Attempt {
     member: usize,
     started: Timestamp,
     end: Option<End>,
-    /// It was lost on a connection that was closing, and the same backend is asked again.
+    /// It counts for nothing, and the same backend is asked again.
     repeated: bool,
 }
 
@@ -90,7 +90,7 @@ impl Attempts {
         }
     }
 
-    /// How often the last attempt's member has lost a request so.
+    /// How often the last attempt's member was asked again so.
     pub(super) fn repeated(&self) -> usize {
         let last = self.last();
         let same = |attempt: &&Attempt| attempt.repeated && Some(attempt.member) == last;

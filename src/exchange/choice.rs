@@ -1,5 +1,6 @@
 //! Downstream, request: which backend gets it first.
 
+use super::added::Added;
 use super::blame::Blame;
 use super::effect::LogField;
 use super::flow::RequestFlow;
@@ -65,6 +66,7 @@ impl Exchange {
             blame: Blame::default(),
             allowed,
             candidates,
+            added: Added::Sent,
             left,
             perhaps_done: false,
             lost: None,

@@ -9,7 +9,7 @@ use crate::breaker::{Admission, Unavailability};
 use crate::config::ModelId;
 use crate::gateway::Route;
 use crate::host::Outside;
-use crate::pool::PoolState;
+use crate::pool::{MemberState, PoolState};
 use crate::time::{Micros, Millis, Timestamp};
 
 /// The state around a request, as one worker sees it during one event.
@@ -78,6 +78,11 @@ impl<'a> Context<'a> {
     /// The same with several, or none.
     pub(super) fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {
         self.effects.extend(effects);
+    }
+
+    /// What the worker knows of a member of a pool.
+    pub(super) fn known_of(&mut self, id: ModelId, member: usize) -> Option<&mut MemberState> {
+        self.pools.get_mut(id.position())?.members.get_mut(member)
     }
 
     /// When to ask again where nobody knows: in a second.

@@ -64,12 +64,12 @@ impl Exchange {
             // Of what is counted, the record is what follows should it be too much.
             None => {
                 let now = cx.now();
-                let tally = cx.pools.get_mut(id.position())?.tallies.get_mut(member)?;
+                let tally = &mut cx.known_of(id, member)?.tally;
                 let due = tally.good(&route.model.breaker, now)?;
                 (Change::Failed(FailureKind::FailedTooOften(None), 0), Some(due))
             }
             Some(FailureKind::Failed(retry_after)) if counts => {
-                let tally = cx.pools.get_mut(id.position())?.tallies.get_mut(member)?;
+                let tally = &mut cx.known_of(id, member)?.tally;
                 let all = tally.failed();
                 (Change::Failed(FailureKind::FailedTooOften(retry_after), cx.draw()), Some(all))
             }
@@ -128,9 +128,8 @@ impl Exchange {
     pub(super) fn see_remaining(&self, remaining: &Remaining, cx: &mut Context<'_>) {
         let (Some(sending), Some(member)) = (&self.sending, self.attempts.last()) else { return };
         let (model, now) = (sending.model, cx.now());
-        let local = cx.pools.get_mut(model.position());
-        let headroom = local.and_then(|local| local.headroom.get_mut(member));
-        let share = headroom.and_then(|headroom| headroom.see(remaining, now));
+        let known = cx.known_of(model, member);
+        let share = known.and_then(|known| known.headroom.see(remaining, now));
         let tell = |share| Effect::Tell(Observation::Headroom { model, member, share });
         cx.extend(share.map(tell));
     }

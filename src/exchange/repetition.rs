@@ -24,6 +24,12 @@ pub const fn most_retries(allowed: usize) -> usize {
     allowed.saturating_mul(1 + MOST_REPETITIONS).saturating_sub(1)
 }
 
+/// As often an Envoy that redirects may bring a request back: each backend may be asked once more, for
+/// what it has answered (`added.rs`).
+pub const fn most_redirects(backends: usize) -> usize {
+    backends.saturating_mul(2).saturating_sub(1)
+}
+
 /// The other way round: as many backends may be asked where Envoy may make so many attempts after the
 /// first.
 pub const fn allowed_by(retries: usize) -> usize {
@@ -71,12 +77,17 @@ impl Exchange {
         self.repeats()
             && !self.gateway.failover.redirects()
             && self.attempts.unanswered().is_some()
-            && self.attempts.repeated() < MOST_REPETITIONS
+            && self.may_repeat_once_more()
+    }
+
+    /// Whether the backend that was asked last may be asked once more, for whatever reason.
+    pub(super) fn may_repeat_once_more(&self) -> bool {
+        self.attempts.repeated() < MOST_REPETITIONS
     }
 
     /// Has Envoy, which tries again now, ask the same backend. Who was named for a failover stays so.
-    fn repeat(&mut self, cx: &mut Context<'_>) -> Option<()> {
-        let member = self.attempts.unanswered()?;
+    pub(super) fn repeat(&mut self, cx: &mut Context<'_>) -> Option<()> {
+        let member = self.attempts.last()?;
         self.attempts.failed(cx.now());
         self.attempts.repeat();
         let sending = self.sending.as_mut()?;

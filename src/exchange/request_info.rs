@@ -77,6 +77,7 @@ impl Exchange {
             ahead: None,
             named_outside: None,
             asked: false,
+            added: None,
             body_mark: 0,
         });
         Ok(())
@@ -244,6 +245,7 @@ impl Exchange {
         let ask = Ask::of(body, properties);
         let (Some(ask), Some(info)) = (ask, &mut self.info) else { return };
         info.asked = true;
+        info.added = ask.adds_field().then(|| ask.place.start..ask.place.start + ask.with.len());
         let moved = |at: usize| {
             let length = at.saturating_sub(ask.place.len());
             length.saturating_add(ask.with.len())

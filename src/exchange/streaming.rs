@@ -135,7 +135,7 @@ impl Exchange {
 
     /// Whether the stream reports its usage because the gateway asked for it.
     fn asked_for_it(&self) -> bool {
-        self.info.as_ref().is_some_and(|info| info.asked)
+        self.info.as_ref().is_some_and(|info| info.asked) && self.left_out().is_none()
     }
 
     /// The answer was held for as long as it may be. What is still to come is not waited for: it is good

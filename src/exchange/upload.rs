@@ -133,16 +133,19 @@ impl Exchange {
         // Later ones first: those before stay where they are meanwhile.
         if let Some(place) = last.and_then(|last| passing(&last, start, end)) {
             match self.ends_with(&bytes(place.clone())) {
-                Ok(with) => cx.push(Effect::ReplaceBody { place, with }),
+                Ok(with) => replace(Some(place), with, cx),
                 Err(reply) => return Passage::Reply(reply),
             }
         }
-        let changed = self.change().and_then(|(place, with)| {
+        if let Some((place, with)) = self.change() {
             // A name may be cut in two: its new bytes go where its first byte passes.
             let with = if place.start >= start { with } else { Vec::new() };
-            Some(Effect::ReplaceBody { place: passing(&place, start, end)?, with })
-        });
-        cx.extend(changed);
+            replace(passing(&place, start, end), with, cx);
+        }
+        // What was added stands before everything else.
+        if let Some(place) = self.left_out() {
+            replace(passing(&place, start, end), Vec::new(), cx);
+        }
         Passage::Continue
     }
 
@@ -191,19 +194,20 @@ impl RequestInfo {
     }
 
     /// How long the body is at a backend that calls the model so, where the client said how long it
-    /// is and the name stands in it.
+    /// is.
     pub(super) fn length_with(&self, deployment: &str, renamed: bool) -> Option<usize> {
         let length = self.content_length?;
         if let Some(ahead) = &self.ahead {
             return Some(ahead.length(length, deployment));
         }
-        let named = self.named.as_ref()?;
-        if !renamed {
-            return Some(length);
-        }
+        let Some(named) = self.named.as_ref().filter(|_| renamed) else { return Some(length) };
         let name = named.rewritten(deployment).len();
         Some(length.saturating_sub(named.place.len()).saturating_add(name))
     }
+}
+
+fn replace(place: Option<Range<usize>>, with: Vec<u8>, cx: &mut Context<'_>) {
+    cx.extend(place.map(|place| Effect::ReplaceBody { place, with }));
 }
 
 /// What of a place in the body passes with the bytes from `start` to `end`, counted from `start`.

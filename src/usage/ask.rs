@@ -30,6 +30,11 @@ pub fn may_stream(body: &[u8]) -> bool {
 }
 
 impl Ask {
+    /// Whether it adds a field that the client has not sent.
+    pub fn adds_field(&self) -> bool {
+        self.with == FIELD
+    }
+
     /// What must be changed in this body with these properties. `None`: it asks by itself, wants no
     /// stream, or is nothing that a backend would stream for.
     pub fn of(body: &[u8], properties: &Properties<'_>) -> Option<Self> {
@@ -42,10 +47,7 @@ impl Ask {
             Property::Again => return None,
             Property::Missing => {
                 let start = memchr::memchr(b'{', body)?.checked_add(1)?;
-                return Some(Self {
-                    place: start..start,
-                    with: "\"stream_options\":{\"include_usage\":true},",
-                });
+                return Some(Self { place: start..start, with: FIELD });
             }
         };
         if options.text == "null" {
@@ -90,6 +92,8 @@ fn is_date(text: &[u8]) -> bool {
 }
 
 const SINCE: &[u8] = b"2024-09-01";
+
+const FIELD: &str = "\"stream_options\":{\"include_usage\":true},";
 
 #[cfg(test)]
 mod tests {
@@ -139,6 +143,20 @@ mod tests {
         ] {
             assert_eq!(asked(body).as_deref(), Some(wanted), "{body}");
             assert_eq!(asked(wanted), None, "it asks by itself: {wanted}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_client_has_not_sent_is_added() {
+        for (body, adds) in [
+            (r#"{"stream":true}"#, true),
+            (r#"{"stream":true,"stream_options":null}"#, false),
+            (r#"{"stream":true,"stream_options":{}}"#, false),
+            (r#"{"stream":true,"stream_options":{"include_usage":false}}"#, false),
+        ] {
+            let properties = Properties::read(body.as_bytes()).expect("properties");
+            let ask = Ask::of(body.as_bytes(), &properties).expect("something to change");
+            assert_eq!(ask.adds_field(), adds, "{body}");
         }
     }
 

@@ -7,15 +7,15 @@ use super::{Options, duration, extension, merge};
 use spillway::config::Config;
 use spillway::exchange::effect::RETRY;
 use spillway::exchange::redirect::FOLLOWED;
+use spillway::exchange::repetition::{most_redirects, most_retries};
 
 /// The fields of the route's action.
 pub(super) fn policy(config: &Config, options: &Options) -> Value {
     let largest_pool = config.models.iter().map(|m| m.pool.len()).max().unwrap_or(1);
-    let others = largest_pool.saturating_sub(1);
     if options.envoy.failover.redirects() {
-        json!({ "internal_redirect_policy": redirect(others), "retry_policy": limit(config) })
+        json!({ "internal_redirect_policy": redirect(most_redirects(largest_pool)), "retry_policy": limit(config) })
     } else {
-        json!({ "retry_policy": retry(spillway::exchange::repetition::most_retries(largest_pool), config) })
+        json!({ "retry_policy": retry(most_retries(largest_pool), config) })
     }
 }
 
@@ -49,12 +49,13 @@ fn limit(config: &Config) -> Value {
     })
 }
 
-fn redirect(others: usize) -> Value {
+fn redirect(most: usize) -> Value {
     json!({
         // The upstream filter sees to it that only its own answers have this status here.
         "redirect_response_codes": [FOLLOWED],
-        // An upper bound; the filter redirects only to a backend that has not been asked.
-        "max_internal_redirects": others,
+        // An upper bound; the filter redirects to a backend that has not been asked, and once more to
+        // one that has refused a field which the gateway had added.
+        "max_internal_redirects": most,
         // A redirect is to the request's own address. What Envoy compares its scheme with is the
         // connection's, and TLS may end in front of Envoy.
         "allow_cross_scheme_redirect": true,

@@ -20,6 +20,7 @@ mod pools;
 mod recovery;
 mod redirects;
 mod refusals;
+mod refused_field;
 mod routing;
 mod streams;
 mod timeouts;
@@ -58,6 +59,7 @@ pub fn all() -> &'static [Story] {
             clean_answers::STORIES,
             forgeries::STORIES,
             usage::STORIES,
+            refused_field::STORIES,
             visibility::STORIES,
             counting::STORIES,
             bad_input::STORIES,

@@ -112,8 +112,9 @@ pub(super) const ROUTE: &[Row] = &[
     error(
         "internal_redirect_policy.max_internal_redirects",
         AtLeast,
-        "the other members of the largest pool; the filter redirects only to a backend that has \
-         not been asked",
+        "each member of the largest pool twice, less the first attempt; the filter redirects to a \
+         backend that has not been asked, and once more to one that has refused a field which the \
+         gateway had added",
     )
     .by_default("1"),
     error(

@@ -5,6 +5,9 @@
 //! own. Here everything happens at once, on four workers with many clients, and whatever the order,
 //! each request must be answered once, by one backend, with exactly what that backend sent.
 //!
+//! A second test has the other weather: every backend is well, and one client's requests are poison
+//! (`poison.rs`).
+//!
 //! A run is told by its seed. It is printed on failure, with the faults at the time and the access
 //! log's lines of what failed:
 //!
@@ -27,6 +30,7 @@ mod fault_plan;
 mod kind;
 mod memory;
 mod models;
+mod poison;
 mod request_log;
 mod verdict;
 
@@ -89,6 +93,17 @@ async fn no_client_sees_a_failure_while_one_backend_is_healthy() {
     gateway.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_client_fails_for_what_another_client_provokes() {
+    let seed = setting("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let span = Duration::from_secs(setting("CHAOS_SECONDS").unwrap_or(SHORT));
+    let each = span / u32::try_from(poison::RULES.len()).expect("a few");
+    for rules in poison::RULES {
+        let answered = rules.survive_poison(seed, each).await;
+        println!("CHAOS_SEED={seed}: {rules:?}: {answered} requests answered");
+    }
+}
+
 /// The backends of the pool. Those that change take turns at being healthy.
 struct World {
     throttled: Arc<Backend>,
@@ -127,7 +142,7 @@ impl World {
             (3, westus),
         ];
         let keys = tiers.map(|(_, backend)| (backend.key_variable(), key_of(backend.name)));
-        let gateway = Gateway::of(models::config(&tiers), keys.into()).workers(WORKERS);
+        let gateway = Gateway::of(models::config(RULES, &tiers), keys.into()).workers(WORKERS);
         gateway.env(models::CLIENT_KEY_VARIABLE, clients::KEY).start().await
     }
 
@@ -164,6 +179,13 @@ fn setting(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name}: {text} is not a number")))
 }
 
+/// Circuits come back soon enough for every backend to take part all the time. The time-out is
+/// longer than a healthy backend takes on a machine that does something else besides.
+const RULES: &str = "
+circuit_breaker: { failures: 3, interval: 1s, trip: 100ms, max_trip: 500ms, ramp: 100ms }
+timeouts: { first_byte: 2s }
+clients: [{ name: chaos, key: \"${CHAOS_CLIENT_KEY}\" }]
+";
 const WORKERS: u32 = 4;
 const CLIENTS: u64 = 64;
 /// In seconds, where nothing is said.

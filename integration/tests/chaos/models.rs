@@ -39,9 +39,9 @@ impl Model {
     }
 }
 
-/// The file: these backends, by tier.
-pub(crate) fn config(tiers: &[(u32, &Backend)]) -> String {
-    let mut text = format!("{RULES}backends:\n");
+/// The file: these backends, by tier, with these rules.
+pub(crate) fn config(rules: &str, tiers: &[(u32, &Backend)]) -> String {
+    let mut text = format!("{rules}\nbackends:\n");
     for (_, backend) in tiers {
         let (name, url, ca) = (backend.name, backend.url(), backend.ca());
         let key = backend.key_variable();
@@ -72,13 +72,5 @@ pub(crate) fn config(tiers: &[(u32, &Backend)]) -> String {
 
 /// The variable with the clients' key.
 pub(crate) const CLIENT_KEY_VARIABLE: &str = "CHAOS_CLIENT_KEY";
-
-/// Circuits come back soon enough for every backend to take part all the time. The time-out is
-/// longer than a healthy backend takes on a machine that does something else besides.
-const RULES: &str = "
-circuit_breaker: { failures: 3, interval: 1s, trip: 100ms, max_trip: 500ms, ramp: 100ms }
-timeouts: { first_byte: 2s }
-clients: [{ name: chaos, key: \"${CHAOS_CLIENT_KEY}\" }]
-";
 
 const RENAMES: &str = "northeurope";

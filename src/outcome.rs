@@ -75,9 +75,12 @@ impl Verdict {
     /// Whether it is a vote on the backend's health. What asks for less traffic is none: the backend
     /// says so itself. Where it says that it has room all the same, it is one.
     pub const fn is_vote(&self) -> bool {
-        let doubted =
-            matches!(self.failure, Some(FailureKind::Refused | FailureKind::ThrottledWithRoom(_)));
-        doubted || self.failed()
+        matches!(self.failure, Some(FailureKind::Refused)) || self.has_room() || self.failed()
+    }
+
+    /// Whether it asks for less traffic, and says that there is room all the same.
+    pub const fn has_room(&self) -> bool {
+        matches!(self.failure, Some(FailureKind::ThrottledWithRoom(_)))
     }
 
     /// Whether the backend tried and failed: what makes asking another one a load twice borne.

@@ -3,7 +3,8 @@
 //! A failure is recorded at once, so that an outage is seen by the next request. What every member
 //! that could be asked said to the same request is the request's own fault, though, and taken back
 //! ([`crate::breaker::vote`]). The same holds where the retry budget keeps a request from the others: what
-//! they would have said is not known. A share of failures is in no hurry: it is counted when it is known.
+//! they would have said is not known. A share of failures is in no hurry: it is counted when it is known. So
+//! is a 429 of a backend that has room: nothing is out.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -70,7 +71,10 @@ impl Exchange {
         let voted = std::mem::take(&mut sending.blame.voted);
         let counts = std::mem::take(&mut sending.blame.counts);
         if is_certain {
-            cx.extend(counts);
+            counts.into_iter().for_each(|count| match count {
+                Effect::Record(record) => cx.record(record),
+                count => cx.push(count),
+            });
             return Some(());
         }
         for member in voted {

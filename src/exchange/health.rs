@@ -53,7 +53,8 @@ impl Exchange {
         self.settle_blame(false, cx);
         let sending = self.sending.as_mut()?;
         // A refusal is no part of the share: it is recorded at once there too.
-        if verdict.is_vote() && !(counts && verdict.failed()) {
+        let in_no_hurry = probe.is_none() && verdict.has_room();
+        if verdict.is_vote() && !(counts && verdict.failed()) && !in_no_hurry {
             sending.blame.vote(member);
         }
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {
@@ -84,6 +85,10 @@ impl Exchange {
                 self.settle_blame(false, cx);
             }
             Some(tally) => cx.push(Effect::Count { tally, record }),
+            None if in_no_hurry => {
+                sending.blame.count(Effect::Record(record));
+                self.settle_blame(false, cx);
+            }
             None => cx.record(record),
         }
         Some(())

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Status(u16),
     /// This status, and a time to wait, in milliseconds.
     Announced(u16, u64),
+    /// A 429 that says how long to wait, and that there is room: the request is too large.
+    TooLarge(u64),
     /// The deployment is not there.
     NoDeployment,
     /// A page under a good status.
@@ -43,6 +45,7 @@ impl Failure {
         prop_oneof![
             2 => Self::status().prop_map(Self::Status),
             1 => (Self::status(), 1000..100_000_u64).prop_map(|(status, wait)| Self::Announced(status, wait)),
+            1 => (1000..100_000_u64).prop_map(Self::TooLarge),
             4 => prop::sample::select(Self::WITHOUT_STATUS.to_vec()),
         ]
     }
@@ -88,6 +91,11 @@ impl Failure {
             Self::Announced(status, wait) => {
                 failure(status).with("retry-after-ms", wait.to_string()).into()
             }
+            Self::TooLarge(wait) => failure(429)
+                .with("retry-after-ms", wait.to_string())
+                .with("x-ratelimit-remaining-requests", "9")
+                .with("x-ratelimit-remaining-tokens", "4000")
+                .into(),
             Self::NoDeployment => Answer::json(404, NO_DEPLOYMENT).into(),
             Self::Page => {
                 let page = Answer { status: 200, body: PAGE.into(), ..Answer::default() };

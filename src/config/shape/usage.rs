@@ -15,7 +15,8 @@ pub static USAGE: Object = Object {
               where the client did not ask for it: `stream_options.include_usage` is added to the \
               request, which is held until its body is there, and the chunk that comes of it is \
               kept from the client. Not for an `api-version` before 2024-09-01-preview, nor with \
-              `data_sources`: Azure would refuse it. Switch it off for servers that do.",
+              `data_sources`: Azure would refuse it. A backend that refuses it is asked again \
+              without it, and gets none for an hour. Switch it off for servers that always do.",
         example: "false",
     }],
 };

@@ -64,9 +64,11 @@ impl Exchange {
                 && sending.candidates.has(member)
                 && !spared.contains(&member)
         };
+        // It has asked as many as it may, and more than one: the others were never to be asked either.
+        let asked_all = !self.may_go_on() && self.attempts.asked() > 1;
         let is_certain = blame.is_certain
             || self.attempts.unanswered().is_some()
-            || cx.select(id, &route, Eagerness::AsLastResort, untried).is_some();
+            || !asked_all && cx.select(id, &route, Eagerness::AsLastResort, untried).is_some();
         let sending = self.sending.as_mut()?;
         let voted = std::mem::take(&mut sending.blame.voted);
         let counts = std::mem::take(&mut sending.blame.counts);

@@ -51,6 +51,14 @@ fn a_request_under_way_while_a_member_comes_back() -> Tested {
     changes_nothing(Shape::of(&[1, 1, 1]), poison, &moves)
 }
 
+/// Who was asked said the same; the others were never to be asked.
+#[test]
+fn a_request_that_may_not_be_sent_to_every_member() -> Tested {
+    let poison = vec![from_every_member(Failure::Status(500), 1); 4];
+    let moves = [0, 1, 2, 3].map(|which| Move::Poison { which, steps: 20, worker: 0 });
+    changes_nothing(Shape::of(&[1, 2, 2]).with_attempts(2), poison, &moves)
+}
+
 /// Refusals open a circuit by their number, also where failures do by their share.
 #[test]
 fn refusals_where_a_share_of_failures_opens_the_circuit() -> Tested {

@@ -19,6 +19,9 @@ pub(crate) struct Shape {
     per_try: bool,
     /// The retry budget in percent.
     budget: Option<u32>,
+    /// How many backends a request may be sent to, where the file says so: two at the least, or nothing
+    /// tells a request's fault from a backend's.
+    attempts: Option<u32>,
     /// Whether clients get cookies.
     pub(crate) affinity: bool,
     /// How many workers share the breaker store.
@@ -44,6 +47,7 @@ impl Shape {
             statuses: None,
             per_try: false,
             budget: None,
+            attempts: None,
             affinity: false,
             workers: 1,
         }
@@ -59,20 +63,21 @@ impl Shape {
         Self { budget: Some(percent), ..self }
     }
 
+    /// The same, where a request may be sent to so many backends.
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        Self { attempts: Some(attempts), ..self }
+    }
+
     fn with(breaker: impl Strategy<Value = String>) -> impl Strategy<Value = Self> {
         let tiers = vec(1..=2_u32, 2..=4);
         let statuses = prop::sample::select(vec![None, None, Some(SOME), Some(WITH_429)]);
         let budget = prop::sample::select(vec![None, None, Some(0), Some(20)]);
         let workers = prop::sample::select(vec![1, 4]);
-        let parts = (tiers, breaker, statuses, any::<bool>(), budget, any::<bool>(), workers);
-        parts.prop_map(|(tiers, breaker, statuses, per_try, budget, affinity, workers)| Self {
-            tiers,
-            breaker,
-            statuses,
-            per_try,
-            budget,
-            affinity,
-            workers,
+        let retry = (budget, prop::sample::select(vec![None, None, Some(2), Some(3)]));
+        let parts = (tiers, breaker, statuses, any::<bool>(), retry, any::<bool>(), workers);
+        parts.prop_map(|(tiers, breaker, statuses, per_try, retry, affinity, workers)| {
+            let (budget, attempts) = retry;
+            Self { tiers, breaker, statuses, per_try, budget, attempts, affinity, workers }
         })
     }
 
@@ -104,9 +109,9 @@ impl Shape {
         }
         text.push_str(" }\ntimeouts: { first_byte: 2s");
         text.push_str(if self.per_try { ", per_try: 30s }\n" } else { " }\n" });
-        if let Some(budget) = self.budget {
-            let _ = writeln!(text, "retry: {{ budget: {budget}% }}");
-        }
+        let budget = self.budget.unwrap_or(100);
+        let attempts = self.attempts.map_or(String::new(), |most| format!(", attempts: {most}"));
+        let _ = writeln!(text, "retry: {{ budget: {budget}%{attempts} }}");
         text.push_str(CLIENTS);
         let member = |(name, tier)| format!("{{ backend: {name}, priority: {tier} }}");
         let pool: Vec<String> = self.members().map(member).collect();

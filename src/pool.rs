@@ -13,6 +13,7 @@ use budget::Budget;
 use headroom::Headroom;
 use rotation::Rotation;
 
+use crate::breaker::RequestMark;
 use crate::breaker::window::Tally;
 use crate::config::Model;
 use crate::outcome::Verdict;
@@ -40,6 +41,23 @@ pub struct MemberState {
     pub refuses_usage_until: Timestamp,
     /// When it has failed last, if nothing good has come from it since.
     failed: Option<Timestamp>,
+    /// The requests that have failed there last, of those that are counted for a share.
+    counted: [RequestMark; REPEATED],
+}
+
+impl MemberState {
+    /// Takes note that this request's failure is to be counted. False: it was, so it is the same request
+    /// again.
+    pub fn counts(&mut self, request: RequestMark) -> bool {
+        if request != RequestMark::UNKNOWN && self.counted.contains(&request) {
+            return false;
+        }
+        self.counted.rotate_right(1);
+        if let Some(first) = self.counted.first_mut() {
+            *first = request;
+        }
+        true
+    }
 }
 
 impl PoolState {
@@ -93,6 +111,10 @@ impl PoolState {
         rotation.charge(&model.pool, chosen, share);
     }
 }
+
+/// Of so many failures a worker knows whose they were. A client tries again on the connection it has, and
+/// so on the same worker.
+const REPEATED: usize = 8;
 
 /// The share of a member's weight that counts now, of a thousand: all of it, or where headroom
 /// counts, what is left of its limits.

@@ -60,6 +60,8 @@ impl Exchange {
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {
             return None;
         }
+        // That no connection could be made is not the request's doing, whichever it was.
+        let mark = if reached { mark } else { RequestMark::UNKNOWN };
         let (change, tally) = match verdict.failure {
             failure if probe.is_some() => (Change::Probed(failure, cx.draw()), None),
             // Of what is counted, the record is what follows should it be too much.
@@ -70,14 +72,15 @@ impl Exchange {
                 (Change::Failed(FailureKind::FailedTooOften(None), 0), Some(due))
             }
             Some(FailureKind::Failed(retry_after)) if counts => {
-                let tally = &mut cx.known_of(id, member)?.tally;
-                let all = tally.failed();
+                let known = cx.known_of(id, member)?;
+                if !known.counts(mark) {
+                    return None;
+                }
+                let all = known.tally.failed();
                 (Change::Failed(FailureKind::FailedTooOften(retry_after), cx.draw()), Some(all))
             }
             Some(failure) => (Change::Failed(failure, cx.draw()), None),
         };
-        // That no connection could be made is not the request's doing, whichever it was.
-        let mark = if reached { mark } else { RequestMark::UNKNOWN };
         let record = route.record(member, change, cx.moment())?.of(mark);
         match tally {
             Some(tally) if verdict.is_vote() => {

@@ -66,3 +66,11 @@ fn refusals_where_a_share_of_failures_opens_the_circuit() -> Tested {
     let moves = [0, 1, 2].map(|which| Move::Poison { which, steps: 20, worker: 0 });
     changes_nothing(Shape::of(&[1, 2]).with_a_share(), poison, &moves)
 }
+
+/// An SDK tries three times, and one of two backends does not like what it sends.
+#[test]
+fn a_request_that_is_tried_again_where_a_share_of_failures_opens_the_circuit() -> Tested {
+    let poison = vec![Poison::new(Failure::Status(500), 1, 3)];
+    let shape = Shape::of(&[1, 2]).with_breaker("failure_ratio: 50%, minimum_requests: 3");
+    changes_nothing(shape, poison, &[Move::Poison { which: 0, steps: 60, worker: 0 }])
+}

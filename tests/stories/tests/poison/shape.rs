@@ -55,7 +55,12 @@ impl Shape {
 
     /// The same, with a share of failures that is as small as can be.
     pub(crate) fn with_a_share(self) -> Self {
-        Self { breaker: "failure_ratio: 1%, minimum_requests: 1".to_owned(), ..self }
+        self.with_breaker("failure_ratio: 1%, minimum_requests: 1")
+    }
+
+    /// The same with this breaker.
+    pub(crate) fn with_breaker(self, breaker: &str) -> Self {
+        Self { breaker: breaker.to_owned(), ..self }
     }
 
     /// The same with this retry budget in percent.

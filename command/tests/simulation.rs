@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 #[test]
 fn the_figures_in_the_docs_are_what_their_commands_make() {
@@ -37,22 +38,27 @@ fn the_figures_in_the_docs_are_what_their_commands_make() {
     }
 }
 
-/// The page with what its commands say now.
+/// The page with what its commands say now. They run at the same time: none reads what another writes.
 fn played(page: &str, folder: &Path) -> String {
-    let mut fresh = String::new();
-    let mut blocks = page.split("```console\n");
-    fresh.push_str(blocks.next().unwrap());
-    for block in blocks {
-        let (shown, text) = block.split_once("```\n").unwrap();
-        // A command goes on in the next line where a line ends with `\`.
-        let lines = shown.split_inclusive('\n');
-        let mut more = true;
-        let command = lines.take_while(|line| std::mem::replace(&mut more, line.ends_with("\\\n")));
-        let command: String = command.collect();
-        let said = said(&command.replace("\\\n", ""), folder);
-        fresh.push_str(&format!("```console\n{command}{said}```\n{text}"));
-    }
-    fresh
+    let (start, blocks) = page.split_once("```console\n").unwrap();
+    let fresh: Vec<String> = thread::scope(|scope| {
+        let blocks = blocks.split("```console\n");
+        let runs: Vec<_> = blocks.map(|block| scope.spawn(move || rerun(block, folder))).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    format!("{start}{}", fresh.concat())
+}
+
+/// A block of the page, from its command to the next block, with what the command says now.
+fn rerun(block: &str, folder: &Path) -> String {
+    let (shown, text) = block.split_once("```\n").unwrap();
+    // A command goes on in the next line where a line ends with `\`.
+    let lines = shown.split_inclusive('\n');
+    let mut more = true;
+    let command = lines.take_while(|line| std::mem::replace(&mut more, line.ends_with("\\\n")));
+    let command: String = command.collect();
+    let said = said(&command.replace("\\\n", ""), folder);
+    format!("```console\n{command}{said}```\n{text}")
 }
 
 fn said(command: &str, folder: &Path) -> String {

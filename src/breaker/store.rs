@@ -174,9 +174,10 @@ impl BreakerStore {
         self.circuit(id).map_or(Admission::Closed, |circuit| circuit.admission(rule, now))
     }
 
-    /// Whether a circuit remembers failures, so that good answers say something.
-    pub fn remembers_failures(&self, id: CircuitId) -> bool {
-        self.circuit(id).is_some_and(|circuit| !circuit.votes.is_empty())
+    /// The circuits that remember failures, so that good answers say something, sorted.
+    pub fn that_remember_failures(&self) -> Vec<CircuitId> {
+        let circuits = self.circuits.iter().filter(|(_, circuit)| !circuit.votes.is_empty());
+        circuits.map(|(id, _)| *id).collect()
     }
 
     /// Whether no circuit has anything to say.

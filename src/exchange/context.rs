@@ -179,10 +179,10 @@ impl<'a> Context<'a> {
 
     /// The members that have failed lately, so that a good answer of theirs says something.
     pub(super) fn doubted(&mut self, route: &Route<'_>) -> Vec<usize> {
-        let circuits = self.circuits();
-        let members = if circuits.is_empty() { 0 } else { route.circuits.len() };
+        let known = self.circuits().that_remember_failures();
+        let members = if known.is_empty() { 0 } else { route.circuits.len() };
         let doubted = route.circuits.iter().take(members).enumerate();
-        let doubted = doubted.filter(|(_, circuit)| circuits.remembers_failures(**circuit));
+        let doubted = doubted.filter(|(_, circuit)| known.binary_search(circuit).is_ok());
         doubted.map(|(member, _)| member).collect()
     }
 

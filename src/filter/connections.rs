@@ -5,6 +5,10 @@
 //! which of the two a connection is, but they see its address: one that has brought an answer before
 //! is being used again.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
 use crate::config::BackendId;
 
 /// Some of a worker's connections, the latest that brought answers.
@@ -33,18 +37,12 @@ impl Connections {
     }
 }
 
-/// FNV-1a.
 fn hash(backend: BackendId, address: &[u8]) -> u64 {
-    let position = backend.position().to_le_bytes();
-    position.iter().chain(address).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    FixedState::default().hash_one((backend.position(), address))
 }
 
 fn place(hash: u64) -> usize {
-    // The last bytes, in which addresses differ, have not come to the upper bits yet.
-    let mixed = (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> 40).unwrap_or_default() % PLACES
+    usize::try_from(hash >> 32).unwrap_or_default() % PLACES
 }
 
 const PLACES: usize = 4096;

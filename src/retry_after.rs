@@ -16,6 +16,7 @@
 
 use std::time::UNIX_EPOCH;
 
+use crate::pool::headroom;
 use crate::time::{Micros, Millis};
 
 /// The headers of an answer that may announce a time, as they came.
@@ -42,10 +43,7 @@ impl RetryAfter {
     /// Whether room is left in every limit, as the backend says itself: then it may be this one request
     /// that is too large, and others are answered.
     pub fn has_room(&self) -> bool {
-        let left = |limit: &Option<Vec<u8>>| {
-            let text = limit.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-            text.and_then(|text| text.trim().parse::<u64>().ok()).is_some_and(|left| left > 0)
-        };
+        let left = |limit| headroom::number(limit).is_some_and(|left| left > 0);
         left(&self.remaining_requests) && left(&self.remaining_tokens)
     }
 
@@ -82,9 +80,7 @@ fn retry_after(text: &str, now: Micros) -> Option<Millis> {
 fn number(text: &str, scale: f64) -> Option<Millis> {
     let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let value: f64 = if digits { text.parse().ok()? } else { return None };
-    // A float cast saturates: a number beyond u64 is as long as a wait can be.
-    let millis = (value * scale).ceil();
-    (millis > 0.0).then_some(Millis(millis as u64))
+    Millis::of_units(value, scale)
 }
 
 fn date(text: &str, now: Micros) -> Option<Millis> {

@@ -18,6 +18,14 @@ impl Millis {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// A positive number of units of `scale` milliseconds, rounded up; the longest span where it does
+    /// not fit.
+    pub fn of_units(number: f64, scale: f64) -> Option<Self> {
+        // A float cast saturates.
+        let millis = (number * scale).ceil();
+        (millis > 0.0).then_some(Self(millis as u64))
+    }
+
     /// Whole seconds, rounded up: a client that waits so long does not come too early.
     pub const fn as_secs_rounded_up(self) -> u64 {
         self.0.div_ceil(1000)

@@ -53,9 +53,6 @@ impl Answer {
     pub(super) fn inner_retry_after(&self, cx: &Context<'_>) -> Option<Millis> {
         let [retry_after_ms, retry_after] =
             ["retry-after-ms", "retry-after"].map(|name| self.value(name));
-        if retry_after_ms.is_none() && retry_after.is_none() {
-            return None;
-        }
         RetryAfter { retry_after_ms, retry_after, ..RetryAfter::default() }.wait(cx.moment())
     }
 

@@ -85,7 +85,8 @@ impl Peak {
     }
 }
 
-fn number(header: &Option<Vec<u8>>) -> Option<u64> {
+/// The whole number that such a header holds.
+pub fn number(header: &Option<Vec<u8>>) -> Option<u64> {
     std::str::from_utf8(header.as_deref()?).ok()?.trim().parse().ok()
 }
 

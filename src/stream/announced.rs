@@ -12,8 +12,8 @@ use crate::time::Millis;
 /// Returns the time after which this error wants to be asked again, where it says one.
 pub(super) fn announced(error: &Value) -> Option<Millis> {
     let member = |name: &str, scale: f64| match error.get(name)? {
-        Value::Number(number) => millis(number.as_f64()?, scale),
-        Value::String(text) => millis(text.trim().parse().ok()?, scale),
+        Value::Number(number) => Millis::of_units(number.as_f64()?, scale),
+        Value::String(text) => Millis::of_units(text.trim().parse().ok()?, scale),
         _ => None,
     };
     member("retry_after_ms", 1.0)
@@ -46,18 +46,11 @@ fn span(text: &str) -> Option<Millis> {
             "d" | "day" | "days" => 24.0 * 3600.0 * SECOND,
             _ => SECOND,
         };
-        let more = millis(number, scale).unwrap_or_default();
+        let more = Millis::of_units(number, scale).unwrap_or_default();
         let sum = Millis(total.unwrap_or_default().0.saturating_add(more.0));
         total = (sum > Millis(0)).then_some(sum);
         rest = after;
     }
-}
-
-/// Returns a positive number of units of `scale` milliseconds, rounded up.
-fn millis(number: f64, scale: f64) -> Option<Millis> {
-    let millis = (number * scale).ceil();
-    // A float cast saturates.
-    (millis > 0.0).then_some(Millis(millis as u64))
 }
 
 const SECOND: f64 = 1000.0;

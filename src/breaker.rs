@@ -80,6 +80,17 @@ pub enum Unavailability {
 }
 
 impl FailureKind {
+    /// The time after which the backend wants to be asked again, where it has said one.
+    pub const fn announced(self) -> Option<Millis> {
+        match self {
+            Self::Throttled(wait)
+            | Self::ThrottledWithRoom(wait)
+            | Self::Failed(wait)
+            | Self::FailedTooOften(wait) => wait,
+            Self::Refused => None,
+        }
+    }
+
     /// Why a circuit opens that opens by this.
     pub const fn why(self) -> OpenReason {
         match self {

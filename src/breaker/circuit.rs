@@ -128,25 +128,21 @@ impl Circuit {
             Some(
                 FailureKind::Failed(_) | FailureKind::FailedTooOften(_) | FailureKind::Refused,
             ) if self.open_until(rule, now) > now && self.throttled_until <= now => {}
-            Some(FailureKind::Failed(retry_after) | FailureKind::FailedTooOften(retry_after)) => {
-                self.trip(retry_after, rule, now, draw);
-                self.reopens_by(request, rule, now);
-            }
-            Some(FailureKind::Refused) => {
-                self.trip(None, rule, now, draw);
+            Some(
+                failure @ (FailureKind::Failed(_)
+                | FailureKind::FailedTooOften(_)
+                | FailureKind::Refused),
+            ) => {
+                self.trip(failure.announced(), rule, now, draw);
                 self.reopens_by(request, rule, now);
             }
             // It works: what it announces is all there is to wait for.
             Some(FailureKind::Throttled(retry_after)) => {
-                self.suspect = false;
-                self.votes.clear();
-                self.open_until = self.throttled_until;
+                self.works();
                 self.throttle(retry_after, rule, now);
             }
             Some(FailureKind::ThrottledWithRoom(_)) | None => {
-                self.suspect = false;
-                self.votes.clear();
-                self.open_until = self.throttled_until;
+                self.works();
                 self.closed_at = now;
                 self.calm_at = now + rule.interval.max(rule.ramp);
                 self.remember(self.calm_at);
@@ -165,17 +161,17 @@ impl Circuit {
         now: Timestamp,
         draw: u64,
     ) -> bool {
-        let retry_after = match failure {
-            FailureKind::Throttled(retry_after) => return self.throttle(retry_after, rule, now),
+        let retry_after = failure.announced();
+        match failure {
+            FailureKind::Throttled(_) => return self.throttle(retry_after, rule, now),
             // Sent before it opened, and answered now: nothing that is not known.
             _ if self.suspect => return false,
-            FailureKind::FailedTooOften(retry_after) => {
+            FailureKind::FailedTooOften(_) => {
                 self.trip(retry_after, rule, now, draw);
                 return true;
             }
-            FailureKind::Failed(wait) | FailureKind::ThrottledWithRoom(wait) => wait,
-            FailureKind::Refused => None,
-        };
+            _ => {}
+        }
         // Another worker may be before this one in the breaker store, and after it by the clock.
         self.votes.expire(rule, now, now + CLOCK_SKEW);
         if !self.votes.cast(request, rule, now) {
@@ -214,6 +210,13 @@ impl Circuit {
             self.trip(None, rule, now, 0);
         }
         true
+    }
+
+    /// The answer to a probe has shown that its backend works.
+    fn works(&mut self) {
+        self.suspect = false;
+        self.votes.clear();
+        self.open_until = self.throttled_until;
     }
 
     /// The answer to a probe has opened it again: that is one vote.

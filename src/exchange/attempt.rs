@@ -71,7 +71,7 @@ impl Exchange {
         route: &Route<'_>,
         cx: &mut Context<'_>,
     ) -> Option<Reply> {
-        let failed = self.has_failed();
+        let failed = self.last_has_failed();
         let thrift = self.thrift(failed, cx);
         if thrift == Thrift::OnlyTheWell && self.untried(thrift, cx).is_none() {
             return Some(Reply::retry_budget_spent());

@@ -58,7 +58,7 @@ impl Exchange {
         let gateway = self.gateway.clone();
         let route = gateway.route(id)?;
         // Who came back meanwhile was never to be asked.
-        let spared = self.spared(self.thrift(self.has_failed(), cx), cx);
+        let spared = self.spared(self.thrift(self.last_has_failed(), cx), cx);
         let untried = |member| {
             !self.attempts.has(member)
                 && sending.candidates.has(member)

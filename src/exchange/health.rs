@@ -52,8 +52,8 @@ impl Exchange {
         }
         self.settle_blame(false, cx);
         let sending = self.sending.as_mut()?;
-        // A refusal is no part of the share: it is recorded at once there too.
         let in_no_hurry = probe.is_none() && verdict.has_room();
+        // A refusal is no part of the share: it is recorded at once there too.
         if verdict.is_vote() && !(counts && verdict.failed()) && !in_no_hurry {
             sending.blame.vote(member);
         }
@@ -66,7 +66,6 @@ impl Exchange {
             failure if probe.is_some() => (Change::Probed(failure, cx.draw()), None),
             // Of what is counted, the record is what follows should it be too much.
             None => {
-                let now = cx.now();
                 let tally = &mut cx.known_of(id, member)?.tally;
                 let due = tally.good(&route.model.breaker, now)?;
                 (Change::Failed(FailureKind::FailedTooOften(None), 0), Some(due))
@@ -128,7 +127,7 @@ impl Exchange {
     }
 
     /// Whether the last attempt has failed, so that another one is a load twice borne.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(super) fn last_has_failed(&self) -> bool {
         self.sending.as_ref().is_some_and(|sending| sending.failed)
     }
 

@@ -33,54 +33,33 @@ enum When {
     Any,
 }
 
+impl Reply {
+    /// What the filter tells too, where it is the one that finds out.
+    const fn of(when: When, why: Lost) -> Self {
+        let (_, code, message) = why.told();
+        Self { when, kind: SERVER, code, message }
+    }
+}
+
 const SERVER: &str = "server_error";
 const INVALID: &str = "invalid_request_error";
 
 /// Where no backend is left, it is the filter that finds out while Envoy may still try again; the texts
-/// of [`Lost`] are its own too. The first that fits is taken: the time-outs before the failures that Envoy takes them for.
+/// of [`Lost`] are its own too. The first that fits is taken: the time-outs before the failures that
+/// Envoy takes them for.
 const REPLIES: [Reply; 18] = [
-    Reply {
-        when: When::Details("connection_timeout"),
-        kind: SERVER,
-        code: Lost::ConnectTimeout.told().1,
-        message: Lost::ConnectTimeout.told().2,
-    },
-    Reply {
-        when: When::Details("upstream_per_try_timeout"),
-        kind: SERVER,
-        code: Lost::FirstByte.told().1,
-        message: Lost::FirstByte.told().2,
-    },
-    Reply {
-        when: When::Details("upstream_max_stream_duration_reached"),
-        kind: SERVER,
-        code: Lost::PerTry.told().1,
-        message: Lost::PerTry.told().2,
-    },
-    Reply {
-        when: When::Details("upstream_per_try_idle_timeout"),
-        kind: SERVER,
-        code: Lost::Idle.told().1,
-        message: Lost::Idle.told().2,
-    },
+    Reply::of(When::Details("connection_timeout"), Lost::ConnectTimeout),
+    Reply::of(When::Details("upstream_per_try_timeout"), Lost::FirstByte),
+    Reply::of(When::Details("upstream_max_stream_duration_reached"), Lost::PerTry),
+    Reply::of(When::Details("upstream_per_try_idle_timeout"), Lost::Idle),
     Reply {
         when: When::Details("response_timeout"),
         kind: SERVER,
         code: "request_timeout",
         message: "The request took too long over all its attempts. Try again; see `timeouts.request`.",
     },
-    Reply {
-        when: When::Flags(&["UF"]),
-        kind: SERVER,
-        code: Lost::Unreachable.told().1,
-        message: Lost::Unreachable.told().2,
-    },
-    Reply {
-        when: When::Flags(&["UC", "UR", "LR", "UPE"]),
-        kind: SERVER,
-        code: Lost::Connection.told().1,
-        message: Lost::Connection.told().2,
-    },
+    Reply::of(When::Flags(&["UF"]), Lost::Unreachable),
+    Reply::of(When::Flags(&["UC", "UR", "LR", "UPE"]), Lost::Connection),
     Reply {
         when: When::Flags(&["SI"]),
         kind: SERVER,

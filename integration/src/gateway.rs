@@ -93,18 +93,19 @@ impl Gateway {
 
     /// Sends the same request so often, one after the other.
     pub async fn send_times(&self, times: usize, call: &Call) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(times);
-        for _ in 0..times {
-            answers.push(self.send(call).await);
-        }
-        answers
+        self.send_all(std::iter::repeat_n(call.clone(), times)).await
     }
 
     /// Sends so many different requests like this one, one after the other.
     pub async fn send_different(&self, times: usize, call: &Call) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(times);
-        for _ in 0..times {
-            answers.push(self.send(&call.another()).await);
+        self.send_all((0..times).map(|_| call.another())).await
+    }
+
+    /// Sends these requests, one after the other.
+    async fn send_all(&self, calls: impl Iterator<Item = Call>) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(self.send(&call).await);
         }
         answers
     }

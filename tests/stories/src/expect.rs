@@ -21,6 +21,11 @@ impl dyn Stage + '_ {
         self.send(&another_chat(deployment))
     }
 
+    /// The attempts that the access log tells of the last request, without the times that they took.
+    pub fn attempts(&self) -> String {
+        without_times(&self.noted("attempts"))
+    }
+
     /// How many requests this backend has received.
     pub fn count(&self, backend: &str) -> usize {
         self.received(backend).len()
@@ -101,7 +106,7 @@ pub const fn millis(millis: u64) -> Duration {
 }
 
 /// The attempts of the access log without the times that they took.
-pub fn without_times(attempts: &str) -> String {
+fn without_times(attempts: &str) -> String {
     let one = |attempt: &str| {
         attempt
             .rsplit_once(' ')

@@ -1,6 +1,6 @@
 //! Asking another backend inside the same request, and what the client gets.
 
-use crate::expect::{chat, failure, seconds, throttled, too_many, without_times};
+use crate::expect::{chat, failure, seconds, throttled, too_many};
 use crate::http::{Answer, Reaction, Request};
 use crate::story::{AFTER_SILENCE, Need, Story, key_of};
 
@@ -51,8 +51,7 @@ pub(super) const STORIES: &[Story] = &[
 
                 answer.is(200).from("westus").has("x-spillway-attempts", "2");
                 answer.lacks("x-spillway-retry");
-                let attempts = without_times(&stage.noted("attempts"));
-                assert_eq!(attempts, format!("eastus {status}, westus 200"));
+                assert_eq!(stage.attempts(), format!("eastus {status}, westus 200"));
                 if status == 429 {
                     stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
                 }
@@ -202,8 +201,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
             answer.is(429).error("exhausted").retry_after(seconds(5)).lacks("x-own");
             answer.has("x-spillway-backend", "westus").has("x-spillway-attempts", "2");
-            let attempts = without_times(&stage.noted("attempts"));
-            assert_eq!(attempts, "eastus 429, westus 429");
+            assert_eq!(stage.attempts(), "eastus 429, westus 429");
             stage.expect_counts(&[("eastus", 1), ("westus", 1)]);
         },
     },
@@ -235,8 +233,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
             for _ in 0..2 {
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
-                let attempts = without_times(&stage.noted("attempts"));
-                assert_eq!(attempts, "eastus failed, westus 200");
+                assert_eq!(stage.attempts(), "eastus failed, westus 200");
             }
 
             stage.set_reachable("eastus", true);
@@ -270,8 +267,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             let answer = stage.chat("gpt-4o");
             answer.is(503).has("content-type", "application/json");
             assert!(answer.error_code().is_some(), "an error in OpenAI's shape");
-            let attempts = without_times(&stage.noted("attempts"));
-            assert_eq!(attempts, "eastus failed, westus failed");
+            assert_eq!(stage.attempts(), "eastus failed, westus failed");
 
             for _ in 0..3 {
                 stage.chat("gpt-4o").is(503);
@@ -293,7 +289,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             stage.chat("gpt-4o").is(200).from("westus");
 
             stage.expect_counts(&[("eastus", 1), ("westus", 1)]);
-            assert_eq!(without_times(&stage.noted("attempts")), "eastus failed, westus 200");
+            assert_eq!(stage.attempts(), "eastus failed, westus 200");
         },
     },
     Story {
@@ -313,7 +309,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
 
             answer.is(504);
             assert!(answer.error_code().is_some(), "an error in OpenAI's shape");
-            assert_eq!(without_times(&stage.noted("attempts")), "eastus failed, westus failed");
+            assert_eq!(stage.attempts(), "eastus failed, westus failed");
         },
     },
     Story {

@@ -1,6 +1,6 @@
 //! Streams: their first event is judged like a status, and their end is watched.
 
-use crate::expect::{chat, respond, seconds, without_times};
+use crate::expect::{chat, respond, seconds};
 use crate::http::{Answer, Reaction};
 use crate::story::{AFTER_READING, AFTER_SILENCE, Story};
 
@@ -18,7 +18,7 @@ pub(super) const STORIES: &[Story] = &[
                 let answer = stage.chat("gpt-4o");
 
                 answer.is(200).says(&body).has("x-spillway-attempts", "1").ends();
-                assert_eq!(without_times(&stage.noted("attempts")), "eastus 200");
+                assert_eq!(stage.attempts(), "eastus 200");
             }
         },
     },
@@ -45,8 +45,7 @@ pub(super) const STORIES: &[Story] = &[
 
                     answer.is(200).from("westus").has("x-spillway-attempts", "2");
                     answer.lacks("x-spillway-retry");
-                    let attempts = without_times(&stage.noted("attempts"));
-                    assert_eq!(attempts, "eastus 200 error, westus 200", "{told}");
+                    assert_eq!(stage.attempts(), "eastus 200 error, westus 200", "{told}");
                 }
             }
         },
@@ -68,8 +67,7 @@ pub(super) const STORIES: &[Story] = &[
                 stage.will("eastus", [told]);
                 let answer = stage.chat("gpt-4o");
                 answer.is(200).from("westus").has("x-spillway-attempts", "2");
-                let attempts = without_times(&stage.noted("attempts"));
-                assert_eq!(attempts, "eastus 200 error, westus 200");
+                assert_eq!(stage.attempts(), "eastus 200 error, westus 200");
             }
             let zipped =
                 Answer::json(200, b"\x1f\x8b\x08".to_vec()).with("content-encoding", "gzip");
@@ -92,8 +90,7 @@ pub(super) const STORIES: &[Story] = &[
 
                 stage.will("eastus", [Reaction::Breaks(Answer::events(told))]);
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
-                let attempts = without_times(&stage.noted("attempts"));
-                assert_eq!(attempts, "eastus failed, westus 200", "{told}");
+                assert_eq!(stage.attempts(), "eastus failed, westus 200", "{told}");
             }
         },
     },
@@ -183,7 +180,7 @@ pub(super) const STORIES: &[Story] = &[
                 let answer = stage.chat("gpt-4o");
 
                 answer.is(200).interrupted_after(&body).ends();
-                assert_eq!(without_times(&stage.noted("attempts")), "eastus 200 broken");
+                assert_eq!(stage.attempts(), "eastus 200 broken");
             }
             stage.expect_counts(&[("eastus", 3), ("westus", 0)]);
             stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
@@ -203,7 +200,7 @@ pub(super) const STORIES: &[Story] = &[
                 let answer = stage.chat("gpt-4o");
 
                 answer.is(200).interrupted_after(&body).breaks();
-                assert_eq!(without_times(&stage.noted("attempts")), "eastus 200 broken");
+                assert_eq!(stage.attempts(), "eastus 200 broken");
             }
             stage.expect_counts(&[("eastus", 3), ("westus", 0)]);
             stage.chat("gpt-4o").from("westus").has("x-spillway-attempts", "1");
@@ -296,7 +293,7 @@ models: { gpt-4o: { pool: [eastus, westus] } }",
             for _ in 0..3 {
                 stage.will("eastus", [Answer::events(body.clone()).cut_at([CHUNK.len() + 2])]);
                 stage.chat("gpt-4o").is(200).says(&body).ends();
-                assert_eq!(without_times(&stage.noted("attempts")), "eastus 200 error");
+                assert_eq!(stage.attempts(), "eastus 200 error");
             }
             stage.expect_rest("eastus", seconds(1), &chat("gpt-4o"));
         },
@@ -317,7 +314,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
                 // What was let go can no more be tried elsewhere.
                 let answer = stage.chat("gpt-4o");
                 answer.is(200).says(told).has("x-spillway-attempts", "1").breaks();
-                assert_eq!(without_times(&stage.noted("attempts")), "eastus 200 broken");
+                assert_eq!(stage.attempts(), "eastus 200 broken");
             }
             assert_eq!(stage.count("westus"), 0);
         },
@@ -333,8 +330,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             for told in ["", ": ping\n\n"] {
                 stage.will("eastus", [Reaction::Stalls(Answer::events(told))]);
                 stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "2");
-                let attempts = without_times(&stage.noted("attempts"));
-                assert_eq!(attempts, "eastus failed, westus 200");
+                assert_eq!(stage.attempts(), "eastus failed, westus 200");
             }
         },
     },
@@ -364,7 +360,7 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             for _ in 0..3 {
                 stage.will("eastus", [Reaction::Breaks(told.clone())]);
                 stage.chat("gpt-4o").is(200).says(r#"{"choices":["#).breaks();
-                assert_eq!(without_times(&stage.noted("attempts")), "eastus 200 broken");
+                assert_eq!(stage.attempts(), "eastus 200 broken");
             }
             assert_eq!(stage.count("westus"), 0);
             stage.chat("gpt-4o").from("westus").has("x-spillway-attempts", "1");

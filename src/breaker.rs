@@ -81,7 +81,7 @@ pub enum Unavailability {
 
 impl FailureKind {
     /// The time after which the backend wants to be asked again, where it has said one.
-    pub const fn announced(self) -> Option<Millis> {
+    pub const fn retry_after(self) -> Option<Millis> {
         match self {
             Self::Throttled(wait)
             | Self::ThrottledWithRoom(wait)

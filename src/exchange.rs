@@ -56,7 +56,7 @@ pub use context::Context;
 use context::Eagerness;
 pub use effect::Effect;
 use flow::RequestFlow;
-use health::Thrift;
+use health::RetryScope;
 use telemetry::Telemetry;
 
 use crate::breaker::RequestMark;
@@ -92,7 +92,7 @@ pub struct Exchange {
     /// The current attempt's answer, where its first bytes are awaited.
     opening: Option<Opening>,
     /// The time that the head of the current attempt's answer announces, should an error follow.
-    announced: Option<Millis>,
+    retry_after: Option<Millis>,
     /// What its status says of the current attempt's answer, while its body is awaited for what it
     /// may refuse.
     verdict: Option<Verdict>,
@@ -234,7 +234,7 @@ impl Exchange {
             telemetry: Telemetry::default(),
             streaming: None,
             opening: None,
-            announced: None,
+            retry_after: None,
             verdict: None,
             throttled_inside: false,
             reading: None,
@@ -292,11 +292,11 @@ impl Exchange {
     ///
     /// One that came back in the meantime takes no attempt away from those that were there all
     /// along: with a better priority, it would be asked before the one that works, and be the last.
-    fn untried(&self, thrift: Thrift, cx: &mut Context<'_>) -> Option<usize> {
+    fn untried(&self, scope: RetryScope, cx: &mut Context<'_>) -> Option<usize> {
         let sending = self.sending.as_ref().filter(|_| self.may_go_on())?;
         let route = self.gateway.route(sending.model)?;
-        let spared = self.spared(thrift, cx);
-        let untried = |member| !self.attempts.has(member) && !spared.contains(&member);
+        let excluded = self.out_of_scope(scope, cx);
+        let untried = |member| !self.attempts.has(member) && !excluded.contains(&member);
         let known = |member| untried(member) && sending.candidates.has(member);
         cx.select(sending.model, &route, Eagerness::Never, known)
             .or_else(|| cx.select(sending.model, &route, Eagerness::AsLastResort, untried))
@@ -308,9 +308,9 @@ impl Exchange {
     }
 
     /// The same, with its probe claimed where it is half-open.
-    fn claim_untried(&mut self, thrift: Thrift, cx: &mut Context<'_>) -> Option<usize> {
+    fn claim_untried(&mut self, scope: RetryScope, cx: &mut Context<'_>) -> Option<usize> {
         let route = self.route()?;
-        let (member, probe) = cx.claim_of(&route, |cx| self.untried(thrift, cx))?;
+        let (member, probe) = cx.claim_of(&route, |cx| self.untried(scope, cx))?;
         let probe = probe || cx.has_failed(&route, member) && cx.claim_early(&route, member);
         if probe {
             self.sending.as_mut()?.probes.push(member);

@@ -9,18 +9,18 @@
 //! | where does an event begin and end? | `events.rs` |
 //! | what is this answer, by its first bytes? | `start.rs` |
 //! | is this event an error, and whose fault? | `error.rs` |
-//! | when does it want to be asked again? | `announced.rs` |
+//! | when does it want to be asked again? | `retry_after.rs` |
 //! | does this event bring content? | `content.rs` |
 //! | did the stream end as its API ends, and what if not? | `ending.rs` |
 //! | what if it was cut inside of an event? | `json_repair.rs` |
 //! | and the chunk that its client did not ask for? | `usage_chunk.rs` |
 
-mod announced;
 mod content;
 mod ending;
 mod error;
 mod events;
 mod json_repair;
+mod retry_after;
 mod start;
 mod usage_chunk;
 

@@ -133,7 +133,7 @@ impl Circuit {
                 | FailureKind::FailedTooOften(_)
                 | FailureKind::Refused),
             ) => {
-                self.trip(failure.announced(), rule, now, draw);
+                self.trip(failure.retry_after(), rule, now, draw);
                 self.reopens_by(request, rule, now);
             }
             // It works: what it announces is all there is to wait for.
@@ -161,7 +161,7 @@ impl Circuit {
         now: Timestamp,
         draw: u64,
     ) -> bool {
-        let retry_after = failure.announced();
+        let retry_after = failure.retry_after();
         match failure {
             FailureKind::Throttled(_) => return self.throttle(retry_after, rule, now),
             // Sent before it opened, and answered now: nothing that is not known.

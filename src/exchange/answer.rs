@@ -102,8 +102,8 @@ impl Exchange {
             return Judged::Keep;
         }
         // The backend that was named when this attempt started may have closed its doors since.
-        let thrift = self.thrift(self.last_has_failed(), cx);
-        let next = self.claim_untried(thrift, cx);
+        let scope = self.retry_scope(self.last_has_failed(), cx);
+        let next = self.claim_untried(scope, cx);
         let Some(sending) = &mut self.sending else { return Judged::Keep };
         let named = std::mem::replace(&mut sending.next, next);
         let Some(next) = next else {

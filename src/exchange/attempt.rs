@@ -6,7 +6,7 @@
 
 use super::flow::Passage;
 use super::head::IMAGE_DEPLOYMENT;
-use super::health::Thrift;
+use super::health::RetryScope;
 use super::{Context, Eagerness, Effect, Exchange};
 use crate::breaker::{Admission, Unavailability};
 use crate::config::{Backend, CredentialHeader, Member};
@@ -21,7 +21,7 @@ impl Exchange {
         self.telemetry.own.stop(cx.moment());
         self.learn_of_silence(cx);
         (self.streaming, self.opening) = (None, None);
-        (self.reading, self.announced, self.throttled_inside) = (None, None, false);
+        (self.reading, self.retry_after, self.throttled_inside) = (None, None, false);
         self.verdict = None;
         self.telemetry.usage = Usage::default();
         if self.attempts.len() > 0 && self.is_over() {
@@ -72,8 +72,8 @@ impl Exchange {
         cx: &mut Context<'_>,
     ) -> Option<Reply> {
         let failed = self.last_has_failed();
-        let thrift = self.thrift(failed, cx);
-        if thrift == Thrift::OnlyTheWell && self.untried(thrift, cx).is_none() {
+        let scope = self.retry_scope(failed, cx);
+        if scope == RetryScope::Healthy && self.untried(scope, cx).is_none() {
             return Some(Reply::retry_budget_spent());
         }
         if !self.sending.as_ref()?.probes.contains(&chosen) {
@@ -135,12 +135,12 @@ impl Exchange {
         }
         // Should this attempt fail, and nobody else be well, the budget's reply is due.
         let second = self.sending.as_mut()?.second.take();
-        let next = match self.thrift(true, cx) {
-            Thrift::Anybody => second.or_else(|| self.untried(Thrift::Anybody, cx)),
-            Thrift::OnlyTheWell => self
-                .untried(Thrift::OnlyTheWell, cx)
+        let next = match self.retry_scope(true, cx) {
+            RetryScope::All => second.or_else(|| self.untried(RetryScope::All, cx)),
+            RetryScope::Healthy => self
+                .untried(RetryScope::Healthy, cx)
                 .or(second)
-                .or_else(|| self.untried(Thrift::Anybody, cx)),
+                .or_else(|| self.untried(RetryScope::All, cx)),
         };
         self.sending.as_mut()?.next = next;
         self.fail_over_to(next?)

@@ -58,11 +58,11 @@ impl Exchange {
         let gateway = self.gateway.clone();
         let route = gateway.route(id)?;
         // Who came back meanwhile was never to be asked.
-        let spared = self.spared(self.thrift(self.last_has_failed(), cx), cx);
+        let excluded = self.out_of_scope(self.retry_scope(self.last_has_failed(), cx), cx);
         let untried = |member| {
             !self.attempts.has(member)
                 && sending.candidates.has(member)
-                && !spared.contains(&member)
+                && !excluded.contains(&member)
         };
         // It has asked as many as it may, and more than one: the others were never to be asked either.
         let asked_all = !self.may_go_on() && self.attempts.asked() > 1;

@@ -9,13 +9,13 @@ use crate::outcome::Verdict;
 use crate::pool::budget::Budget;
 use crate::pool::headroom::Remaining;
 
-/// Whom a further attempt may go to.
+/// Which members a further attempt may go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Thrift {
-    /// The budget has room for it.
-    Anybody,
-    /// The budget is spent: only who has failed nobody lately is asked.
-    OnlyTheWell,
+pub(super) enum RetryScope {
+    /// All of them: the retry budget has room for it.
+    All,
+    /// Those that have failed no request lately: the retry budget is spent.
+    Healthy,
 }
 
 impl Exchange {
@@ -106,22 +106,23 @@ impl Exchange {
         }
     }
 
-    /// Whom a further attempt may go to, after a failure or not, by the retry budget.
-    pub(super) fn thrift(&self, after_failure: bool, cx: &Context<'_>) -> Thrift {
+    /// Returns which members a further attempt may go to, by the retry budget. Only what follows a failure
+    /// spends it.
+    pub(super) fn retry_scope(&self, after_failure: bool, cx: &Context<'_>) -> RetryScope {
         let Some(sending) = self.sending.as_ref().filter(|_| after_failure) else {
-            return Thrift::Anybody;
+            return RetryScope::All;
         };
         let budget = cx.pools.get(sending.model.position()).map(|local| &local.budget);
         let percent = self.route().map(|route| route.model.retry.budget);
         let each = sending.allowed.saturating_sub(1);
         let within = |(budget, percent): (&Budget, u32)| budget.allows(percent, each, cx.now());
-        if budget.zip(percent).is_none_or(within) { Thrift::Anybody } else { Thrift::OnlyTheWell }
+        if budget.zip(percent).is_none_or(within) { RetryScope::All } else { RetryScope::Healthy }
     }
 
-    /// The members that are not asked by it.
-    pub(super) fn spared(&self, thrift: Thrift, cx: &Context<'_>) -> Vec<usize> {
-        match (&self.sending, thrift) {
-            (Some(sending), Thrift::OnlyTheWell) => cx.failing(sending.model),
+    /// Returns the members that are out of this scope.
+    pub(super) fn out_of_scope(&self, scope: RetryScope, cx: &Context<'_>) -> Vec<usize> {
+        match (&self.sending, scope) {
+            (Some(sending), RetryScope::Healthy) => cx.failing(sending.model),
             _ => Vec::new(),
         }
     }

@@ -62,7 +62,7 @@ impl Exchange {
         }
         let wanted = self.info.as_ref().and_then(RequestInfo::wanted);
         let wanted = wanted.map(|wanted| if is_plain { wanted } else { Wanted::Whatever });
-        self.announced = answer.inner_retry_after(cx);
+        self.retry_after = answer.inner_retry_after(cx);
         if !answer.has_body {
             return match wanted {
                 Some(Wanted::Json | Wanted::Something) => {
@@ -163,7 +163,7 @@ impl Exchange {
 
     /// Nobody has seen anything yet of an answer that was held, and turns out to be none.
     pub(super) fn begins_badly(&mut self, fault: StreamError, cx: &mut Context<'_>) -> Judged {
-        let mut verdict = Verdict::on_stream_start(fault.announced(self.announced));
+        let mut verdict = Verdict::on_stream_start(fault.with_retry_after(self.retry_after));
         verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
         self.begins(fault, verdict, cx)
     }

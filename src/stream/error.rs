@@ -11,8 +11,8 @@
 use serde_json::Value;
 
 use super::Event;
-use super::announced::announced;
 use super::content::is_heartbeat;
+use super::retry_after::retry_after;
 use crate::time::Millis;
 use crate::words::{Word, word};
 
@@ -74,7 +74,7 @@ impl StreamError {
 
     /// Returns the same with the time that the answer's head announces, where it does.
     #[must_use]
-    pub const fn announced(self, retry_after: Option<Millis>) -> Self {
+    pub const fn with_retry_after(self, retry_after: Option<Millis>) -> Self {
         match (self, retry_after) {
             (Self::Throttled(_), Some(_)) => Self::Throttled(retry_after),
             _ => self,
@@ -160,7 +160,7 @@ fn words(words: [Option<&Value>; 3], error: &Value) -> StreamError {
     let text = error.as_str().or_else(|| error.get("message")?.as_str());
     let in_text = || text.and_then(|text| of_message(&text.to_ascii_lowercase()));
     match said.next().or_else(in_text) {
-        Some(StreamError::Throttled(_)) => StreamError::Throttled(announced(error)),
+        Some(StreamError::Throttled(_)) => StreamError::Throttled(retry_after(error)),
         fault => fault.unwrap_or(StreamError::Failed),
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::time::Millis;
 
 /// Returns the time after which this error wants to be asked again, where it says one.
-pub(super) fn announced(error: &Value) -> Option<Millis> {
+pub(super) fn retry_after(error: &Value) -> Option<Millis> {
     let member = |name: &str, scale: f64| match error.get(name)? {
         Value::Number(number) => Millis::of_units(number.as_f64()?, scale),
         Value::String(text) => Millis::of_units(text.trim().parse().ok()?, scale),
@@ -93,12 +93,12 @@ mod tests {
     #[test]
     fn members_come_before_words() {
         let error = json!({ "retry_after_ms": 250, "retry_after": 9, "message": "retry after 5" });
-        assert_eq!(announced(&error), Some(Millis(250)));
+        assert_eq!(retry_after(&error), Some(Millis(250)));
         let error = json!({ "retry_after": "1.5", "message": "retry after 5" });
-        assert_eq!(announced(&error), Some(Millis(1500)));
+        assert_eq!(retry_after(&error), Some(Millis(1500)));
         let error = json!({ "retry_after": null, "message": "retry after 5" });
-        assert_eq!(announced(&error), Some(Millis(5000)));
-        assert_eq!(announced(&json!("retry in 2s")), Some(Millis(2000)));
-        assert_eq!(announced(&json!({ "retry_after": -1, "message": 7 })), None);
+        assert_eq!(retry_after(&error), Some(Millis(5000)));
+        assert_eq!(retry_after(&json!("retry in 2s")), Some(Millis(2000)));
+        assert_eq!(retry_after(&json!({ "retry_after": -1, "message": 7 })), None);
     }
 }

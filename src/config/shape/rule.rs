@@ -127,9 +127,9 @@ pub static RETRY: Object = Object {
             kind: Kind::Percent { from: 0 },
             default: Default::Is("100%"),
             doc: "How many of a pool's requests of the last ten seconds may be retries after \
-                  failures, on each worker; ten are always allowed. What exceeds it is sent to no \
-                  backend that has failed itself lately; where no other is left, it gets the \
-                  failure. Retries after a 429 or a refusal do not count, as they load nobody \
+                  failures, on each worker; ten are always allowed. Beyond that, a request \
+                  is only tried on backends that have failed none in these ten seconds; if there is no \
+                  such backend, the client gets the failure. Retries after a 429 or a refusal do not count, as they load nobody \
                   twice.",
             example: "20%",
         },

@@ -2,7 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use super::vote::{RequestMark, Votes};
+use super::vote::{RequestMark, Standing, Votes};
 use super::{FailureKind, Unavailability};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
@@ -39,6 +39,9 @@ pub struct Circuit {
 pub enum Admission {
     /// Everything.
     Closed,
+    /// Everything that can go nowhere else: requests that may turn out to be at fault themselves have
+    /// said enough to open it.
+    Accused,
     /// So many requests of a thousand: it was closed by a probe a short time ago.
     Returning(u32),
     /// One request, which must first be [claimed](Circuit::claim) as its probe.
@@ -65,6 +68,9 @@ impl Circuit {
             let lease = lease.unwrap_or_default();
             let out = lease > Millis(0);
             return if out { Admission::Probed(self.probe_until) } else { Admission::HalfOpen };
+        }
+        if self.votes.accuse(rule, now) {
+            return Admission::Accused;
         }
         let since = now.since(self.closed_at);
         // The millisecond that it closed in is part of it, so that a ramp of `1ms` is none.
@@ -163,29 +169,41 @@ impl Circuit {
     ) -> bool {
         let retry_after = failure.retry_after();
         match failure {
-            FailureKind::Throttled(_) => return self.throttle(retry_after, rule, now),
+            FailureKind::Throttled(_) => self.throttle(retry_after, rule, now),
             // Sent before it opened, and answered now: nothing that is not known.
-            _ if self.suspect => return false,
+            _ if self.suspect => false,
             FailureKind::FailedTooOften(_) => {
                 self.trip(retry_after, rule, now, draw);
-                return true;
+                true
             }
-            _ => {}
+            _ if !self.cast(request, Standing::Certain, rule, now) => false,
+            _ => {
+                self.weigh(failure, rule, now, draw);
+                true
+            }
         }
-        // Another worker may be before this one in the breaker store, and after it by the clock.
-        self.votes.expire(rule, now, now + CLOCK_SKEW);
-        if !self.votes.cast(request, rule, now) {
+    }
+
+    /// Takes note of a failure of which it is not known yet whether it is the request's own. Tells
+    /// whether anything changed.
+    pub fn accuse(&mut self, request: RequestMark, rule: &BreakerRule, now: Timestamp) -> bool {
+        !self.suspect && self.cast(request, Standing::Accused, rule, now)
+    }
+
+    /// Takes note that it was not: another member has said something else to this request. `now` is
+    /// when the failure was. Tells whether anything changed.
+    pub fn confirm(
+        &mut self,
+        failure: FailureKind,
+        request: RequestMark,
+        rule: &BreakerRule,
+        now: Timestamp,
+        draw: u64,
+    ) -> bool {
+        if self.suspect || !self.votes.confirm(request) {
             return false;
         }
-        self.remember(now + rule.interval);
-        if !self.votes.are_enough(rule) {
-            return true;
-        }
-        if matches!(failure, FailureKind::ThrottledWithRoom(_)) {
-            self.votes.clear();
-            return self.throttle(retry_after, rule, now);
-        }
-        self.trip(retry_after, rule, now, draw);
+        self.weigh(failure, rule, now, draw);
         true
     }
 
@@ -200,16 +218,43 @@ impl Circuit {
         if !self.votes.withdraw(request) {
             return false;
         }
-        let enough = self.votes.are_enough(rule);
-        if self.suspect && !enough {
+        if !self.suspect {
+            self.weigh(FailureKind::Failed(None), rule, now, 0);
+        } else if self.reopened {
+            // It was a probe's: the next one tells more.
             self.trips = self.trips.saturating_sub(1);
             self.open_until = self.throttled_until;
-            // Where it was a probe's, the next one tells more.
-            self.suspect = self.reopened;
-        } else if enough && !self.suspect {
-            self.trip(None, rule, now, 0);
         }
         true
+    }
+
+    fn cast(
+        &mut self,
+        request: RequestMark,
+        standing: Standing,
+        rule: &BreakerRule,
+        now: Timestamp,
+    ) -> bool {
+        // Another worker may be before this one in the breaker store, and after it by the clock.
+        self.votes.expire(rule, now, now + CLOCK_SKEW);
+        let counts = self.votes.cast(request, standing, rule, now);
+        if counts {
+            self.remember(now + rule.interval);
+        }
+        counts
+    }
+
+    /// Opens it, where the votes are enough. This failure was the last of them.
+    fn weigh(&mut self, failure: FailureKind, rule: &BreakerRule, now: Timestamp, draw: u64) {
+        if !self.votes.are_enough(rule) {
+            return;
+        }
+        if matches!(failure, FailureKind::ThrottledWithRoom(_)) {
+            self.votes.clear();
+            self.throttle(failure.retry_after(), rule, now);
+        } else {
+            self.trip(failure.retry_after(), rule, now, draw);
+        }
     }
 
     /// The answer to a probe has shown that its backend works.
@@ -223,7 +268,7 @@ impl Circuit {
     fn reopens_by(&mut self, request: RequestMark, rule: &BreakerRule, now: Timestamp) {
         self.reopened = true;
         self.votes.clear();
-        self.votes.cast(request, rule, now);
+        self.votes.cast(request, Standing::Certain, rule, now);
     }
 
     fn throttle(

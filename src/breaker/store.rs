@@ -101,6 +101,10 @@ pub struct Record {
 pub enum Change {
     /// A request was answered, or failed.
     Failed(FailureKind, Draw),
+    /// A request failed that may yet turn out to be at fault itself.
+    Accused,
+    /// It is not: another member has said something else to it. The failure was when the record is.
+    Confirmed(FailureKind, Draw),
     /// The circuit's probe was answered, or failed.
     Probed(Option<FailureKind>, Draw),
     /// A request was answered well, by a backend that has failed others lately.
@@ -130,8 +134,11 @@ impl Record {
     /// millisecond later. All else follows such a look, and holds from the same time.
     pub const fn holds_from(&self) -> Timestamp {
         match self.change {
-            Change::Failed(..) | Change::Probed(Some(_), _) => self.at.rounded_up(),
+            Change::Failed(..) | Change::Confirmed(..) | Change::Probed(Some(_), _) => {
+                self.at.rounded_up()
+            }
             Change::Probed(None, _)
+            | Change::Accused
             | Change::Answered
             | Change::Withdrawn
             | Change::Claimed(_)
@@ -147,7 +154,9 @@ impl Record {
             }
             (_, Admission::Shut(until, _)) => {
                 let why = match self.change {
-                    Change::Failed(failure, _) | Change::Probed(Some(failure), _) => failure.why(),
+                    Change::Failed(failure, _)
+                    | Change::Confirmed(failure, _)
+                    | Change::Probed(Some(failure), _) => failure.why(),
                     Change::Withdrawn => OpenReason::Failed,
                     _ => return None,
                 };
@@ -191,6 +200,10 @@ impl BreakerStore {
             }
             Change::Probed(failure, draw) => {
                 circuit.probed(failure, record.request, rule, now, draw)
+            }
+            Change::Accused => circuit.accuse(record.request, rule, now),
+            Change::Confirmed(failure, draw) => {
+                circuit.confirm(failure, record.request, rule, now, draw)
             }
             Change::Answered => circuit.answered(rule),
             Change::Withdrawn => circuit.withdraw(record.request, rule, now),

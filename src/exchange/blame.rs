@@ -1,10 +1,11 @@
 //! Whose fault it was: what one request has said of the members, until that is known.
 //!
-//! A failure is recorded at once, so that an outage is seen by the next request. What every member
-//! that could be asked said to the same request is the request's own fault, though, and taken back
-//! ([`crate::breaker::vote`]). The same holds where the retry budget keeps a request from the others: what
-//! they would have said is not known. A share of failures is in no hurry: it is counted when it is known. So
-//! is a 429 of a backend that has room: nothing is out.
+//! A failure is recorded at once as an accusation, so that the next request goes elsewhere if it can. It
+//! is confirmed when another member says something else to the same request. What every member that could
+//! be asked said is the request's own fault, and taken back ([`crate::breaker::vote`]). The same holds where
+//! the retry budget keeps a request from the others: what they would have said is not known. A share of
+//! failures is in no hurry: it is counted when it is known. So is a 429 of a backend that has room: nothing
+//! is out.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -12,7 +13,7 @@ use foldhash::fast::FixedState;
 
 use super::{Context, Eagerness, Effect, Exchange};
 use crate::breaker::RequestMark;
-use crate::breaker::store::Change;
+use crate::breaker::store::{Change, Record};
 use crate::config::ClientId;
 use crate::observation::AttemptResult;
 use crate::outcome::Verdict;
@@ -22,8 +23,8 @@ use crate::outcome::Verdict;
 pub(super) struct Blame {
     /// What the first of them came to that failed.
     first: Option<AttemptResult>,
-    /// The members that it has voted against.
-    voted: Vec<usize>,
+    /// The members that it has accused, each with the record that confirms it. A probe's needs none.
+    accused: Vec<(usize, Option<Record>)>,
     /// Failures that are to be counted, should they be the members'.
     counts: Vec<Effect>,
     /// It is the members' fault: they differ, or no connection could be made.
@@ -38,8 +39,14 @@ impl Blame {
         self.first.get_or_insert(result);
     }
 
-    pub(super) fn vote(&mut self, member: usize) {
-        self.voted.push(member);
+    /// Whether a failure is known to be the member's.
+    pub(super) const fn is_certain(&self) -> bool {
+        self.is_certain
+    }
+
+    /// Takes note of an accusation, and of what confirms it.
+    pub(super) fn accuse(&mut self, member: usize, confirmation: Option<Record>) {
+        self.accused.push((member, confirmation));
     }
 
     pub(super) fn count(&mut self, count: Effect) {
@@ -52,7 +59,7 @@ impl Exchange {
     pub(super) fn settle_blame(&mut self, over: bool, cx: &mut Context<'_>) -> Option<()> {
         let sending = self.sending.as_ref()?;
         let (id, blame) = (sending.model, &sending.blame);
-        if blame.voted.is_empty() && blame.counts.is_empty() || !(over || blame.is_certain) {
+        if blame.accused.is_empty() && blame.counts.is_empty() || !(over || blame.is_certain) {
             return None;
         }
         let gateway = self.gateway.clone();
@@ -70,16 +77,20 @@ impl Exchange {
             || self.attempts.unanswered().is_some()
             || !asked_all && cx.select(id, &route, Eagerness::AsLastResort, untried).is_some();
         let sending = self.sending.as_mut()?;
-        let voted = std::mem::take(&mut sending.blame.voted);
+        let accused = std::mem::take(&mut sending.blame.accused);
         let counts = std::mem::take(&mut sending.blame.counts);
         if is_certain {
+            accused
+                .into_iter()
+                .filter_map(|(_, confirmation)| confirmation)
+                .for_each(|record| cx.record(record));
             counts.into_iter().for_each(|count| match count {
                 Effect::Record(record) => cx.record(record),
                 count => cx.push(count),
             });
             return Some(());
         }
-        for member in voted {
+        for (member, _) in accused {
             if let Some(record) = route.record(member, Change::Withdrawn, cx.moment()) {
                 cx.record(record.of(sending.mark));
             }

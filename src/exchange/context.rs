@@ -104,14 +104,16 @@ impl<'a> Context<'a> {
             Admission::Closed => true,
             Admission::Returning(share) => draw % 1000 < u64::from(share),
             Admission::HalfOpen => in_turn,
-            Admission::Probed(_) | Admission::Shut(..) => false,
+            Admission::Accused | Admission::Probed(_) | Admission::Shut(..) => false,
         };
         let in_need = |admission, _| matches!(admission, Admission::Returning(_));
         let ever = eagerness != Eagerness::Never;
         let at_last = |admission, _| ever && admission == Admission::HalfOpen;
+        let accused = |admission, _| ever && admission == Admission::Accused;
         None.or_else(|| self.next_turn(id, route, &may, readily))
             .or_else(|| self.next_turn(id, route, &may, in_need))
             .or_else(|| self.next_turn(id, route, &may, at_last))
+            .or_else(|| self.next_turn(id, route, &may, accused))
     }
 
     /// Chooses the member whose turn it is, and claims its probe where its circuit is half-open. The
@@ -204,7 +206,8 @@ impl<'a> Context<'a> {
         let circuits = self.circuits.get_or_insert_with(|| store::fetch(self.outside));
         let Some(local) = self.pools.get_mut(id.position()) else { return };
         local.charge(route.model, chosen, now, |at| {
-            may(at) && is_choosable(admission(circuits, route, at, now))
+            let admission = admission(circuits, route, at, now);
+            may(at) && is_choosable(admission) && admission != Admission::Accused
         });
     }
 
@@ -314,5 +317,10 @@ fn priority(route: &Route<'_>, member: usize) -> Option<u32> {
 }
 
 const fn is_choosable(admission: Admission) -> bool {
-    matches!(admission, Admission::Closed | Admission::Returning(_) | Admission::HalfOpen)
+    match admission {
+        Admission::Closed | Admission::Accused | Admission::Returning(_) | Admission::HalfOpen => {
+            true
+        }
+        Admission::Probed(_) | Admission::Shut(..) => false,
+    }
 }

@@ -2,7 +2,7 @@
 //! failures, for the retry budget.
 
 use super::{Context, Effect, Exchange};
-use crate::breaker::store::Change;
+use crate::breaker::store::{Change, Record};
 use crate::breaker::{FailureKind, RequestMark};
 use crate::observation::{AttemptResult, Observation};
 use crate::outcome::Verdict;
@@ -53,10 +53,6 @@ impl Exchange {
         self.settle_blame(false, cx);
         let sending = self.sending.as_mut()?;
         let in_no_hurry = probe.is_none() && verdict.has_room();
-        // A refusal is no part of the share: it is recorded at once there too.
-        if verdict.is_vote() && !(counts && verdict.failed()) && !in_no_hurry {
-            sending.blame.vote(member);
-        }
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {
             return None;
         }
@@ -91,7 +87,20 @@ impl Exchange {
                 sending.blame.count(Effect::Record(record));
                 self.settle_blame(false, cx);
             }
-            None => cx.record(record),
+            None => match record.change {
+                Change::Failed(failure, draw) if !sending.blame.is_certain() => {
+                    cx.record(Record { change: Change::Accused, ..record.clone() });
+                    let change = Change::Confirmed(failure, draw);
+                    sending.blame.accuse(member, Some(Record { change, ..record }));
+                }
+                change => {
+                    // What a probe came to counts at once, and can be taken back as well.
+                    if matches!(change, Change::Probed(..)) && verdict.is_vote() {
+                        sending.blame.accuse(member, None);
+                    }
+                    cx.record(record);
+                }
+            },
         }
         Some(())
     }

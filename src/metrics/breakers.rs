@@ -23,7 +23,7 @@ pub fn breakers(
         for (member, circuit) in route.circuits.iter().enumerate() {
             let of = |metric| Series::of(metric).model(Some(id)).member(Some(member));
             let (state, until) = match store.admission(*circuit, &route.model.breaker, now) {
-                Admission::Closed | Admission::Returning(_) => (CLOSED, None),
+                Admission::Closed | Admission::Accused | Admission::Returning(_) => (CLOSED, None),
                 Admission::HalfOpen | Admission::Probed(_) => (HALF_OPEN, None),
                 Admission::Shut(until, _) => (OPEN, Some(until)),
             };

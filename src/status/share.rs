@@ -4,7 +4,7 @@
 //! world), seen from far away: the lowest tier of which a member may be chosen takes everything, by
 //! weight. A member that returns is let take part by chance; where it is alone in its tier, what it
 //! does not get goes to the tiers below. One that is half-open gets a single request, which is no
-//! share.
+//! share. One that requests under way accuse gets what nobody else can take.
 
 use crate::breaker::Admission;
 use crate::pool::tiers::tiers;
@@ -26,7 +26,10 @@ impl Candidate {
         match self.admission {
             Admission::Closed => 1.0,
             Admission::Returning(share) => f64::from(share) / 1000.0,
-            Admission::HalfOpen | Admission::Probed(_) | Admission::Shut(..) => 0.0,
+            Admission::Accused
+            | Admission::HalfOpen
+            | Admission::Probed(_)
+            | Admission::Shut(..) => 0.0,
         }
     }
 }
@@ -45,12 +48,17 @@ pub(super) fn shares(candidates: &[Candidate]) -> Vec<f64> {
         });
         left *= nobody;
     }
-    // Nobody else was there: those that return take what is left, the lowest tier first.
+    // Nobody else was there: those that return take what is left, the lowest tier first, and else those
+    // that are accused.
     let returns = |candidate: &Candidate| candidate.presence() > 0.0;
-    let first = candidates.iter().filter(|c| returns(c)).map(|candidate| candidate.priority).min();
-    if let Some(first) = first {
+    let accused = |candidate: &Candidate| candidate.admission == Admission::Accused;
+    let first = |of: fn(&Candidate) -> bool| {
+        let those = candidates.iter().filter(|candidate| of(candidate));
+        those.map(|candidate| candidate.priority).min().map(|priority| (priority, of))
+    };
+    if let Some((first, of)) = first(returns).or_else(|| first(accused)) {
         hand_out(left, &mut shares, candidates, |candidate| {
-            if candidate.priority == first && returns(candidate) { candidate.weight } else { 0.0 }
+            if candidate.priority == first && of(candidate) { candidate.weight } else { 0.0 }
         });
     }
     shares
@@ -104,6 +112,16 @@ mod tests {
         assert_eq!(shared(&[(1, 1.0, back), (2, 1.0, Admission::Closed)]), [0.25, 0.75]);
         assert_eq!(shared(&[(1, 1.0, back), (1, 1.0, Admission::Closed)]), [0.2, 0.8]);
         assert_eq!(shared(&[(1, 1.0, back), (2, 3.0, SHUT)]), [1.0, 0.0], "nobody else is there");
+    }
+
+    #[test]
+    fn one_that_is_accused_takes_what_nobody_else_can() {
+        let accused = Admission::Accused;
+        assert_eq!(shared(&[(1, 1.0, accused), (2, 1.0, Admission::Closed)]), [0.0, 1.0]);
+        assert_eq!(
+            shared(&[(1, 1.0, accused), (1, 3.0, accused), (2, 1.0, SHUT)]),
+            [0.25, 0.75, 0.0]
+        );
     }
 
     #[test]

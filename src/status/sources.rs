@@ -106,7 +106,10 @@ impl Sources<'_> {
         let admission = self.admission(route, at);
         let until = match admission {
             Admission::Shut(until, _) | Admission::Probed(until) => Some(until),
-            Admission::Closed | Admission::Returning(_) | Admission::HalfOpen => None,
+            Admission::Closed
+            | Admission::Accused
+            | Admission::Returning(_)
+            | Admission::HalfOpen => None,
         };
         let (state, cause) = said(admission);
         let returning = match admission {
@@ -187,7 +190,7 @@ impl Sources<'_> {
 const fn said(admission: Admission) -> (State, Option<Unavailability>) {
     let failed = Some(Unavailability::Failed);
     match admission {
-        Admission::Closed => (State::Closed, None),
+        Admission::Closed | Admission::Accused => (State::Closed, None),
         Admission::Returning(_) => (State::Returning, failed),
         Admission::HalfOpen => (State::HalfOpen, failed),
         Admission::Probed(_) => (State::Probing, failed),

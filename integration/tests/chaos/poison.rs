@@ -1,6 +1,6 @@
 //! A client whose requests every backend fails, while every backend is well for others.
 //!
-//! It sends ten of them at a time, some three times as an SDK does, one after another, and each backend does
+//! It sends ten of them at a time, some three times as an SDK does, some at once, and each backend does
 //! the same to it: a status, a reset, a time-out, a stream that begins with an error. Meanwhile other
 //! clients ask without a pause, and none of them may fail. When its ten are over, the first tier must
 //! answer as before. A circuit that opens stays open for a minute here, and would show.
@@ -107,13 +107,22 @@ impl Rules {
     }
 }
 
-/// Ten different requests, one after another, each tried once or three times. At once, they hold the
-/// probes of all members for a moment, before it is known whose fault they are.
+/// Ten different requests, some of them at once, each tried once or three times.
 async fn send_ten(gateway: &Gateway, poison: &'static str, salvo: usize, draw: &mut fastrand::Rng) {
-    let tries = *draw.choice(&[1, 3]).expect("a number");
+    let some = (draw.usize(1..=10), *draw.choice(&[1, 3]).expect("a number"));
+    // One after another, they would wait for minutes.
+    let (at_once, tries) = if poison == STALL { (10, 1) } else { some };
+    let mut trials = JoinSet::new();
     for number in 0..10 {
+        if trials.len() == at_once {
+            trials.join_next().await;
+        }
+        let client = gateway.client();
         let call = poisoned(poison, &format!("poison-{salvo}-{number}"));
-        tried(&gateway.client(), &call, tries).await;
+        trials.spawn(async move { tried(&client, &call, tries).await });
+    }
+    while let Some(ended) = trials.join_next().await {
+        ended.expect("a client");
     }
 }
 
@@ -151,7 +160,7 @@ async fn answers_as_before(gateway: &Gateway, poison: &str) {
 }
 
 /// What each backend does to it, as the simulator reads it in `x-sim-fault`.
-const POISON: [&str; 13] = [
+const POISON: [&str; 14] = [
     r#"{"status":400}"#,
     r#"{"status":401}"#,
     r#"{"status":403}"#,
@@ -165,7 +174,9 @@ const POISON: [&str; 13] = [
     r#"{"error_event_first":true}"#,
     r#"{"reset":"before_headers"}"#,
     r#"{"reset":"after_headers"}"#,
+    STALL,
 ];
+const STALL: &str = r#"{"stall":"before_headers"}"#;
 
 const CLIENTS: &str = "
 clients: [{ name: chaos, key: \"${CHAOS_CLIENT_KEY}\" }, { name: poisoner, key: \"${POISONER_KEY}\" }]

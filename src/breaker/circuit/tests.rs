@@ -176,8 +176,8 @@ fn answers_that_were_under_way_when_it_opened_change_nothing() {
 #[test]
 fn what_every_member_said_is_taken_back_and_an_announced_time_is_not() {
     let mut circuit = Circuit::default();
-    circuit.record(FAILED, RequestMark(7), &rule(), T0, 0);
-    assert!(shut_for(&circuit, &rule(), T0).is_some());
+    assert!(circuit.accuse(RequestMark(7), &rule(), T0));
+    assert_eq!(circuit.admission(&rule(), T0), Admission::Accused);
     let mut told = circuit.clone();
     told.record(throttled(2000), NOBODY, &rule(), T0, 0);
     for circuit in [&mut circuit, &mut told] {
@@ -188,6 +188,24 @@ fn what_every_member_said_is_taken_back_and_an_announced_time_is_not() {
     assert_eq!(circuit.admission(&rule(), T0), Admission::Closed);
     assert_eq!(shut_for(&told, &rule(), T0), Some(Millis(2000)));
     assert_eq!(told.admission(&rule(), T0 + Millis(2000)), Admission::Closed, "in full");
+}
+
+#[test]
+fn what_is_confirmed_opens_from_the_failure_on() {
+    let mut circuit = Circuit::default();
+    circuit.accuse(RequestMark(7), &rule(), T0);
+    assert!(!circuit.confirm(FAILED, RequestMark(8), &rule(), T0, 0), "another's");
+    assert!(circuit.confirm(
+        FailureKind::Failed(Some(Millis(5000))),
+        RequestMark(7),
+        &rule(),
+        T0,
+        0
+    ));
+    let later = T0 + Millis(2000);
+    assert_eq!(shut_for(&circuit, &rule(), later), Some(Millis(3000)));
+    assert!(!circuit.accuse(RequestMark(9), &rule(), later), "it is open");
+    assert!(!circuit.withdraw(RequestMark(9), &rule(), later));
 }
 
 #[test]

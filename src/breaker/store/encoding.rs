@@ -9,7 +9,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use super::BreakerStore;
-use crate::breaker::vote::{RequestMark, Vote, Votes};
+use crate::breaker::vote::{RequestMark, Standing, Vote, Votes};
 use crate::breaker::{Circuit, CircuitId};
 use crate::time::Timestamp;
 
@@ -39,7 +39,7 @@ impl BreakerStore {
             ];
             bytes.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
             for vote in &circuit.votes.0 {
-                let later = u64::from(vote.later) << 1 | u64::from(vote.doubtful);
+                let later = u64::from(vote.later) << 2 | standing_code(vote.standing);
                 let numbers = [vote.at.0, vote.request.0, later];
                 bytes.extend_from_slice(numbers.map(u64::to_le_bytes).as_flattened());
             }
@@ -82,10 +82,28 @@ fn circuit(rest: &mut &[u8]) -> Option<Circuit> {
     for _ in 0..number(rest)? {
         let (at, request) = (Timestamp(number(rest)?), RequestMark(number(rest)?));
         let last = number(rest)?;
-        let (later, doubtful) = (u32::try_from(last >> 1).ok()?, last & 1 == 1);
-        circuit.votes.0.push(Vote { at, request, later, doubtful });
+        let (later, standing) = (u32::try_from(last >> 2).ok()?, standing(last & 3));
+        circuit.votes.0.push(Vote { at, request, later, standing });
     }
     Some(circuit)
+}
+
+const fn standing_code(standing: Standing) -> u64 {
+    match standing {
+        Standing::Accused => 0,
+        Standing::Excused => 1,
+        Standing::Certain => 2,
+        Standing::Doubtful => 3,
+    }
+}
+
+const fn standing(code: u64) -> Standing {
+    match code {
+        0 => Standing::Accused,
+        1 => Standing::Excused,
+        2 => Standing::Certain,
+        _ => Standing::Doubtful,
+    }
 }
 
 fn number(rest: &mut &[u8]) -> Option<u64> {
@@ -95,7 +113,7 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// Of these bytes.
-pub(super) const VERSION: u8 = 3;
+pub(super) const VERSION: u8 = 4;
 
 /// How many bytes a circuit takes that remembers no failure.
 const LEAST_SIZE: usize = 12 * 8;

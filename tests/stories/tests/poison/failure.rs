@@ -84,6 +84,15 @@ impl Failure {
         }
     }
 
+    /// How long a backend that fails so may be left in peace, should it be the only one that does:
+    /// it asks for that, and says that it has room.
+    pub(crate) const fn may_throttle(self) -> Option<Duration> {
+        match self {
+            Self::TooLarge(wait) => Some(Duration::from_millis(wait)),
+            _ => None,
+        }
+    }
+
     /// What a backend does that fails so.
     pub(crate) fn reaction(self) -> Reaction {
         match self {

@@ -125,7 +125,8 @@ pub(crate) fn play(
     let mut trials: Vec<Trial> = poison.into_iter().enumerate().map(trial).collect();
     let meanwhile = |trials: &[Trial]| {
         let under_way = trials.iter().filter(|trial| trial.flight.is_some()).count();
-        Meanwhile { under_way, after_failures: may_be_left || under_way > 0 }
+        let probed = if may_be_left { under_way } else { 0 };
+        Meanwhile { probed, after_failures: may_be_left || under_way > 0 }
     };
     for next in moves {
         match *next {

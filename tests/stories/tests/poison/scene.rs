@@ -26,6 +26,8 @@ pub(crate) struct Scene {
     envoy: Envoy<Native>,
     /// Until when each member has asked for no traffic.
     resting: Vec<SystemTime>,
+    /// Until when each may rest.
+    perhaps_resting: Vec<SystemTime>,
     /// Each innocent client's cookie, and the member that it leads to.
     pins: BTreeMap<u8, (String, usize)>,
     /// Requests of innocent clients so far.
@@ -54,18 +56,18 @@ pub(crate) struct Provokes {
 /// What happens while an innocent client asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Meanwhile {
-    /// How many requests are under way that provoke failures.
-    pub(crate) under_way: usize,
+    /// How many members may be probed by requests under way that provoke failures.
+    pub(crate) probed: usize,
     /// Members may have been left that fail nobody now.
     pub(crate) after_failures: bool,
 }
 
 impl Meanwhile {
     /// Nothing: it must be answered by the member that would have answered without any failure before.
-    pub(crate) const UNDISTURBED: Self = Self { under_way: 0, after_failures: false };
+    pub(crate) const UNDISTURBED: Self = Self { probed: 0, after_failures: false };
 
     /// Nothing now.
-    pub(crate) const AFTER_FAILURES: Self = Self { under_way: 0, after_failures: true };
+    pub(crate) const AFTER_FAILURES: Self = Self { probed: 0, after_failures: true };
 }
 
 impl Scene {
@@ -79,7 +81,9 @@ impl Scene {
         let workers = (0..shape.workers).map(worker).collect();
         let resting = vec![SystemTime::UNIX_EPOCH; shape.tiers.len()];
         let envoy = Envoy::new(&known, retry, workers, clock.clone(), shared.clone(), &environment);
-        Ok(Self { shape, envoy, resting, pins: BTreeMap::new(), sent: 0, asked: Vec::new() })
+        let perhaps_resting = resting.clone();
+        let (pins, asked) = (BTreeMap::new(), Vec::new());
+        Ok(Self { shape, envoy, resting, perhaps_resting, pins, sent: 0, asked })
     }
 
     /// Lets time pass.
@@ -162,7 +166,8 @@ impl Scene {
             self.finish(other);
         }
         let Answer { status, headers, body, .. } = &answer;
-        if *status == 429 && free.len() <= meanwhile.under_way {
+        let awake = free.iter().filter_map(|member| self.perhaps_resting.get(*member));
+        if *status == 429 && awake.filter(|until| **until <= now).count() <= meanwhile.probed {
             prop_assert!(headers.get("retry-after").is_some(), "told when to come back");
             return Ok(None);
         }
@@ -209,10 +214,14 @@ impl Scene {
             let received = Received { path, body: sent.body.clone(), ..Received::default() };
             return healthy(&sent.cluster, &received).into();
         };
-        let until = failure.throttles(&self.shape).map(|wait| self.envoy.clock.get() + wait);
-        if let Some((resting, until)) = self.resting.get_mut(member).zip(until) {
-            *resting = until.max(*resting);
-        }
+        let now = self.envoy.clock.get();
+        let rests = |all: &mut Vec<SystemTime>, wait: Option<Duration>| {
+            if let Some((until, wait)) = all.get_mut(member).zip(wait) {
+                *until = (now + wait).max(*until);
+            }
+        };
+        rests(&mut self.resting, failure.throttles(&self.shape));
+        rests(&mut self.perhaps_resting, failure.may_throttle());
         failure.reaction()
     }
 }

@@ -42,6 +42,7 @@ pub mod redirect;
 pub mod repetition;
 mod request_info;
 mod response_headers;
+mod shutdown;
 mod streaming;
 mod telemetry;
 pub mod timeouts;

@@ -14,6 +14,7 @@
 //! | what a worker knows, for all of its streams | `worker.rs`, `requests.rs`, `instance.rs` |
 //! | how effects are carried out | `carry_out.rs`, `meters.rs` |
 //! | what waits for a time | `timer.rs`, `held_streams.rs`, `held_bodies.rs`, `activity.rs` |
+//! | the end of the process | `shutdown.rs` |
 
 mod activity;
 mod carry_out;
@@ -25,6 +26,7 @@ mod held_streams;
 mod instance;
 mod meters;
 mod requests;
+mod shutdown;
 mod silent_streams;
 mod status;
 mod timer;
@@ -40,6 +42,7 @@ use status::Status;
 use upstream::Upstream;
 
 use crate::host::Host;
+use crate::reply::Reply;
 
 /// Whether a stream goes on after a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub enum Filter {
     Upstream(Upstream),
     /// On the status listener.
     Status(Status),
+    /// In front of the router of a process that ends.
+    Closed,
 }
 
 /// Envoy's callbacks. `end`: nothing follows. `size`: bytes that can be read.
@@ -77,6 +82,7 @@ impl Filter {
             Self::Downstream(filter) => filter.on_request_headers(end, call),
             Self::Upstream(filter) => filter.on_request_headers(call),
             Self::Status(filter) => filter.on_request_headers(call),
+            Self::Closed => call.refuse(&Reply::shutting_down()),
         }
     }
 
@@ -85,7 +91,7 @@ impl Filter {
         match self {
             Self::Downstream(filter) => filter.on_request_body(size, end, call),
             Self::Upstream(filter) => filter.on_request_body(size, call),
-            Self::Status(_) => Action::Continue,
+            Self::Status(_) | Self::Closed => Action::Continue,
         }
     }
 
@@ -93,7 +99,7 @@ impl Filter {
     pub fn on_request_trailers(&mut self, call: &mut Call<'_>) -> Action {
         match self {
             Self::Downstream(filter) => filter.on_request_trailers(call),
-            Self::Upstream(_) | Self::Status(_) => Action::Continue,
+            Self::Upstream(_) | Self::Status(_) | Self::Closed => Action::Continue,
         }
     }
 
@@ -102,7 +108,7 @@ impl Filter {
         match self {
             Self::Downstream(filter) => filter.on_response_headers(end, call),
             Self::Upstream(filter) => filter.on_response_headers(end, call),
-            Self::Status(_) => Action::Continue,
+            Self::Status(_) | Self::Closed => Action::Continue,
         }
     }
 
@@ -111,7 +117,7 @@ impl Filter {
         match self {
             Self::Downstream(filter) => filter.on_response_body(end),
             Self::Upstream(filter) => filter.on_response_body(size, end, call),
-            Self::Status(_) => Action::Continue,
+            Self::Status(_) | Self::Closed => Action::Continue,
         }
     }
 
@@ -120,7 +126,7 @@ impl Filter {
         match self {
             Self::Downstream(filter) => filter.on_response_trailers(),
             Self::Upstream(filter) => filter.on_response_trailers(call),
-            Self::Status(_) => Action::Continue,
+            Self::Status(_) | Self::Closed => Action::Continue,
         }
     }
 

@@ -118,6 +118,8 @@ pub enum Outcome {
     BackendRefused,
     /// The answer had begun, and its backend did not finish it.
     Broken,
+    /// The gateway was stopped before the answer was complete.
+    ShutDown,
     /// The client left before its answer was complete.
     ClientLeft,
 }
@@ -152,7 +154,7 @@ impl AttemptResult {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Answered,
         Self::ClientError,
         Self::Rejected,
@@ -160,6 +162,7 @@ impl Outcome {
         Self::Unavailable,
         Self::BackendRefused,
         Self::Broken,
+        Self::ShutDown,
         Self::ClientLeft,
     ];
 
@@ -173,6 +176,7 @@ impl Outcome {
             Self::Unavailable => "unavailable",
             Self::BackendRefused => "backend_refused",
             Self::Broken => "broken",
+            Self::ShutDown => "shut_down",
             Self::ClientLeft => "client_left",
         }
     }

@@ -44,13 +44,15 @@ pub enum Reason {
     InvalidBackendAnswer,
     /// A backend may have done what must not be done twice.
     OutcomeUnknown,
+    /// The gateway is being stopped.
+    ShuttingDown,
     /// The two filters do not share a VM.
     GatewayMisconfigured,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::UnknownPath,
         Self::PathAmbiguous,
         Self::MethodNotAllowed,
@@ -70,6 +72,7 @@ impl Reason {
         Self::InvalidBackendAnswer,
         Self::RetryBudgetSpent,
         Self::OutcomeUnknown,
+        Self::ShuttingDown,
         Self::GatewayMisconfigured,
     ];
 
@@ -95,6 +98,7 @@ impl Reason {
             Self::BackendCredentialRefused => "backend_credential_refused",
             Self::InvalidBackendAnswer => "invalid_backend_answer",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::ShuttingDown => "shutting_down",
             Self::GatewayMisconfigured => "gateway_misconfigured",
         }
     }

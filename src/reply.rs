@@ -194,6 +194,14 @@ impl Reply {
             .with_retry_after(wait)
     }
 
+    /// The gateway is being stopped, and the request is not answered yet.
+    pub fn shutting_down() -> Self {
+        let message =
+            "The gateway was stopped before your request was answered. Please send it again.";
+        Self::error(503, "server_error", Reason::ShuttingDown, message)
+            .with_retry_after(Millis::from_secs(1))
+    }
+
     /// A backend failed, and enough of the traffic are retries already.
     pub fn retry_budget_spent() -> Self {
         let message = "The backend failed, and too many requests are being tried again already. \

@@ -24,7 +24,7 @@ mod retry_after;
 mod start;
 mod usage_chunk;
 
-pub use ending::{Api, Ending};
+pub use ending::{Api, Cut, Ending};
 pub use error::StreamError;
 pub use events::{Begun, Event, Events, Piece};
 pub use start::Start;

@@ -1,6 +1,6 @@
 //! Event streams from bytes of any kind, cut anywhere.
 
-use spillway::stream::{Api, Ending, Events, Piece};
+use spillway::stream::{Api, Cut, Ending, Events, Piece};
 
 /// The first byte says where to cut and how much of an event is kept. However a stream is cut, it has
 /// the same events and ends in the same way; nothing longer than what is kept is handed over.
@@ -26,9 +26,9 @@ pub fn run(bytes: &[u8]) {
         faults[1].extend(parts.finish(&mut |_| {}));
         assert_eq!(faults[0], faults[1]);
         assert!(faults[0].len() <= 1, "a fault is told once");
-        assert_eq!(one.error_event(), parts.error_event());
+        assert_eq!(one.error_event(Cut::Backend), parts.error_event(Cut::Backend));
         // What is appended is one whole event, whatever came before.
-        if let Some(words) = one.error_event() {
+        if let Some(words) = one.error_event(Cut::Backend) {
             assert!(words.ends_with(b"\n\n"));
         }
     }

@@ -213,12 +213,13 @@ impl Gateway {
         self.admin(&format!("/stats?filter={part}")).await
     }
 
-    /// Asks it to end, and fails the test unless it does so in good order.
-    pub async fn end(mut self) {
+    /// Asks it to end, and fails the test unless it does so in good order. Returns its access log.
+    pub async fn end(mut self) -> String {
         self.asked_to_end = true;
         self.process.ask_to_end();
         let status = wait::eventually("its end", async || self.process.status()).await;
         assert!(status.success(), "{status}\n{}", self.tail());
+        self.access_log()
     }
 
     /// How much memory Envoy's process has, in bytes.

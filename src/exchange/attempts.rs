@@ -35,6 +35,8 @@ pub(super) enum Break {
     Error,
     /// It ended too early.
     TooEarly,
+    /// The gateway was stopped.
+    Shutdown,
 }
 
 impl Attempts {
@@ -144,6 +146,7 @@ impl Attempts {
                         None => "",
                         Some(Break::Error) => " error",
                         Some(Break::TooEarly) => " broken",
+                        Some(Break::Shutdown) => " cut",
                     };
                     format!("{name} {status}{end} {}ms", took.0)
                 }

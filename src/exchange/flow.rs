@@ -87,6 +87,15 @@ pub enum Retry {
     },
 }
 
+/// Downstream: the gateway is being stopped, and this request is not over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Farewell {
+    /// The client gets this.
+    Reply(Reply),
+    /// Its answer has begun, and ends here.
+    Cut,
+}
+
 /// Downstream: the head of the answer that the client gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponseFlow {

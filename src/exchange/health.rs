@@ -108,7 +108,7 @@ impl Exchange {
     /// An attempt that ends without an answer is only seen when the next one starts, or when Envoy
     /// answers by itself.
     pub(super) fn learn_of_silence(&mut self, cx: &mut Context<'_>) {
-        if self.attempts.unanswered().is_some() {
+        if self.attempts.unanswered().is_some() && !self.telemetry.shut_down {
             self.attempts.failed(cx.now());
             let reached = self.sending.as_ref().is_some_and(|sending| sending.perhaps_done);
             self.learn_of(Verdict::NO_ANSWER, reached, cx);

@@ -9,7 +9,7 @@ use super::attempts::Break;
 use super::flow::{AnswerFlow, Judged, StreamFlow};
 use super::{Context, Effect, Exchange};
 use crate::outcome::Verdict;
-use crate::stream::{Api, Ending, Piece, Start, StreamError, UsageChunkFilter};
+use crate::stream::{Api, Cut, Ending, Piece, Start, StreamError, UsageChunkFilter};
 use crate::usage::{InEvents, Place};
 
 /// A stream that is read as it passes.
@@ -106,7 +106,7 @@ impl Exchange {
     ) -> StreamFlow {
         let Some(stream) = &mut self.streaming else { return StreamFlow::Pass };
         let passes = stream.passes(part);
-        let words = if end { stream.ending.error_event() } else { None };
+        let words = if end { stream.ending.error_event(Cut::Backend) } else { None };
         if words.is_some() {
             self.breaks(cx);
         }
@@ -164,7 +164,7 @@ impl Exchange {
             return;
         }
         self.breaks(cx);
-        let words = self.streaming.as_mut().and_then(Streaming::last_words);
+        let words = self.streaming.as_mut().and_then(|stream| stream.last_words(Cut::Backend));
         cx.extend(words.map(Effect::LastWords));
     }
 
@@ -230,8 +230,8 @@ impl Streaming {
     }
 
     /// What its client gets when nothing more comes: what has waited to be known, and the error.
-    fn last_words(&mut self) -> Option<Vec<u8>> {
-        let words = self.ending.error_event()?;
+    pub(super) fn last_words(&mut self, cut: Cut) -> Option<Vec<u8>> {
+        let words = self.ending.error_event(cut)?;
         let mut rest = self.usage_chunk.as_mut().map(UsageChunkFilter::rest).unwrap_or_default();
         rest.extend(words);
         Some(rest)

@@ -37,6 +37,8 @@ pub(super) struct Telemetry {
     left: Option<Left>,
     /// What the client got broke off, or went on with an error.
     pub(super) broken: bool,
+    /// The gateway was stopped before it was over.
+    pub(super) shut_down: bool,
     pub(super) streamed: bool,
     /// What the answer that goes to the client has used.
     pub(super) usage: Usage,
@@ -68,6 +70,11 @@ impl Telemetry {
         self.left = Some(Left { status, at, whole: false });
     }
 
+    /// Whether the head of an answer has left.
+    pub(super) const fn has_left(&self) -> bool {
+        self.left.is_some()
+    }
+
     /// An answer of the gateway's own leaves instead, past every filter.
     pub(super) const fn is_replaced(&mut self, reply: &Reply, at: Timestamp) {
         self.left = Some(Left { status: reply.status, at, whole: true });
@@ -75,6 +82,9 @@ impl Telemetry {
     }
 
     fn outcome(&self, complete: bool) -> Outcome {
+        if self.shut_down {
+            return Outcome::ShutDown;
+        }
         let Some(Left { status, whole, .. }) = self.left else { return Outcome::ClientLeft };
         if self.broken {
             return Outcome::Broken;

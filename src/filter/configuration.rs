@@ -32,6 +32,8 @@ pub enum Plugin {
     Downstream(Rc<Instance>),
     /// Behind it: knows nothing but what the downstream filter tells.
     Upstream,
+    /// In front of the router of a process that ends: takes no requests any more.
+    Closed,
     /// On the status listener, where it is asked for by any name or only by this machine's.
     Status {
         /// Whether it answers whatever name it is asked for by.
@@ -53,6 +55,8 @@ enum Written {
         clusters: HashMap<String, String>,
     },
     Backend,
+    /// The process ends, and with it whatever still runs.
+    Shutdown,
     Status {
         /// Whether it answers whatever name it is asked for by.
         #[serde(default)]
@@ -83,6 +87,10 @@ impl Plugin {
             Written::Backend => {
                 declare(plugin, Declaration::Text, CALCULATED.map(LogField::property));
                 return Ok(Self::Upstream);
+            }
+            Written::Shutdown => {
+                call.shut_down();
+                return Ok(Self::Closed);
             }
             Written::Status { any_host } => return Ok(Self::Status { any_host }),
         };
@@ -121,6 +129,7 @@ impl Plugin {
             Self::Downstream(instance) => {
                 Some(Filter::Downstream(Downstream::new(instance.clone(), stream, call)))
             }
+            Self::Closed => Some(Filter::Closed),
             Self::Upstream => Some(Filter::Upstream(Upstream::new(stream))),
             Self::Status { any_host } => Some(Filter::Status(Status::new(*any_host))),
             Self::Unconfigured => None,

@@ -98,6 +98,13 @@ impl Requests {
         request.filter(|request| request.serial == handle.serial)
     }
 
+    /// All of them.
+    pub(super) fn handles(&self) -> Vec<RequestHandle> {
+        let slots = (0..).zip(&self.slots);
+        let open = slots.filter_map(|(slot, request)| Some((slot, request.as_ref()?.serial)));
+        open.map(|(slot, serial)| RequestHandle { vm: self.vm, slot, serial }).collect()
+    }
+
     /// Lets go of a request that is over; not of one that Envoy was asked to bring back.
     pub(super) fn close(&mut self, handle: RequestHandle) {
         if self.find(handle).is_some_and(|request| request.exchange.comes_back()) {

@@ -34,6 +34,7 @@ impl Call<'_> {
         let newest = self.worker.newest.clone();
         let gauges = newest.and_then(|own| own.meters.tick(&own.gateway, now, self.host));
         let next = [
+            self.end_all(),
             self.release_streams(now),
             self.end_silent_streams(now),
             self.refuse_late_bodies(now),

@@ -27,6 +27,8 @@ pub struct Worker {
     pub(super) held_bodies: HeldBodies,
     pub(super) counted: Counted,
     pub(super) timer: Next,
+    /// The process ends, and what runs is not ended yet.
+    pub(super) shuts_down: bool,
     /// The instance that was configured last. While Envoy replaces one by another, both serve.
     pub(super) newest: Option<Rc<Instance>>,
     /// Where effects are put between an event and their being carried out.
@@ -44,6 +46,7 @@ impl Worker {
             held_bodies: HeldBodies::default(),
             counted: Counted::new(host.draw()),
             timer: Next::default(),
+            shuts_down: false,
             newest: None,
             effects: Vec::new(),
         }

@@ -99,6 +99,7 @@ const OUTCOMES: &[&str] = &[
     "unavailable",
     "backend_refused",
     "broken",
+    "shut_down",
     "client_left",
 ];
 const CAUSES: &[&str] = &[
@@ -136,6 +137,7 @@ const REASONS: &[&str] = &[
     "invalid_backend_answer",
     "retry_budget_spent",
     "outcome_unknown",
+    "shutting_down",
     "gateway_misconfigured",
 ];
 
@@ -164,8 +166,8 @@ pub const DEFINITIONS: &[Definition; 17] = &[
                   gateway's own 4xx, or its answer before any backend was asked. `exhausted`: the \
                   backends are at their limits. `unavailable`: they fail. `backend_refused`: the \
                   last backend refused the gateway's own credential, and the client saw it. \
-                  `broken`: the answer had begun, and its backend did not finish it. `client_left`: \
-                  the client was gone first.",
+                  `broken`: the answer had begun, and its backend did not finish it. `shut_down`: \
+                  the gateway was stopped first. `client_left`: the client was gone first.",
     },
     Definition {
         metric: Metric::Attempts,

@@ -15,6 +15,7 @@ use super::content::has_content;
 use super::events::{Begun, Event, Events, Piece};
 use super::json_repair::json_repair;
 use super::{StreamError, choices_begin};
+use crate::reason::Reason;
 use crate::words::word;
 
 word!(FINISH_REASON = b"\"finish_reason\"");
@@ -77,6 +78,32 @@ impl Api {
     }
 }
 
+/// Who has cut a stream off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Its backend, or the way to it.
+    Backend,
+    /// The gateway, which is being stopped.
+    Shutdown,
+}
+
+impl Cut {
+    /// The code of the error, and what it says.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Backend => (
+                "stream_interrupted",
+                "The backend's answer broke off before its end; what came so far is not complete.",
+            ),
+            Self::Shutdown => (
+                Reason::ShuttingDown.word(),
+                "The gateway was stopped before the end of the answer; what came so far is not \
+                 complete. Please send the request again.",
+            ),
+        }
+    }
+}
+
 impl Ending {
     /// Nothing read yet. `most`: what is kept of an event, in bytes.
     pub const fn new(api: Option<Api>, most: usize) -> Self {
@@ -131,11 +158,12 @@ impl Ending {
     }
 
     /// The error event that ends a stream that lacks its end. `None`: it needs none.
-    pub fn error_event(&self) -> Option<Vec<u8>> {
+    pub fn error_event(&self, cut: Cut) -> Option<Vec<u8>> {
         if !self.is_missing() || !self.has_begun() || self.fault.is_some() {
             return None;
         }
-        let error = json!({ "message": MESSAGE, "type": TYPE, "param": null, "code": CODE });
+        let (code, message) = cut.words();
+        let error = json!({ "message": message, "type": TYPE, "param": null, "code": code });
         let join = self.cut.clone().unwrap_or_else(|| self.join());
         if let Join::Mended(mut rest) = join {
             rest.extend(format!("\"error\":{error}}}\n\n").bytes());
@@ -148,8 +176,8 @@ impl Ending {
                 let data = json!({
                     "type": "error",
                     "sequence_number": number,
-                    "code": CODE,
-                    "message": MESSAGE,
+                    "code": code,
+                    "message": message,
                     "param": null,
                     "error": error,
                 });
@@ -247,10 +275,7 @@ const LAST: [&[u8]; 5] = [
     b"response.cancelled",
     b"error",
 ];
-const MESSAGE: &str =
-    "The backend's answer broke off before its end; what came so far is not complete.";
 const TYPE: &str = "server_error";
-const CODE: &str = "stream_interrupted";
 
 #[cfg(test)]
 mod tests {
@@ -274,7 +299,7 @@ mod tests {
 
     fn words(api: Api, parts: &[&str]) -> Option<String> {
         let (ending, _) = read(Some(api), parts);
-        ending.error_event().map(|words| String::from_utf8_lossy(&words).into_owned())
+        ending.error_event(Cut::Backend).map(|words| String::from_utf8_lossy(&words).into_owned())
     }
 
     #[test]
@@ -297,7 +322,11 @@ mod tests {
             let last = format!("data: {{\"type\": \"response.{last}\"}}\n\n");
             assert_eq!(words(Api::Responses, &[CREATED, &last]), None, "{last}");
         }
-        assert_eq!(read(None, &[CHUNK]).0.error_event(), None, "an API that nobody knows");
+        assert_eq!(
+            read(None, &[CHUNK]).0.error_event(Cut::Backend),
+            None,
+            "an API that nobody knows"
+        );
     }
 
     #[test]
@@ -324,7 +353,7 @@ mod tests {
                 last = data["error"]["code"].as_str().map(str::to_owned);
             };
             events.push(all.as_bytes(), &mut each);
-            assert_eq!(last.as_deref(), Some(CODE), "cut at {at}: {all}");
+            assert_eq!(last.as_deref(), Some(Cut::Backend.words().0), "cut at {at}: {all}");
         }
     }
 
@@ -332,10 +361,10 @@ mod tests {
     fn what_never_began_or_ended_with_an_error_needs_no_words() {
         let error = "data: {\"error\":{\"code\":\"server_error\"}}\n\n";
         let (ending, fault) = read(Some(Api::Completions), &[CHUNK, error]);
-        assert_eq!((ending.error_event(), fault), (None, Some(StreamError::Failed)));
+        assert_eq!((ending.error_event(Cut::Backend), fault), (None, Some(StreamError::Failed)));
         let (ending, fault) = read(Some(Api::Completions), &[": ping\n\n"]);
         assert!(!ending.has_begun() && ending.is_missing());
-        assert_eq!((ending.error_event(), fault), (None, None));
+        assert_eq!((ending.error_event(Cut::Shutdown), fault), (None, None));
     }
 
     #[test]

@@ -225,8 +225,12 @@ fn attend(
         let mut content = None;
         match event {
             Some(Event::End) => {
-                let time = reloader.config().timeouts.drain;
-                return envoy.end(time, &mut || events.asked_to_end());
+                let mut stop = || events.asked_to_end();
+                if !envoy.drain(reloader.config().timeouts.drain, &mut stop) {
+                    reloader.shut_down(&envoy, &mut stop);
+                    envoy.await_last_words(&mut stop);
+                }
+                return envoy.end();
             }
             Some(Event::Child) => {
                 if let Some(end) = envoy.ended()? {

@@ -124,8 +124,8 @@ pub static FIELDS: [Field; 29] = [
         From::Noted(LogField::Attempts),
         "Each attempt's backend, what it answered and how long that took, separated by commas: \
          `eastus 429 12ms, westus 200 340ms`. After the status stands `error` where the answer turned \
-         out to be one, `broken` where it broke off; instead of it `failed` where there was none. \
-         Where no backend was asked, why: one word.",
+         out to be one, `broken` where it broke off, `cut` where the gateway was stopped; instead of \
+         it `failed` where there was none. Where no backend was asked, why: one word.",
     ),
     field(
         "pinned",
@@ -137,7 +137,7 @@ pub static FIELDS: [Field; 29] = [
         "outcome",
         From::Noted(LogField::Outcome),
         "How the request ended: `answered`, `client_error`, `rejected`, `exhausted`, `unavailable`, \
-         `backend_refused`, `broken` or `client_left`, as in [metrics.md](metrics.md).",
+         `backend_refused`, `broken`, `shut_down` or `client_left`, as in [metrics.md](metrics.md).",
     ),
     field(
         "tokens.prompt",

@@ -187,10 +187,36 @@ impl Envoy {
         kill_process(Pid::from_child(&self.child), Signal::USR1).map_err(|e| failed(e.into()))
     }
 
-    /// Ends it, once running requests are answered, `time` is over or `stop` says so again.
-    pub fn end(mut self, time: Millis, stop: &mut dyn FnMut() -> bool) -> Result<End, Problem> {
-        drain(&self.admin, Duration::from_millis(time.0), stop);
+    /// Has it take no more requests, and waits until those that run are answered, `time` is over or
+    /// `stop` says so again. Returns whether there is nobody left to be told that it ends.
+    pub fn drain(&self, time: Millis, stop: &mut dyn FnMut() -> bool) -> bool {
+        if self.admin.stop_listening().is_err() {
+            return true;
+        }
+        self.await_running(Duration::from_millis(time.0), stop)
+    }
+
+    /// Waits until the requests that were told that it ends are gone.
+    pub fn await_last_words(&self, stop: &mut dyn FnMut() -> bool) {
+        self.await_running(LAST_WORDS, stop);
+    }
+
+    /// Ends it.
+    pub fn end(mut self) -> Result<End, Problem> {
         end(&mut self.child).map_err(failed)
+    }
+
+    fn await_running(&self, time: Duration, stop: &mut dyn FnMut() -> bool) -> bool {
+        let began = Instant::now();
+        loop {
+            if self.admin.running_requests().is_none_or(|running| running == 0) || stop() {
+                return true;
+            }
+            if began.elapsed() >= time {
+                return false;
+            }
+            sleep(PAUSE);
+        }
     }
 }
 
@@ -208,6 +234,9 @@ pub fn become_envoy(parent: u32, envoy: &OsStr, arguments: &[OsString]) -> io::E
     }
     Command::new(envoy).args(arguments).exec()
 }
+
+/// So long Envoy waits for clients that take their last words slowly.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The file in [`Launch::directory`] with the admin interface's address.
 const ADMIN_FILE: &str = "admin-address";
@@ -263,19 +292,6 @@ fn listens(address: SocketAddr, admin: &Admin) -> Option<Ready> {
     let status = admin.listener(super::status::NAME);
     let metrics = admin.listener(super::metrics_listener::NAME);
     Some(Ready { listener, status, admin: address, metrics })
-}
-
-fn drain(admin: &Admin, time: Duration, stop: &mut dyn FnMut() -> bool) {
-    let began = Instant::now();
-    if admin.stop_listening().is_err() {
-        return;
-    }
-    while began.elapsed() < time
-        && admin.running_requests().is_some_and(|running| running > 0)
-        && !stop()
-    {
-        sleep(PAUSE);
-    }
 }
 
 fn failed(error: io::Error) -> Problem {

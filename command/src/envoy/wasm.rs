@@ -64,6 +64,11 @@ pub(crate) fn listener_filters(
     [downstream_filter(raw, clusters, environment, options), status]
 }
 
+/// What takes the gateway's place when the process ends: it ends what still runs, and takes nothing.
+pub(super) fn shutdown_filter(environment: &Environment, options: &Options) -> Value {
+    filter("gateway", &json!({ "seat": "shutdown" }), environment, options)
+}
+
 /// The names of [`listener_filters`], as Envoy knows them.
 pub(super) const LISTENER_FILTERS: [&str; 2] = ["spillway.gateway", "spillway.status"];
 

@@ -142,6 +142,17 @@ impl XdsState {
         Some((xds_state, update))
     }
 
+    /// What tells the filter that the process ends: whoever still waits for an answer gets the last
+    /// word.
+    pub fn shutdown(&self, options: &Options) -> Update {
+        let version = self.version + 1;
+        let filter = wasm::shutdown_filter(&self.environment, options);
+        let file = discovery::answer(version, vec![discovery::filter(filter)]);
+        let [gateway, _] = wasm::LISTENER_FILTERS;
+        let services = vec![(Service::Filter(gateway), file)];
+        Update { secrets: Vec::new(), services, version }
+    }
+
     /// The same, where an update was not taken: its number has been seen.
     #[must_use]
     pub fn not_taken(&self, update: &Update) -> Self {

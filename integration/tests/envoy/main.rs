@@ -30,6 +30,7 @@ mod recovery;
 mod refusal;
 mod routing;
 mod secrets;
+mod shutdown;
 mod started;
 mod status;
 mod streaming;

@@ -41,7 +41,8 @@ pub static TIMEOUTS: Object = Object {
             kind: Kind::Duration,
             default: Default::Is("25s"),
             doc: "How long `spillway up` lets running requests finish once it is told to end. What \
-                  still runs then is cut, a stream without an error event. The grace periods of \
+                  still runs then gets an error: a 503, or an error event at the end of a stream \
+                  (`shutting_down`). The grace periods of \
                   `render kubernetes` and `render compose` follow it; set that of your own \
                   orchestrator a few seconds longer.",
             example: "10m",

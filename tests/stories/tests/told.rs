@@ -161,6 +161,26 @@ fn a_client_that_leaves_is_told_as_such() {
 }
 
 #[test]
+fn what_the_end_of_the_process_cuts_off_is_nobodys_failure() {
+    let shut_down = |exchange: &mut Exchange, cx: &mut Context<'_>| {
+        exchange.on_shutdown(cx);
+    };
+    let waiting = Request::for_two().arrives(false).at(1, attempt).at(9_000, shut_down);
+    let waiting = waiting.at(9_001, leaving(503)).at(9_002, ended(true));
+    assert_eq!(waiting.attempts(), [(0, None, AttemptResult::Abandoned, false, Millis(0))]);
+    let answered = Request::for_two().arrives(true).at(1, attempt).at(5, answered(200));
+    let answered = answered.at(6, opening).at(7, leaving(200)).at(9, shut_down);
+    let answered = answered.at(10, ended(false));
+    assert_eq!(answered.attempts(), [(0, Some(200), AttemptResult::Ok, false, Millis(0))]);
+    for request in [waiting, answered] {
+        let Some(Observation::Request { outcome, .. }) = request.told.last() else {
+            panic!("{:?}", request.told)
+        };
+        assert_eq!(*outcome, Outcome::ShutDown);
+    }
+}
+
+#[test]
 fn a_switch_of_protocols_is_an_answer_where_it_was_asked_for() {
     for (switches, result, fails_over) in
         [(true, AttemptResult::Ok, false), (false, AttemptResult::BadStart, true)]

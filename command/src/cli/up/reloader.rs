@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::change;
 use crate::cli::Output;
@@ -20,6 +20,9 @@ use spillway::time::{Millis, Timestamp};
 
 /// No request is waited for longer than this before a backend that was removed is forgotten.
 const LONGEST: Millis = Millis::from_secs(3600);
+
+/// Envoy takes what it is told within this time, or ends without it.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Workers take up a new configuration one after the other: not even an idle gateway forgets what
 /// was removed before that.
@@ -126,6 +129,15 @@ impl<'a> Reloader<'a> {
         let found = count(problems.len(), "problem");
         writeln!(output.talk, "kept the running configuration; {name} has {found}:")?;
         Findings::wrong(self.path, &places, &problems).write(Format::Text, output)
+    }
+
+    /// The process ends: whoever still waits for an answer is told.
+    pub(super) fn shut_down(&self, envoy: &Envoy, stop: &mut dyn FnMut() -> bool) {
+        let began = Instant::now();
+        let mut stop = || stop() || began.elapsed() > FAREWELL;
+        let told = envoy.tell(self.directory, &self.xds_state.shutdown(self.options), &mut stop);
+        // Where Envoy does not want to, what runs ends without a word.
+        drop(told);
     }
 
     /// What may be forgotten by now is forgotten.

@@ -1,0 +1,28 @@
+//! The gateway is being stopped, and the time that running requests had is over.
+//!
+//! What ends now is nobody's fault: no backend is blamed, and no other one is asked, as that would be
+//! cut off too. The client is told, so that it sends its request again: by an error where its answer has
+//! not begun, by an error event where it is a stream.
+
+use super::attempts::Break;
+use super::flow::Farewell;
+use super::{Context, Effect, Exchange};
+use crate::reply::Reply;
+use crate::stream::Cut;
+
+impl Exchange {
+    /// The request ends now.
+    pub fn on_shutdown(&mut self, cx: &mut Context<'_>) -> Farewell {
+        self.telemetry.shut_down = true;
+        if !self.telemetry.has_left() {
+            return Farewell::Reply(self.refuse(Reply::shutting_down()));
+        }
+        if self.attempts.ended_badly(Break::Shutdown) {
+            self.log_attempts(cx);
+            let stream = self.streaming.as_mut();
+            let words = stream.and_then(|stream| stream.last_words(Cut::Shutdown));
+            cx.extend(words.map(Effect::LastWords));
+        }
+        Farewell::Cut
+    }
+}

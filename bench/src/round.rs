@@ -38,6 +38,9 @@ pub(crate) struct Round {
     /// 99 of 100 were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) chunk_p99: Option<f64>,
+    /// Half of the streams' first contents were on their way for at most so long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_content_p50: Option<f64>,
     /// The share of a stream's chunks that came when the backend had sent the next one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) chunk_late: Option<f64>,
@@ -116,6 +119,8 @@ async fn measure(
     let micros = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
     let delays = &outcome.chunks.delays;
     let chunk = |quantile| (!delays.is_empty()).then(|| micros(delays.value_at_quantile(quantile)));
+    let firsts = &outcome.chunks.firsts;
+    let first_content = (!firsts.is_empty()).then(|| micros(firsts.value_at_quantile(0.5)));
     let contradiction = work.contradiction(gateway.name, outcome.served, &asked);
     let throttled = stage.throttled();
     Ok(Round {
@@ -128,6 +133,7 @@ async fn measure(
         p99: micros(outcome.latency.value_at_quantile(0.99)),
         chunk_p50: chunk(0.5),
         chunk_p99: chunk(0.99),
+        first_content_p50: first_content,
         chunk_late: outcome.chunks.late_share(),
         resident: after.resident,
         ready: running.ready_after.as_secs_f64() * 1e3,

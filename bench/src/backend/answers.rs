@@ -9,6 +9,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
+use tokio::time::{Instant, interval_at};
 
 use crate::clock;
 
@@ -45,11 +46,15 @@ fn json(text: &'static str) -> Response<Body> {
     response
 }
 
-/// [`CHUNKS`] chunks, one each [`PACE`]: each says when it was sent.
+/// A first chunk without content, as Azure's and OpenAI's are, and then [`CHUNKS`] chunks, one each
+/// [`PACE`]: each says when it was sent.
 pub(super) fn stream(with_usage: bool) -> Response<Body> {
     let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
     tokio::spawn(async move {
-        let mut pace = tokio::time::interval(PACE);
+        if sender.send_data(Bytes::from_static(ROLE_CHUNK.as_bytes())).await.is_err() {
+            return;
+        }
+        let mut pace = interval_at(Instant::now() + PACE, PACE);
         for _ in 0..CHUNKS {
             pace.tick().await;
             if sender.send_data(chunk(with_usage)).await.is_err() {
@@ -75,7 +80,14 @@ fn chunk(with_usage: bool) -> Bytes {
     ))
 }
 
-/// Chunks of a stream, without its end.
+const ROLE_CHUNK: &str = concat!(
+    r#"data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1750000000,"#,
+    r#""model":"gpt-4o","choices":[{"index":0,"delta":{"role":"assistant","content":"","#,
+    r#""refusal":null},"logprobs":null,"finish_reason":null}]}"#,
+    "\n\n"
+);
+
+/// Chunks of a stream that hold content, without its end.
 pub(crate) const CHUNKS: usize = 500;
 
 /// Between two chunks: a fast model's pace for each of a gateway's streams.

@@ -12,6 +12,8 @@ use crate::backend::PACE;
 pub(crate) struct Chunks {
     /// How long each was on its way from the backend to the client, in nanoseconds.
     pub(crate) delays: Histogram<u64>,
+    /// The same of the first of each stream.
+    pub(crate) firsts: Histogram<u64>,
     /// How many were followed by another one, at the backend's pace.
     followed: u64,
     /// How many of these came when the next one had been sent.
@@ -29,7 +31,7 @@ pub(crate) struct Chunk {
 
 impl Chunks {
     pub(crate) fn new() -> Self {
-        Self { delays: histogram(), followed: 0, late: 0 }
+        Self { delays: histogram(), firsts: histogram(), followed: 0, late: 0 }
     }
 
     /// Counts a chunk, and whether the one before it in its stream was late.
@@ -38,8 +40,12 @@ impl Chunks {
     /// chunks nobody can say that they were held back until the next one.
     pub(crate) fn count(&mut self, chunk: Chunk, before: Option<Chunk>) {
         let delay = chunk.came.saturating_sub(chunk.sent);
-        self.delays.saturating_record(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX));
-        let Some(before) = before else { return };
+        let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+        self.delays.saturating_record(delay);
+        let Some(before) = before else {
+            self.firsts.saturating_record(delay);
+            return;
+        };
         if chunk.sent >= before.sent + PACE / 2 {
             self.followed += 1;
             self.late += u64::from(before.came >= chunk.sent);
@@ -57,6 +63,7 @@ impl Chunks {
     /// Another one's chunks with these.
     pub(crate) fn add(&mut self, other: &Self) {
         _ = self.delays.add(&other.delays);
+        _ = self.firsts.add(&other.firsts);
         self.followed += other.followed;
         self.late += other.late;
     }
@@ -108,6 +115,6 @@ mod tests {
     fn of_several_streams_all_chunks_count() {
         let mut all = paced([3 * MS, MS, MS]);
         all.add(&paced([MS, MS, MS]));
-        assert_eq!((all.late_share(), all.delays.len()), (Some(0.25), 6));
+        assert_eq!((all.late_share(), all.delays.len(), all.firsts.len()), (Some(0.25), 6, 2));
     }
 }

@@ -53,6 +53,11 @@ fn columns(work: &Measured) -> Vec<Column> {
         column("chunk p99 µs", |work, name| {
             ranged(work.spread(name, |round| round.chunk_p99.unwrap_or_default())?)
         });
+        if any(|round| round.first_content_p50.is_some()) {
+            column("first content p50 µs", |work, name| {
+                ranged(Spread::of(work.known(name, |round| round.first_content_p50)?)?)
+            });
+        }
         if any(|round| round.chunk_late.is_some()) {
             column("late chunks %", |work, name| {
                 let share = |round: &Round| round.chunk_late.map(|share| 100.0 * share);

@@ -33,8 +33,9 @@ mod timer;
 mod upstream;
 mod worker;
 
+pub use carry_out::CLUSTER_HEADER;
 pub use configuration::Plugin;
-pub use instance::Instance;
+pub use instance::{Clusters, Instance};
 pub use worker::Worker;
 
 use downstream::Downstream;

@@ -37,8 +37,6 @@ pub use version::Minor;
 /// What rendering needs besides the configuration itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The Istio whose proxies run it.
-    pub version: Minor,
     /// Which proxies these are.
     pub place: Place,
     /// Where they find the filter.
@@ -78,16 +76,16 @@ fn envoy_filter(config: &Config, raw: &Value, options: &Options) -> Value {
     let place = &options.place;
     let envoy = options.envoy();
     let mut patches = Vec::new();
-    patches.extend(shared::listener(config, place, &envoy));
+    patches.extend(shared::listeners(config, place, &envoy));
     patches.push(shared::connection_manager(place, &envoy));
-    patches.extend(filters::fetched(config, raw, options));
-    patches.extend(filters::downstream(config, raw, options));
-    patches.push(route::route(config, place, &envoy));
+    patches.extend(filters::discovered(config, raw, options));
+    patches.extend(filters::downstream(options));
+    patches.extend(route::routes(config, place, &envoy));
     patches.extend(backend::clusters(config, options));
     json!({
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
-        "metadata": { "name": NAME, "namespace": place.namespace },
+        "metadata": { "name": place.name, "namespace": place.namespace },
         "spec": {
             "workloadSelector": { "labels": place.labels() },
             "configPatches": patches,
@@ -108,7 +106,7 @@ impl Options {
             access_log: self.access_log.clone(),
             state_dir: String::new(),
             ca_bundle: self.ca_bundle.clone(),
-            envoy: self.version.envoy().abilities(),
+            envoy: self.place.version.abilities(),
         }
     }
 }

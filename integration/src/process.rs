@@ -40,6 +40,8 @@ pub(crate) struct Start<'a> {
     pub environment: &'a [(String, String)],
     /// Where its spans go.
     pub otlp: Option<SocketAddr>,
+    /// The extensions that an Envoy of somebody else's lacks.
+    pub disabled: &'a [String],
 }
 
 impl Process {
@@ -86,6 +88,7 @@ impl Process {
             // A listener that is taken away goes at once, with all that it has watched.
             .args(["--drain-time-s", "1"])
             .args(["--log-level", "info", "--file-flush-interval-msec", "100"])
+            .args(without(start.disabled))
             .envs(start.environment.iter().map(|(name, value)| (name, value)))
             .env("TMPDIR", start.directory)
             .stdin(Stdio::null())
@@ -134,6 +137,14 @@ impl Process {
     fn signal(&self, signal: Signal) {
         let _ = kill_process(Pid::from_child(&self.0), signal);
     }
+}
+
+/// What makes Envoy behave as if it had been built without these.
+fn without(extensions: &[String]) -> Vec<String> {
+    if extensions.is_empty() {
+        return Vec::new();
+    }
+    vec!["--disable-extensions".to_owned(), extensions.join(",")]
 }
 
 /// What asks the kernel to be ended with its parent is ended with the thread that has started it. A

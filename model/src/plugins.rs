@@ -1,11 +1,10 @@
 //! What Envoy does on each worker before the first request: it configures the filters.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 use spillway::failover_mode::FailoverMode;
-use spillway::filter::{Call, Filter, Plugin};
+use spillway::filter::{Call, Clusters, Filter, Plugin};
 use spillway::gateway::Gateway;
 use spillway::host::StreamId;
 use spillway::status::report::Config;
@@ -41,7 +40,7 @@ impl Plugins {
     /// The filters of a worker with a configuration that is ready.
     pub fn serving(gateway: &Rc<Gateway>, call: &mut Call<'_>) -> Self {
         let about = Config { digest: String::new(), loaded_ms: 0 };
-        let downstream = Plugin::serving(gateway, HashMap::new(), about, call);
+        let downstream = Plugin::serving(gateway, Clusters::default(), about, call);
         Self { downstream, upstream: Plugin::Upstream }
     }
 

@@ -36,7 +36,11 @@ impl Call<'_> {
         match effect {
             Effect::SendTo { backend, retries } => {
                 host.set_state(REQUEST, &carry.handle.to_bytes());
-                host.set_state(CLUSTER, instance.cluster(backend).as_bytes());
+                let cluster = instance.cluster(backend).as_bytes();
+                host.set_state(CLUSTER, cluster);
+                if instance.names_cluster_in_header() {
+                    host.set_header(Map::Request, CLUSTER_HEADER, cluster);
+                }
                 host.set_header(Map::Request, MAX_RETRIES, retries.to_string().as_bytes());
                 host.clear_route_cache();
             }
@@ -148,6 +152,10 @@ const LAST_WORDS: &str = "spillway.last_words";
 
 /// The backend that the route's cluster specifier chooses, on the first attempt and each retry.
 const CLUSTER: &str = "spillway.cluster";
+
+/// The request header in which a router finds the cluster that cannot read filter state. Whoever lets a
+/// router read it has to keep clients from sending it.
+pub const CLUSTER_HEADER: &str = "x-spillway-cluster";
 
 /// Envoy's router reads it and removes it: attempts after the first.
 const MAX_RETRIES: &str = "x-envoy-max-retries";

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::carry_out::{CALCULATED, LASTING};
 use super::downstream::Downstream;
-use super::instance::Instance;
+use super::instance::{Clusters, Instance};
 use super::status::Status;
 use super::upstream::Upstream;
 use super::{Call, Filter};
@@ -53,6 +53,9 @@ enum Written {
         /// The clusters of the backends whose cluster has another name (ADR 15).
         #[serde(default)]
         clusters: HashMap<String, String>,
+        /// The router goes by a header ([`super::CLUSTER_HEADER`]): it cannot read what the filter has set.
+        #[serde(default)]
+        cluster_header: bool,
     },
     Backend,
     /// The process ends, and with it whatever still runs.
@@ -83,7 +86,9 @@ impl Plugin {
             )]
         })?;
         let (config, failover, clusters) = match written {
-            Written::Gateway { config, failover, clusters } => (config, failover, clusters),
+            Written::Gateway { config, failover, clusters, cluster_header } => {
+                (config, failover, Clusters { names: clusters, by_header: cluster_header })
+            }
             Written::Backend => {
                 declare(plugin, Declaration::Text, CALCULATED.map(LogField::property));
                 return Ok(Self::Upstream);
@@ -108,7 +113,7 @@ impl Plugin {
     /// In front of the router, with a configuration that is ready.
     pub fn serving(
         gateway: &Rc<Gateway>,
-        clusters: HashMap<String, String>,
+        clusters: Clusters,
         about: About,
         call: &mut Call<'_>,
     ) -> Self {

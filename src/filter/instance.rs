@@ -27,17 +27,21 @@ pub struct Instance {
     pub(super) about: About,
     pub(super) pools: RefCell<Vec<PoolState>>,
     pub(super) meters: Meters,
+    clusters: Clusters,
+}
+
+/// The clusters of the backends, and how the router is told which it is.
+#[derive(Debug, Default)]
+pub struct Clusters {
     /// By backend, where it is not the backend's own name.
-    clusters: HashMap<String, String>,
+    pub names: HashMap<String, String>,
+    /// The router goes by [`super::CLUSTER_HEADER`], besides what is in filter state.
+    pub by_header: bool,
 }
 
 impl Instance {
     /// An instance that has served nothing yet.
-    pub(super) fn new(
-        gateway: Rc<Gateway>,
-        clusters: HashMap<String, String>,
-        about: About,
-    ) -> Self {
+    pub(super) fn new(gateway: Rc<Gateway>, clusters: Clusters, about: About) -> Self {
         let pools = RefCell::new(gateway.pools());
         let rows = Rows::new(&gateway.config);
         let meters = Meters::default();
@@ -54,7 +58,12 @@ impl Instance {
     pub(super) fn cluster(&self, backend: BackendId) -> &str {
         let backend = backend.of(&self.gateway.config.backends);
         let name = backend.map(|backend| backend.name.as_str()).unwrap_or_default();
-        self.clusters.get(name).map_or(name, String::as_str)
+        self.clusters.names.get(name).map_or(name, String::as_str)
+    }
+
+    /// Whether the router reads a header that says so.
+    pub(super) const fn names_cluster_in_header(&self) -> bool {
+        self.clusters.by_header
     }
 
     /// A circuit has changed. Returns when its gauges want to be set again.

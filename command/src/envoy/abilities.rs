@@ -19,6 +19,8 @@ pub struct Abilities {
     pub strips_keys: bool,
     /// A span's tag may be made of what the filter has noted.
     pub formats_tags: bool,
+    /// The router chooses the cluster by what the filter has set; else by a header.
+    pub reads_filter_state: bool,
     /// What the filter counts is counted in no cluster's scope, whatever loaded it first.
     pub counts_without_scope: bool,
 }
@@ -32,6 +34,7 @@ impl Default for Abilities {
             prefixes_keys: true,
             strips_keys: true,
             formats_tags: true,
+            reads_filter_state: true,
             counts_without_scope: true,
         }
     }
@@ -77,6 +80,7 @@ impl Version {
             prefixes_keys: since(37),
             strips_keys: since(40),
             formats_tags: since(37),
+            reads_filter_state: true,
             counts_without_scope: since(39),
         }
     }

@@ -4,6 +4,10 @@
 //! the upstream's address. Clients get fixed texts instead, as JSON, worded for whoever reads
 //! them in a stack trace.
 //!
+//! In a mesh, other filters answer on our route too: those who authenticate, authorise and limit. Their
+//! replies are theirs, so there only what Envoy itself is known to say is rewritten
+//! ([`of_known_details`]).
+//!
 //! The filter's own replies must pass untouched. They carry neither a response flag nor response
 //! code details, and every reply of Envoy's own carries details, so each mapper asks for one of
 //! the two.
@@ -27,8 +31,8 @@ enum When {
     Flags(&'static [&'static str]),
     /// Those whose details hold this word.
     Details(&'static str),
-    /// Those with this status.
-    Status(u16),
+    /// Those with this status, whose details are known to be this.
+    Status(u16, Option<&'static str>),
     /// Every other one.
     Any,
 }
@@ -47,7 +51,7 @@ const INVALID: &str = "invalid_request_error";
 /// Where no backend is left, it is the filter that finds out while Envoy may still try again; the texts
 /// of [`Lost`] are its own too. The first that fits is taken: the time-outs before the failures that
 /// Envoy takes them for.
-const REPLIES: [Reply; 18] = [
+const REPLIES: [Reply; 19] = [
     Reply::of(When::Details("connection_timeout"), Lost::ConnectTimeout),
     Reply::of(When::Details("upstream_per_try_timeout"), Lost::FirstByte),
     Reply::of(When::Details("upstream_max_stream_duration_reached"), Lost::PerTry),
@@ -73,49 +77,55 @@ const REPLIES: [Reply; 18] = [
         message: "No backend can take this request now. Try again later.",
     },
     Reply {
+        when: When::Flags(&["NFCF"]),
+        kind: SERVER,
+        code: "gateway_misconfigured",
+        message: "The gateway's filter is not loaded. The gateway's operator finds the reason in Envoy's log.",
+    },
+    Reply {
         when: When::Details("path_normalization_failed"),
         kind: INVALID,
         code: "path_ambiguous",
         message: "The path can be read in more than one way. Write it as in `/openai/deployments/NAME/chat/completions`: without `#`, control characters, escaped slashes and backslashes (`%2F`, `%5C`), and `.` and `..` segments.",
     },
     Reply {
-        when: When::Status(400),
+        when: When::Status(400, None),
         kind: INVALID,
         code: "bad_request",
         message: "The request is not valid HTTP.",
     },
     Reply {
-        when: When::Status(403),
+        when: When::Status(403, Some("upgrade_failed")),
         kind: INVALID,
         code: "upgrade_not_supported",
         message: "This gateway does not take connection upgrades such as WebSocket.",
     },
     Reply {
-        when: When::Status(404),
+        when: When::Status(404, None),
         kind: INVALID,
         code: "not_found",
         message: "This gateway does not serve that method or address.",
     },
     Reply {
-        when: When::Status(408),
+        when: When::Status(408, None),
         kind: INVALID,
         code: "request_incomplete",
         message: "The request did not arrive in time.",
     },
     Reply {
-        when: When::Status(413),
+        when: When::Status(413, Some("request_payload_too_large")),
         kind: INVALID,
         code: "request_too_large",
         message: "The request body is longer than this gateway takes; see `max_request_body`.",
     },
     Reply {
-        when: When::Status(431),
+        when: When::Status(431, None),
         kind: INVALID,
         code: "headers_too_large",
         message: "The request's headers are more or longer than this gateway takes.",
     },
     Reply {
-        when: When::Status(507),
+        when: When::Status(507, Some("request_payload_exceeded_retry_buffer_limit")),
         kind: INVALID,
         code: "request_too_large",
         message: "The request body is too long to be sent to another backend.",
@@ -128,12 +138,26 @@ const REPLIES: [Reply; 18] = [
     },
 ];
 
-/// The rewriting of Envoy's own replies.
-pub(crate) fn local_replies() -> Value {
+/// The rewriting of Envoy's own replies, where nobody else answers.
+pub(super) fn local_replies() -> Value {
+    let mapper = |reply: &Reply| mapper(reply, filter(&reply.when));
     json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<Value>>() })
 }
 
-fn mapper(reply: &Reply) -> Value {
+/// The same, where other filters answer too: of those replies alone that are known to be Envoy's.
+pub(crate) fn of_known_details() -> Value {
+    let mapper = |reply: &Reply| {
+        let when = match reply.when {
+            When::Flags(_) | When::Details(_) => filter(&reply.when),
+            When::Status(_, Some(details)) => filter(&When::Details(details)),
+            When::Status(_, None) | When::Any => return None,
+        };
+        Some(mapper(reply, when))
+    };
+    json!({ "mappers": REPLIES.iter().filter_map(mapper).collect::<Vec<Value>>() })
+}
+
+fn mapper(reply: &Reply, filter: Value) -> Value {
     let body = json!({ "error": {
         "message": reply.message,
         "type": reply.kind,
@@ -141,7 +165,7 @@ fn mapper(reply: &Reply) -> Value {
         "code": reply.code,
     }});
     json!({
-        "filter": filter(&reply.when),
+        "filter": filter,
         "body_format_override": {
             // Text, not `json_format`: that sorts the keys and turns `null` into a string.
             // In a format, `%` begins a command.
@@ -155,7 +179,9 @@ fn filter(when: &When) -> Value {
     let expression = match when {
         When::Flags(flags) => return json!({ "response_flag_filter": { "flags": flags } }),
         When::Details(word) => format!("response.code_details.contains('{word}')"),
-        When::Status(status) => format!("response.code == {status} && response.code_details != ''"),
+        When::Status(status, _) => {
+            format!("response.code == {status} && response.code_details != ''")
+        }
         When::Any => "response.code_details != ''".to_owned(),
     };
     json!({ "extension_filter": extension(

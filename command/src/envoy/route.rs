@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Options, any, duration, failover, merge};
 use spillway::config::Config;
 use spillway::exchange::effect::RETRY;
-use spillway::failover_mode::FailoverMode;
+use spillway::filter::CLUSTER_HEADER;
 use spillway::time::Millis;
 
 /// The filter-state key with the name of the backend; `set_property(["spillway.cluster"], …)`.
@@ -36,8 +36,8 @@ pub(crate) fn routes<'a>(
         "timeout": duration(config.timeouts.request.unwrap_or_default()),
         // Never before `stream_idle`, which blames the backend and can be retried.
         "idle_timeout": duration(longest_silence(config)),
-        "inline_cluster_specifier_plugin": { "extension": specifier(clusters) },
     });
+    merge(&mut route, choice(clusters, options));
     merge(&mut route, failover::policy(config, options));
     json!({
         "name": NAME,
@@ -47,7 +47,7 @@ pub(crate) fn routes<'a>(
             // Held for body routing and for retries: a request that cannot be held cannot be
             // sent a second time. Envoy's own limit is 1 MiB, and a 3 MB body got 413.
             "request_body_buffer_limit": body_limit(config, options),
-            "request_headers_to_remove": not_for_backends(options.envoy.failover),
+            "request_headers_to_remove": not_for_backends(options),
             "response_headers_to_remove": [RETRY],
             "routes": [{ "match": { "prefix": "/" }, "route": route }],
         }],
@@ -63,9 +63,20 @@ fn body_limit(config: &Config, options: &Options) -> u64 {
 
 /// Envoy's note about the client's own connection is not for backends either. But Envoy finds no
 /// route for a request without it, and a request that is redirected has lost what was removed.
-fn not_for_backends(failover: FailoverMode) -> Vec<&'static str> {
-    let note = (!failover.redirects()).then_some("x-forwarded-proto");
-    NOT_FOR_BACKENDS.into_iter().chain(note).collect()
+fn not_for_backends(options: &Options) -> Vec<&'static str> {
+    let note = (!options.envoy.failover.redirects()).then_some("x-forwarded-proto");
+    let cluster = (!options.envoy.reads_filter_state).then_some(CLUSTER_HEADER);
+    NOT_FOR_BACKENDS.into_iter().chain(note).chain(cluster).collect()
+}
+
+/// How the router is told the cluster. By a header it is told once: what is tried again stays there, so
+/// that this goes with redirects alone.
+fn choice<'a>(clusters: impl IntoIterator<Item = &'a str>, options: &Options) -> Value {
+    if options.envoy.reads_filter_state {
+        json!({ "inline_cluster_specifier_plugin": { "extension": specifier(clusters) } })
+    } else {
+        json!({ "cluster_header": CLUSTER_HEADER })
+    }
 }
 
 /// How long a request may be silent before Envoy ends it whoever is to blame: longer than any
@@ -76,7 +87,7 @@ fn longest_silence(config: &Config) -> Millis {
     Millis(silence.0.saturating_add(connect.unwrap_or_default().0).saturating_add(1000))
 }
 
-/// Reads the backend's name from filter state. No header carries it, so no client can forge it.
+/// Reads the backend's name from filter state. No header carries it here, so no client can forge it.
 fn specifier<'a>(clusters: impl IntoIterator<Item = &'a str>) -> Value {
     let clusters: Map<String, Value> = clusters
         .into_iter()

@@ -86,6 +86,9 @@ fn downstream_filter(
     if options.envoy.failover.redirects() {
         merge(&mut plugin, json!({ "failover": options.envoy.failover }));
     }
+    if !options.envoy.reads_filter_state {
+        merge(&mut plugin, json!({ "cluster_header": true }));
+    }
     filter("gateway", &plugin, environment, options)
 }
 

@@ -5,13 +5,15 @@
 //! requests. So our clusters stand beside Istio's, and nothing has to be registered for them:
 //! `REGISTRY_ONLY` restricts what istiod makes, not what an `EnvoyFilter` adds.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{NAME, Options, filters, patch};
 use crate::envoy::cluster::{self, Known};
 use crate::envoy::secret::Keys;
 use crate::envoy::wasm::Environment;
-use crate::envoy::{extension, merge};
+use crate::envoy::{self, extension, merge};
 use spillway::config::{Backend, Config, CredentialHeader, Secret};
 
 /// What the mesh puts on a request, and no company outside of it should see. The filter of the
@@ -30,6 +32,13 @@ pub(super) fn cluster_name(backend: &str) -> String {
     format!("{NAME}-{backend}")
 }
 
+/// The clusters' names by backend, where the router goes by a header: it finds in it what the filter
+/// knows.
+pub(super) fn aliases(config: &Config, envoy: &envoy::Options) -> BTreeMap<String, String> {
+    let all = if envoy.envoy.reads_filter_state { &[][..] } else { config.backends.as_slice() };
+    all.iter().map(|backend| (backend.name.clone(), cluster_name(&backend.name))).collect()
+}
+
 /// A cluster for each backend.
 pub(super) fn clusters(config: &Config, options: &Options) -> Vec<Value> {
     let one = |backend| patch::cluster(&options.place, cluster(backend, config, options));
@@ -44,8 +53,16 @@ fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
     merge(
         &mut cluster,
         json!({
-            // Istio's filter `istio.alpn` would have us speak `istio-http/1.1` to them.
-            "metadata": { "filter_metadata": { "istio": { "alpn_override": "false" } } },
+            "metadata": { "filter_metadata": { "istio": {
+                // Istio's filter `istio.alpn` would have us speak `istio-http/1.1` to them.
+                "alpn_override": "false",
+                // Whom Istio's own metrics name as the destination.
+                "services": [{
+                    "host": backend.url.host,
+                    "name": backend.name,
+                    "namespace": options.place.namespace,
+                }],
+            }}},
         }),
     );
     let filters = "/typed_extension_protocol_options\
@@ -53,7 +70,7 @@ fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
     if let Some(filters) = cluster.pointer_mut(filters).and_then(Value::as_array_mut) {
         let codec = filters.pop();
         filters.clear();
-        filters.push(filters::backend(config, options));
+        filters.push(filters::backend());
         filters.push(headers(backend));
         filters.extend(codec);
     }

@@ -1,11 +1,9 @@
 //! Spillway's filters in a chain that others use too.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::place::Place;
-use super::{Options, patch};
+use super::{Options, backend, patch};
 use crate::envoy::wasm::{self, Environment};
 use crate::envoy::{extension, merge};
 use spillway::config::Config;
@@ -15,6 +13,10 @@ use spillway::exchange::timeouts::PER_TRY;
 pub(super) const SWEEPER: &str = "spillway.sweeper";
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// What Istio's agent puts in the place of a filter whose module it cannot fetch: it denies everything.
+/// Behind the router nothing takes its type, and a filter that is missing denies everything as well.
+const RBAC: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
 
 /// Request headers by which Envoy lets itself be steered. A gateway takes most of them from no
 /// client; a sidecar takes them from its application, and Envoy 1.36 takes [`PER_TRY`] from anyone.
@@ -32,14 +34,13 @@ const STEERING: [&str; 10] = [
     "x-envoy-upstream-rq-timeout-alt-response",
 ];
 
-/// The configurations of the filters, where its module is fetched and discovery has to bring
-/// them. The writer's module is fetched from nowhere.
-pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
-    if options.module.remote_code().is_none() {
-        return Vec::new();
-    }
+/// The configurations of the filters, which discovery brings: a proxy that cannot take one of them
+/// refuses that one, and goes on with everything else. The last-words filter has its module with it, and
+/// nothing that could be refused.
+pub(super) fn discovered(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     let (envoy, environment) = (options.envoy(), Environment::of(config));
-    let [gateway, _] = wasm::listener_filters(raw, &BTreeMap::new(), &environment, &envoy);
+    let clusters = backend::aliases(config, &envoy);
+    let [gateway, _] = wasm::listener_filters(raw, &clusters, &environment, &envoy);
     [gateway, wasm::upstream_filter(&environment, &envoy)]
         .into_iter()
         .map(|filter| patch::extension_config(&options.place, with_code(filter, options)))
@@ -48,12 +49,10 @@ pub(super) fn fetched(config: &Config, raw: &Value, options: &Options) -> Vec<Va
 
 /// The listener's filters: sweeper, last-words filter, downstream filter. They are there for every request,
 /// and switched off; our route switches them on.
-pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
+pub(super) fn downstream(options: &Options) -> Vec<Value> {
     let place: &Place = &options.place;
-    let environment = Environment::of(config);
-    let [gateway, _] =
-        wasm::listener_filters(raw, &BTreeMap::new(), &environment, &options.envoy());
-    let filters = [sweeper(), wasm::last_words_filter(), by_discovery(gateway, options)];
+    let gateway = by_discovery("spillway.gateway", &[WASM, RBAC]);
+    let filters = [sweeper(), wasm::last_words_filter(), gateway];
     let off = |mut filter: Value| {
         merge(&mut filter, json!({ "disabled": true }));
         patch::before_router(place, filter)
@@ -62,8 +61,8 @@ pub(super) fn downstream(config: &Config, raw: &Value, options: &Options) -> Vec
 }
 
 /// The cluster's filter.
-pub(super) fn backend(config: &Config, options: &Options) -> Value {
-    by_discovery(wasm::upstream_filter(&Environment::of(config), &options.envoy()), options)
+pub(super) fn backend() -> Value {
+    by_discovery("spillway.backend", &[WASM])
 }
 
 /// What a route says of the filters that are switched off everywhere else.
@@ -82,22 +81,18 @@ fn sweeper() -> Value {
     )
 }
 
-/// The filter itself where its module is a file; else its name, under which discovery has it.
-fn by_discovery(filter: Value, options: &Options) -> Value {
-    if options.module.remote_code().is_none() {
-        return filter;
-    }
+/// The filter of this name, which discovery has. While it is not there, our requests get a 500.
+fn by_discovery(name: &str, type_urls: &[&str]) -> Value {
     json!({
-        "name": filter.get("name"),
+        "name": name,
         "config_discovery": {
             "config_source": {
                 "ads": {},
                 "resource_api_version": "V3",
-                // The proxy is not ready before the module is there: no request meets a chain
-                // without it.
-                "initial_fetch_timeout": "0s",
+                // So long a new proxy waits for a module before it takes anybody's requests.
+                "initial_fetch_timeout": "15s",
             },
-            "type_urls": [WASM],
+            "type_urls": type_urls,
         },
     })
 }

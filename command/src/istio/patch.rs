@@ -8,9 +8,9 @@ use crate::envoy::merge;
 const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const ROUTER: &str = "envoy.filters.http.router";
 
-/// Lays `value` over each of our listeners.
-pub(super) fn listeners(place: &Place, value: Value) -> Value {
-    patch("LISTENER", place, json!({ "listener": place.listeners() }), "MERGE", value)
+/// Lays `value` over the listener at this port.
+pub(super) fn listener(place: &Place, port: u16, value: Value) -> Value {
+    patch("LISTENER", place, json!({ "listener": { "portNumber": port } }), "MERGE", value)
 }
 
 /// Lays `value` over the connection managers of our listeners.
@@ -31,9 +31,9 @@ pub(super) fn extension_config(place: &Place, value: Value) -> Value {
     patch("EXTENSION_CONFIG", place, json!({}), "ADD", value)
 }
 
-/// Puts `value` before the other routes of our host.
-pub(super) fn first_route(place: &Place, value: Value) -> Value {
-    let host = json!({ "routeConfiguration": { "vhost": { "name": place.virtual_host() } } });
+/// Puts `value` before the other routes of this host, on whichever port it is served.
+pub(super) fn first_route(place: &Place, host: &str, value: Value) -> Value {
+    let host = json!({ "routeConfiguration": { "vhost": { "domainName": host } } });
     patch("HTTP_ROUTE", place, host, "INSERT_FIRST", value)
 }
 
@@ -49,7 +49,10 @@ fn chain(place: &Place, filter: Value) -> Value {
 }
 
 fn patch(apply_to: &str, place: &Place, what: Value, operation: &str, value: Value) -> Value {
-    let mut matched = json!({ "context": place.context() });
+    let mut matched = json!({
+        "context": place.context(),
+        "proxy": { "proxyVersion": place.version.proxies() },
+    });
     merge(&mut matched, what);
     json!({
         "applyTo": apply_to,

@@ -2,21 +2,27 @@
 
 use serde_json::{Map, Value, json};
 
-use super::NAME;
+use super::{Minor, NAME};
 
 /// Where Spillway is attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// The name of the resources.
+    pub name: String,
+    /// The Istio of the proxies. Those of another one are left alone.
+    pub version: Minor,
     /// The namespace of the proxies.
     pub namespace: String,
     /// The labels of their pods.
     pub selector: Vec<(String, String)>,
     /// What kind of proxies these are.
     pub attach: Attach,
-    /// The host that clients ask for.
-    pub host: String,
+    /// The hosts that clients ask for, in small letters; one at least.
+    pub hosts: Vec<String>,
     /// The port that clients ask for: the `Gateway`'s, or the `Service`'s.
     pub port: u16,
+    /// The ports that the proxies listen on for that.
+    pub listener_ports: Vec<u16>,
     /// What clients' paths begin with; empty, or `/like-this`.
     pub path_prefix: String,
 }
@@ -51,11 +57,6 @@ impl Place {
         }
     }
 
-    /// The virtual host that istiod makes of the host and the port.
-    pub(super) fn virtual_host(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-
     pub(super) fn labels(&self) -> Value {
         let label = |(key, value): &(String, String)| (key.clone(), json!(value));
         Value::Object(self.selector.iter().map(label).collect::<Map<_, _>>())
@@ -76,9 +77,9 @@ pub(super) fn home(place: &Place) -> Value {
         Attach::Ingress { gateway } => json!({
             "apiVersion": "networking.istio.io/v1",
             "kind": "VirtualService",
-            "metadata": { "name": NAME, "namespace": place.namespace },
+            "metadata": { "name": place.name, "namespace": place.namespace },
             "spec": {
-                "hosts": [place.host],
+                "hosts": place.hosts,
                 "gateways": [gateway],
                 "http": [{
                     "name": "spillway-absent",
@@ -91,7 +92,8 @@ pub(super) fn home(place: &Place) -> Value {
             },
         }),
         Attach::Sidecar => {
-            let name = place.host.split('.').next().unwrap_or(NAME);
+            let host = place.hosts.first().map(String::as_str).unwrap_or_default();
+            let name = host.split('.').next().unwrap_or(NAME);
             json!({
                 "apiVersion": "v1",
                 "kind": "Service",

@@ -14,8 +14,13 @@ pub(super) const NAME: &str = super::NAME;
 const FOR_ALL_ROUTES: [&str; 3] =
     ["request_body_buffer_limit", "request_headers_to_remove", "response_headers_to_remove"];
 
-/// The route, before all others of our host.
-pub(super) fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> Value {
+/// The route, before all others of each of our hosts.
+pub(super) fn routes(config: &Config, place: &Place, envoy: &envoy::Options) -> Vec<Value> {
+    let route = route(config, place, envoy);
+    place.hosts.iter().map(|host| patch::first_route(place, host, route.clone())).collect()
+}
+
+fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> Value {
     let names = config.backends.iter().map(|backend| backend.name.as_str());
     let rendered = envoy::route::routes(config, names, envoy);
     let host = rendered.pointer("/virtual_hosts/0").unwrap_or(&Value::Null);
@@ -45,7 +50,7 @@ pub(super) fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> V
     }
     point_at_our_clusters(&mut route);
     spell_out(&mut route);
-    patch::first_route(place, route)
+    route
 }
 
 /// Everything below the prefix, and nothing that only begins with the same letters.
@@ -58,8 +63,12 @@ fn matched(place: &Place) -> Value {
 }
 
 /// Says the cluster specifier's type in a way that istiod need not know it: one that was built before
-/// Envoy had this type refuses the whole `EnvoyFilter`.
+/// Envoy had this type refuses the whole `EnvoyFilter`. A proxy that lacks it all the same refuses our
+/// requests, and not the whole route table.
 fn spell_out(route: &mut Value) {
+    if let Some(plugin) = route.pointer_mut("/route/inline_cluster_specifier_plugin") {
+        merge(plugin, json!({ "is_optional": true }));
+    }
     let extension = "/route/inline_cluster_specifier_plugin/extension";
     let Some(extension) = route.pointer_mut(extension).and_then(Value::as_object_mut) else {
         return;

@@ -7,32 +7,50 @@ use serde_json::{Value, json};
 use super::patch;
 use super::place::Place;
 use super::route::NAME;
-use crate::envoy::{self, access_log, extension, listener, local_reply};
+use crate::envoy::{self, access_log, extension, listener, local_reply, merge};
 use spillway::config::Config;
+use spillway::filter::CLUSTER_HEADER;
 
-/// The listener's buffer, where the filter may hold no more than it (Envoy 1.36). A gateway's
+/// The buffer of our listeners, where the filter may hold no more than it (Envoy 1.36). A gateway's
 /// listener comes with 32 KiB.
-pub(super) fn listener(config: &Config, place: &Place, envoy: &envoy::Options) -> Option<Value> {
+pub(super) fn listeners(config: &Config, place: &Place, envoy: &envoy::Options) -> Vec<Value> {
+    if envoy.envoy.limits_bodies_by_route {
+        return Vec::new();
+    }
     let most = listener::client_buffer(config, envoy);
-    let by_listener = !envoy.envoy.limits_bodies_by_route;
     let value = json!({ "per_connection_buffer_limit_bytes": most });
-    by_listener.then(|| patch::listeners(place, value))
+    let patched = |port: &u16| patch::listener(place, *port, value.clone());
+    place.listener_ports.iter().map(patched).collect()
 }
 
-/// Envoy's own replies in OpenAI's shape, and our line in the access log: for our route alone.
+/// Envoy's own replies in OpenAI's shape, and our line in the access log: for our route alone. Where the
+/// router goes by a header, no client may send it: the route is chosen before any filter runs.
 pub(super) fn connection_manager(place: &Place, envoy: &envoy::Options) -> Value {
-    let mut replies = local_reply::local_replies();
+    let mut replies = local_reply::of_known_details();
     for mapper in replies.get_mut("mappers").and_then(Value::as_array_mut).into_iter().flatten() {
         only_ours(mapper);
     }
     let mut logs = access_log::access_log(envoy);
     logs.iter_mut().for_each(only_ours);
+    let mut fields = json!({ "access_log": logs, "local_reply_config": replies });
+    if !envoy.envoy.reads_filter_state {
+        merge(&mut fields, json!({ "early_header_mutation_extensions": [early_sweeper()] }));
+    }
     let value = extension(
         "envoy.filters.network.http_connection_manager",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        json!({ "access_log": logs, "local_reply_config": replies }),
+        fields,
     );
     patch::connection_managers(place, value)
+}
+
+/// Takes the header that leads to a cluster away from clients.
+fn early_sweeper() -> Value {
+    extension(
+        "envoy.http.early_header_mutation.header_mutation",
+        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        json!({ "mutations": [{ "remove": CLUSTER_HEADER }] }),
+    )
 }
 
 /// Adds our route's name to the conditions of something that has a `filter`.

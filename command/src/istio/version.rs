@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::envoy::Abilities;
 use crate::envoy::version::Version;
 
 /// An Istio minor that Spillway is held to.
@@ -34,6 +35,21 @@ impl Minor {
             Self::Master => 40,
         };
         Version { major: 1, minor, patch: u32::MAX }
+    }
+
+    /// What its proxies can do: what that Envoy can, as far as Istio's own build links it.
+    ///
+    /// Source: `bazel/extension_config/extensions_build_config.bzl` of istio/proxy's branches, read in
+    /// August 2026. Those of 1.28 and 1.29 have no `envoy.router.cluster_specifier_plugin.matcher`.
+    pub fn abilities(self) -> Abilities {
+        let reads_filter_state = self >= Self::V1_30;
+        Abilities { reads_filter_state, ..self.envoy().abilities() }
+    }
+
+    /// Matches the versions that its proxies say of themselves (`proxyVersion`).
+    pub fn proxies(self) -> String {
+        let minor = if self == Self::Master { "1.32" } else { self.name() };
+        format!("^{}[.-]", minor.replace('.', r"\."))
     }
 
     fn name(self) -> &'static str {
@@ -82,6 +98,13 @@ mod tests {
         for text in ["1.27", "1.32", "1", "1.31.x", "", "latest"] {
             assert!(text.parse::<Minor>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn each_knows_its_proxies_and_no_others() {
+        let said = Minor::ALL.map(Minor::proxies);
+        assert_eq!(said[0], r"^1\.28[.-]");
+        assert_eq!(said[4], r"^1\.32[.-]");
     }
 
     #[test]

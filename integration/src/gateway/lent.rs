@@ -149,6 +149,7 @@ impl Gateway {
         };
         same_bootstrap
             && own.workers == setup.workers
+            && own.disabled == setup.disabled
             && setup.environment.iter().all(|variable| own.environment.contains(variable))
             && ports(&setup.config).is_disjoint(&self.ports)
     }

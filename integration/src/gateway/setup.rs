@@ -25,12 +25,13 @@ pub struct Setup {
     pub(super) may_trap: bool,
     pub(super) otlp: Option<SocketAddr>,
     pub(super) bootstrap: Option<Bootstrap>,
+    pub(super) disabled: Vec<String>,
 }
 
 impl Setup {
     pub(super) const fn new(config: String, environment: Vec<(String, String)>) -> Self {
         let (may_trap, otlp, bootstrap) = (false, None, None);
-        Self { config, workers: 2, environment, may_trap, otlp, bootstrap }
+        Self { config, workers: 2, environment, may_trap, otlp, bootstrap, disabled: Vec::new() }
     }
 
     /// With so many worker threads; two where nothing is said.
@@ -66,6 +67,12 @@ impl Setup {
         Self { bootstrap: Some(bootstrap), ..self }
     }
 
+    /// In an Envoy that lacks these extensions, each as `category/name`.
+    #[must_use]
+    pub fn without(self, extensions: Vec<String>) -> Self {
+        Self { disabled: extensions, ..self }
+    }
+
     /// Starts it, and waits until it takes requests.
     pub async fn start(self) -> Gateway {
         let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
@@ -88,6 +95,7 @@ impl Setup {
             workers: self.workers,
             environment: &self.environment,
             otlp: self.otlp,
+            disabled: &self.disabled,
         };
         let turn = turn().await;
         let mut process = match &bootstrap {

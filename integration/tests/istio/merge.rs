@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde_json::Value;
 
 const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
@@ -13,19 +14,28 @@ const CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager"
 /// The configurations that filters refer to by name, for whoever plays discovery.
 pub(super) type Extensions = BTreeMap<String, Value>;
 
-/// Lays an `EnvoyFilter` over a proxy's bootstrap.
-pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Extensions {
+/// Lays an `EnvoyFilter` over the bootstrap of a proxy that says this of its version.
+pub(super) fn apply(
+    filter: &Value,
+    context: &str,
+    version: &str,
+    bootstrap: &mut Value,
+) -> Extensions {
     let patches = filter["spec"]["configPatches"].as_array().expect("patches");
     let of = |kind: &str| -> Vec<&Value> {
-        let is = |patch: &&Value| {
-            patch["applyTo"] == kind && [context, "ANY"].contains(&text(&patch["match"]["context"]))
-        };
-        patches.iter().filter(is).collect()
+        patches
+            .iter()
+            .filter(|patch| patch["applyTo"] == kind && is_for(patch, context, version))
+            .collect()
     };
     let known =
         ["LISTENER", "NETWORK_FILTER", "HTTP_FILTER", "HTTP_ROUTE", "CLUSTER", "EXTENSION_CONFIG"];
     let all: usize = known.iter().map(|kind| of(kind).len()).sum();
-    assert_eq!(all, patches.len(), "a patch of a kind or for a context that is not known here");
+    assert_eq!(
+        all,
+        patches.len(),
+        "a patch of a kind, for a context or a proxy that is not known here"
+    );
 
     for listener in bootstrap["static_resources"]["listeners"].as_array_mut().expect("listeners") {
         for patch in of("LISTENER") {
@@ -69,6 +79,14 @@ pub(super) fn apply(filter: &Value, context: &str, bootstrap: &mut Value) -> Ext
     of("EXTENSION_CONFIG").iter().map(extension).collect()
 }
 
+/// Whether a patch is for this kind of proxy, of this version.
+fn is_for(patch: &Value, context: &str, version: &str) -> bool {
+    let versions = text(&patch["match"]["proxy"]["proxyVersion"]);
+    let versions = Regex::new(versions).expect("a regular expression");
+    let own = [context, "ANY"].contains(&text(&patch["match"]["context"]));
+    own && versions.is_match(version)
+}
+
 fn is_listener(listener: &Value, patch: &Value) -> bool {
     let port = &patch["match"]["listener"]["portNumber"];
     // The port that the mesh knows it by stands in its name; the test's own is another.
@@ -96,9 +114,12 @@ fn insert_before(manager: &mut Value, patch: &Value) {
 
 fn insert_first(manager: &mut Value, patch: &Value) {
     expected(patch, "INSERT_FIRST");
-    let host = &patch["match"]["routeConfiguration"]["vhost"]["name"];
+    let host = &patch["match"]["routeConfiguration"]["vhost"]["domainName"];
     let hosts = manager["route_config"]["virtual_hosts"].as_array_mut().expect("hosts");
-    for found in hosts.iter_mut().filter(|found| found["name"] == *host) {
+    let is_of = |found: &&mut Value| {
+        found["domains"].as_array().is_some_and(|domains| domains.contains(host))
+    };
+    for found in hosts.iter_mut().filter(is_of) {
         let routes = found["routes"].as_array_mut().expect("routes");
         routes.insert(0, patch["patch"]["value"].clone());
     }

@@ -22,6 +22,14 @@ pub(super) fn istio() -> String {
     }
 }
 
+/// What a proxy of that Istio says of its version.
+pub(super) fn proxy_version() -> String {
+    match istio().as_str() {
+        "master" => "1.32-alpha.0123456789abcdef".to_owned(),
+        minor => format!("{minor}.2"),
+    }
+}
+
 /// What the command prints for this configuration.
 pub(super) fn render(config: &str, folder: &Path, arguments: &[&str]) -> Vec<Value> {
     let file = folder.join("rendered-from.json");
@@ -75,8 +83,8 @@ pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
     );
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
     let mut bootstrap = proxy::sidecar(service, &folder.join("mesh.log"));
-    let fetched = merge::apply(filter, "SIDECAR_OUTBOUND", &mut bootstrap);
-    assert!(fetched.is_empty());
+    let extensions = merge::apply(filter, "SIDECAR_OUTBOUND", &proxy_version(), &mut bootstrap);
+    serve(&extensions, &mut bootstrap, folder);
     bootstrap
 }
 
@@ -84,26 +92,67 @@ fn gateway(config: &str, folder: &Path, arguments: &[&str]) -> Value {
     let resources = render(config, folder, arguments);
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
     let mut bootstrap = proxy::ingress(service, 80, &folder.join("mesh.log"));
-    let fetched = merge::apply(filter, "GATEWAY", &mut bootstrap);
-    for (name, extension) in &fetched {
-        let file = folder.join(format!("{name}.json"));
-        let answer = json!({ "resources": [discovered(extension)] });
-        fs::write(&file, answer.to_string()).expect("a file");
-    }
-    discover(&mut bootstrap, folder);
+    let extensions = merge::apply(filter, "GATEWAY", &proxy_version(), &mut bootstrap);
+    serve(&extensions, &mut bootstrap, folder);
     bootstrap
 }
 
-/// What Istio's agent makes of a module's address before Envoy sees it: a file.
-fn discovered(extension: &Value) -> Value {
+/// Plays discovery: what istiod would bring lies in files, the routes and the filters.
+pub(super) fn serve(extensions: &merge::Extensions, bootstrap: &mut Value, folder: &Path) {
+    for extension in extensions.values() {
+        bring(&fetched(extension), folder);
+    }
+    for listener in bootstrap["static_resources"]["listeners"].as_array_mut().expect("some") {
+        for chain in listener["filter_chains"].as_array_mut().expect("chains") {
+            let manager = &mut chain["filters"][0]["typed_config"];
+            let mut routes = manager["route_config"].take();
+            manager.as_object_mut().expect("a manager").remove("route_config");
+            let source = json!({ "resource_api_version": "V3", "path_config_source": { "path": folder.join(ROUTES) } });
+            manager["rds"] =
+                json!({ "route_config_name": routes["name"], "config_source": source });
+            routes["@type"] = json!("type.googleapis.com/envoy.config.route.v3.RouteConfiguration");
+            put(&folder.join(ROUTES), &routes);
+        }
+    }
+    discover(bootstrap, folder);
+}
+
+/// Brings a filter's configuration.
+pub(super) fn bring(extension: &Value, folder: &Path) {
     let mut resource = extension.clone();
-    let code = &mut resource["typed_config"]["config"]["vm_config"]["code"];
-    assert_eq!(code["remote"]["http_uri"]["uri"], IMAGE);
-    *code = json!({ "local": { "filename": find::filter() } });
     let kind = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
     resource["@type"] = json!(kind);
+    let name = extension["name"].as_str().expect("a name");
+    put(&folder.join(format!("{name}.json")), &resource);
+}
+
+/// Has istiod say something else of the routes.
+pub(super) fn change_routes(folder: &Path, change: impl FnOnce(&mut Value)) {
+    let file = fs::read_to_string(folder.join(ROUTES)).expect("routes");
+    let mut answer: Value = serde_json::from_str(&file).expect("JSON");
+    change(&mut answer["resources"][0]);
+    put(&folder.join(ROUTES), &answer["resources"][0]);
+}
+
+/// Moved into its place, so that Envoy sees that there is something new.
+fn put(place: &Path, resource: &Value) {
+    let beside = place.with_extension("new");
+    fs::write(&beside, json!({ "resources": [resource] }).to_string()).expect("a file");
+    fs::rename(beside, place).expect("a move");
+}
+
+/// What Istio's agent makes of a module's address before Envoy sees it: a file.
+fn fetched(extension: &Value) -> Value {
+    let mut resource = extension.clone();
+    let code = &mut resource["typed_config"]["config"]["vm_config"]["code"];
+    if let Some(remote) = code.get("remote") {
+        assert_eq!(remote["http_uri"]["uri"], IMAGE);
+        *code = json!({ "local": { "filename": find::filter() } });
+    }
     resource
 }
+
+const ROUTES: &str = "routes.json";
 
 /// istiod is not here: what is asked of it comes from files.
 fn discover(value: &mut Value, folder: &Path) {

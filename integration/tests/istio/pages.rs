@@ -16,7 +16,7 @@ use spillway_integration::{Gateway, eventually, find, region_with};
 use spillway_simulator::Region;
 use tempfile::TempDir;
 
-use super::{merge, proxy};
+use super::{merge, mesh, proxy};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_of_the_istio_ingress() {
@@ -24,8 +24,8 @@ async fn the_page_of_the_istio_ingress() {
     walk.until("curl");
     let [service, filter] = walk.applied().try_into().expect("two resources");
     let mut bootstrap = proxy::ingress(&service, 80, &walk.folder().join("mesh.log"));
-    merge::apply(&filter, "GATEWAY", &mut bootstrap);
-    let gateway = walk.in_proxy(&filter, bootstrap).await;
+    let extensions = merge::apply(&filter, "GATEWAY", "1.31.2", &mut bootstrap);
+    let gateway = walk.in_proxy(&filter, extensions, bootstrap).await;
     walk.rest(&gateway);
 }
 
@@ -35,8 +35,8 @@ async fn the_page_of_the_istio_sidecar() {
     walk.until("kubectl -n ai exec");
     let [service, filter] = walk.applied().try_into().expect("two resources");
     let mut bootstrap = proxy::sidecar(&service, &walk.folder().join("mesh.log"));
-    merge::apply(&filter, "SIDECAR_OUTBOUND", &mut bootstrap);
-    let gateway = walk.in_proxy(&filter, bootstrap).await;
+    let extensions = merge::apply(&filter, "SIDECAR_OUTBOUND", "1.31.2", &mut bootstrap);
+    let gateway = walk.in_proxy(&filter, extensions, bootstrap).await;
     walk.rest(&gateway);
 }
 
@@ -143,7 +143,12 @@ impl Walk {
     }
 
     /// The proxy with the environment that the patch gives it, and the filter where it mounts it.
-    async fn in_proxy(&self, filter: &Value, bootstrap: Value) -> Gateway {
+    async fn in_proxy(
+        &self,
+        filter: &Value,
+        extensions: merge::Extensions,
+        mut bootstrap: Value,
+    ) -> Gateway {
         let patch = fs::read_to_string(self.folder().join("patched")).expect("a patch");
         let patch: Value = serde_saphyr::from_str(&patch).expect("YAML");
         let container = &patch["spec"]["template"]["spec"]["containers"][0];
@@ -156,9 +161,15 @@ impl Walk {
             volume["items"][0]["key"].as_str().expect("a key"),
         )));
         let mounted = format!("{mounted}/{}", volume["items"][0]["path"].as_str().expect("a path"));
+        let found = |(name, extension): (String, Value)| {
+            let text = extension.to_string();
+            assert!(text.contains(&mounted), "the filter is mounted elsewhere");
+            let text = text.replace(&mounted, &find::filter().to_string_lossy());
+            (name, serde_json::from_str(&text).expect("JSON"))
+        };
+        let extensions = extensions.into_iter().map(found).collect();
+        mesh::serve(&extensions, &mut bootstrap, self.folder());
         let bootstrap = bootstrap.to_string();
-        assert!(bootstrap.contains(&mounted), "the filter is mounted elsewhere");
-        let bootstrap = bootstrap.replace(&mounted, &find::filter().to_string_lossy());
         let environment = self.environment(container, namespace);
         let given = |text: &str, _: &Path| serde_json::from_str(text).expect("JSON");
         Gateway::of(bootstrap, environment).in_bootstrap(given).start().await

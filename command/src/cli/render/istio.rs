@@ -20,12 +20,19 @@ pub(super) struct Istio {
     /// Which proxies run it
     #[arg(long, value_enum, default_value_t)]
     attach: Proxies,
-    /// The host that clients ask for [default for sidecars: the Service `spillway`]
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
+    /// The name of the resources, so that those for two versions of Istio can stand side by side
+    #[arg(long, value_name = "NAME", default_value = "spillway")]
+    name: String,
+    /// A host that clients ask for; may be given several times [default for sidecars: the Service
+    /// `spillway`]
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
     /// The port that clients ask for: the Gateway's, or the Service's
     #[arg(long, default_value_t = 80)]
     port: u16,
+    /// The port that the proxies listen on for that, where it is another: the Service's `targetPort`
+    #[arg(long, value_name = "PORT")]
+    listener_port: Vec<u16>,
     /// The Gateway that the host belongs to, `NAME` or `NAMESPACE/NAME`
     #[arg(long, value_name = "GATEWAY")]
     gateway: Option<String>,
@@ -85,7 +92,7 @@ impl Istio {
         let mut problems = Vec::new();
         let mut wrong = |message: &str, hint: &str| problems.push(Problem::new("", message, hint));
         let sidecar = self.attach == Proxies::Sidecar;
-        if !sidecar && self.host.is_none() {
+        if !sidecar && self.hosts.is_empty() {
             wrong(
                 "--host: an ingress gateway serves many hosts, and one is Spillway's",
                 "name the host that clients will ask for, such as `--host ai.example.com`",
@@ -109,11 +116,20 @@ impl Istio {
         let usual_namespace = if sidecar { "default" } else { "istio-ingress" };
         let namespace = self.namespace.as_deref().unwrap_or(usual_namespace);
         let usual_host = || format!("spillway.{namespace}.svc.cluster.local");
-        let host = self.host.clone().unwrap_or_else(usual_host);
-        let of_service = host.split_once('.').is_some_and(|(_, rest)| {
-            rest.strip_prefix(namespace).is_some_and(|rest| rest.starts_with(".svc."))
-        });
-        if sidecar && !of_service {
+        let mut hosts: Vec<String> =
+            self.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        if sidecar && hosts.is_empty() {
+            hosts.push(usual_host());
+        }
+        let is_of_service = |host: &String| {
+            host.split_once('.').is_some_and(|(_, rest)| {
+                rest.strip_prefix(namespace).is_some_and(|rest| rest.starts_with(".svc."))
+            })
+        };
+        if sidecar && hosts.len() > 1 {
+            wrong("--host: the applications behind sidecars ask for one Service", "name it once");
+        }
+        if sidecar && !hosts.iter().all(is_of_service) {
             wrong(
                 "--host: an application behind a sidecar asks for a Service of its namespace",
                 &format!("write its whole name, such as `{}`", usual_host()),
@@ -125,16 +141,18 @@ impl Istio {
 
         let usual_labels = || vec![("istio".to_owned(), "ingressgateway".to_owned())];
         Ok(Options {
-            version: self.istio_version,
             place: Place {
+                name: self.name.clone(),
+                version: self.istio_version,
                 namespace: namespace.to_owned(),
                 selector: self.selector.clone().unwrap_or_else(usual_labels),
                 attach: match &self.gateway {
                     Some(gateway) => Attach::Ingress { gateway: gateway.clone() },
                     None => Attach::Sidecar,
                 },
-                host,
+                hosts,
                 port: self.port,
+                listener_ports: self.listener_ports(),
                 path_prefix: path_prefix.to_owned(),
             },
             module,
@@ -144,20 +162,39 @@ impl Istio {
         })
     }
 
+    /// Charts let a gateway's pods listen on the Service's own port, older ones on one above 1024.
+    fn listener_ports(&self) -> Vec<u16> {
+        match (self.listener_port.is_empty(), self.attach, self.port) {
+            (false, ..) => self.listener_port.clone(),
+            (true, Proxies::Ingress, 80) => vec![80, 8080],
+            (true, Proxies::Ingress, 443) => vec![443, 8443],
+            (true, _, port) => vec![port],
+        }
+    }
+
     fn print(
         &self,
         loaded: &Loaded,
         options: &Options,
         output: &mut Output<'_>,
     ) -> io::Result<Exit> {
-        let envoy = options.version.envoy();
-        for note in envoy.abilities().notes() {
+        let version = options.place.version;
+        let envoy = version.envoy();
+        for note in version.abilities().notes() {
             writeln!(output.talk, "note: {note}")?;
+        }
+        if !self.proxy_patch && self.selector.is_none() {
+            writeln!(
+                output.talk,
+                "note: this is for proxies with the label `istio=ingressgateway`; Istio's gateway \
+                 chart labels those of its release `istio-ingress` with `istio=ingress`: see \
+                 `--selector`"
+            )?;
         }
         writeln!(
             output.data,
             "# Rendered by `spillway render istio`, for Istio {} (Envoy {}.{}).",
-            options.version, envoy.major, envoy.minor
+            version, envoy.major, envoy.minor
         )?;
         let resources = if self.proxy_patch {
             vec![istio::proxy_patch(&loaded.config, options)]

@@ -28,6 +28,7 @@ mod foreign;
 mod gateway;
 mod journal;
 mod nginx;
+pub mod outage;
 pub mod page;
 mod plain;
 mod process;

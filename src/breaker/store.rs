@@ -110,14 +110,27 @@ pub enum Change {
     /// A request was answered well, by a backend that has failed others lately.
     Answered,
     /// Every member of the pool has said the same to a request: what it has said of this circuit is
-    /// taken back.
-    Withdrawn,
+    /// taken back. Where too many requests in a row do so, the circuit opens, for this reason.
+    Withdrawn(OpenReason),
     /// A request wants to be the circuit's probe, whose end is seen after this time at the latest.
     Claimed(Millis),
     /// The same, before its time: no other member may be asked.
     ClaimedEarly(Millis),
     /// A probe was given back unseen.
     Released,
+}
+
+impl Change {
+    /// Why a circuit opens that opens by this, if it can.
+    pub const fn why(&self) -> Option<OpenReason> {
+        match self {
+            Self::Failed(failure, _)
+            | Self::Confirmed(failure, _)
+            | Self::Probed(Some(failure), _) => Some(failure.why()),
+            Self::Withdrawn(why) => Some(*why),
+            _ => None,
+        }
+    }
 }
 
 impl Record {
@@ -140,7 +153,7 @@ impl Record {
             Change::Probed(None, _)
             | Change::Accused
             | Change::Answered
-            | Change::Withdrawn
+            | Change::Withdrawn(_)
             | Change::Claimed(_)
             | Change::ClaimedEarly(_)
             | Change::Released => self.at.cut_off(),
@@ -153,14 +166,7 @@ impl Record {
                 (until > was).then_some(Transition::Extended { until })
             }
             (_, Admission::Shut(until, _)) => {
-                let why = match self.change {
-                    Change::Failed(failure, _)
-                    | Change::Confirmed(failure, _)
-                    | Change::Probed(Some(failure), _) => failure.why(),
-                    Change::Withdrawn => OpenReason::Failed,
-                    _ => return None,
-                };
-                Some(Transition::Opened { until, why })
+                Some(Transition::Opened { until, why: self.change.why()? })
             }
             (
                 Admission::HalfOpen | Admission::Probed(_) | Admission::Shut(..),
@@ -206,7 +212,7 @@ impl BreakerStore {
                 circuit.confirm(failure, record.request, rule, now, draw)
             }
             Change::Answered => circuit.answered(rule),
-            Change::Withdrawn => circuit.withdraw(record.request, rule, now),
+            Change::Withdrawn(_) => circuit.withdraw(record.request, rule, now),
             Change::Claimed(lease) => circuit.claim(lease, false, rule, now),
             Change::ClaimedEarly(lease) => circuit.claim(lease, true, rule, now),
             Change::Released => circuit.release(),
@@ -295,6 +301,21 @@ mod tests {
             transition(&mut store, Change::Probed(None, 0), until),
             Some(Transition::Closed)
         );
+    }
+
+    #[test]
+    fn what_every_member_says_again_and_again_opens_for_what_they_say() {
+        let (mut store, why) = (Vec::new(), OpenReason::Refused);
+        let opened = (1..=20).find_map(|request| {
+            [Change::Accused, Change::Withdrawn(why)].into_iter().find_map(|change| {
+                let record = record(1, change, T0).of(RequestMark(request));
+                let changed = with(&store, &record)?;
+                store = changed.bytes;
+                changed.transition
+            })
+        });
+        let until = T0 + Millis::from_secs(60);
+        assert_eq!(opened, Some(Transition::Opened { until, why }));
     }
 
     #[test]

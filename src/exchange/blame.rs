@@ -12,8 +12,8 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 
 use super::{Context, Eagerness, Effect, Exchange};
-use crate::breaker::RequestMark;
 use crate::breaker::store::{Change, Record};
+use crate::breaker::{OpenReason, RequestMark};
 use crate::config::ClientId;
 use crate::observation::AttemptResult;
 use crate::outcome::Verdict;
@@ -90,8 +90,11 @@ impl Exchange {
             });
             return Some(());
         }
-        for (member, _) in accused {
-            if let Some(record) = route.record(member, Change::Withdrawn, cx.moment()) {
+        for (member, confirmation) in accused {
+            // A probe's has no record, and opens nothing when it is taken back.
+            let why = confirmation.and_then(|record| record.change.why());
+            let change = Change::Withdrawn(why.unwrap_or(OpenReason::Failed));
+            if let Some(record) = route.record(member, change, cx.moment()) {
                 cx.record(record.of(sending.mark));
             }
         }

@@ -20,11 +20,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use spillway_integration::Client;
+use spillway_integration::outage::{Backend, Kind};
 use tokio::task::JoinSet;
 
-use crate::backend::Backend;
 use crate::clients::call;
-use crate::kind::Kind;
 use crate::models::MODELS;
 use crate::request_log::RequestLog;
 

@@ -23,11 +23,8 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
-mod backend;
 mod clients;
-mod door;
 mod fault_plan;
-mod kind;
 mod memory;
 mod models;
 mod poison;
@@ -38,14 +35,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use spillway_integration::outage::{A_DAY, Backend, Kind};
 use spillway_integration::{Authority, Client, Gateway, eventually, key_of};
 use spillway_simulator::RetryAfter;
 use tokio::task::JoinSet;
 
-use backend::Backend;
 use clients::Asker;
 use fault_plan::FaultPlan;
-use kind::{A_DAY, Kind};
 use memory::Memory;
 use request_log::RequestLog;
 use verdict::Evidence;
@@ -126,7 +122,7 @@ impl World {
         Self {
             throttled: throttled.into(),
             nowhere: Backend::nowhere("nowhere").await.into(),
-            changing: changing.map(Arc::new),
+            changing: changing.map(with_streams).map(Arc::new),
             _authority: authority,
         }
     }
@@ -149,6 +145,11 @@ impl World {
     fn all(&self) -> Vec<Arc<Backend>> {
         [&[self.throttled.clone(), self.nowhere.clone()][..], &self.changing].concat()
     }
+}
+
+fn with_streams(backend: Backend) -> Backend {
+    let deployment = models::STREAM.at(backend.name);
+    backend.with_streams_at(deployment)
 }
 
 /// Fails the test where there is anything to complain about.

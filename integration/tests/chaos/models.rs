@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::backend::Backend;
+use spillway_integration::outage::Backend;
 
 /// A model that clients ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use spillway_integration::outage::Backend;
 use spillway_integration::{Call, Client, Gateway, eventually, key_of};
 use tokio::task::JoinSet;
 
-use crate::backend::Backend;
 use crate::clients::{self, Asker, call};
 use crate::models::{self, PLAIN, STREAM};
 use crate::request_log::{self, RequestLog};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use spillway_integration::key_of;
+use spillway_integration::outage::Backend;
 use spillway_simulator::SeenRequest;
 
-use crate::backend::Backend;
 use crate::clients::KEY;
 use crate::request_log::{Got, Record, id};
 

@@ -3,20 +3,23 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use spillway_integration::{Authority, key_of, region_with};
-use spillway_simulator::{Latency, Region, RegionConfig, Script, TlsConfig};
+use spillway_simulator::{Fault, Latency, Region, RegionConfig, Script, TlsConfig};
 
-use crate::door::{Door, Way};
-use crate::kind::{Kind, Wrong};
+use super::door::{Door, Way};
+use super::kind::{Kind, Wrong};
+use crate::authority::Authority;
+use crate::regions::{key_of, region_with};
 
-/// A backend of the pool.
+/// A backend that can fail in every way. Its methods must be called inside a runtime.
 #[derive(Debug)]
-pub(crate) struct Backend {
+pub struct Backend {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it can do.
-    pub(crate) kinds: Vec<Kind>,
+    pub kinds: Vec<Kind>,
     region: Region,
+    /// The deployment whose requests are streams, if not all are.
+    streams: Option<String>,
     /// The same with wrong certificates.
     impostors: Vec<(Wrong, Region)>,
     door: Option<tokio::sync::Mutex<Door>>,
@@ -28,13 +31,14 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// One in the clear, without a door.
-    pub(crate) async fn plain(name: &'static str) -> Self {
+    pub async fn plain(name: &'static str) -> Self {
         let region = region(name, None).await;
         Self {
             name,
             kinds: Kind::everywhere(),
             url: region.url(),
             region,
+            streams: None,
             impostors: Vec::new(),
             door: None,
             ca: String::new(),
@@ -43,7 +47,7 @@ impl Backend {
     }
 
     /// One in the clear, behind a door.
-    pub(crate) async fn behind_a_door(name: &'static str) -> Self {
+    pub async fn behind_a_door(name: &'static str) -> Self {
         let plain = Self::plain(name).await;
         let door = Door::new(Way::To(plain.region.addr()));
         let kinds = [plain.kinds, Kind::behind_a_door()].concat();
@@ -52,7 +56,7 @@ impl Backend {
     }
 
     /// One over TLS, behind a door that can lead to impostors.
-    pub(crate) async fn over_tls(name: &'static str, trusted: &Authority) -> Self {
+    pub async fn over_tls(name: &'static str, trusted: &Authority) -> Self {
         let stranger = Authority::new();
         let impostors = vec![
             (Wrong::Stranger, region(name, Some(stranger.certificate(HOST))).await),
@@ -67,6 +71,7 @@ impl Backend {
             url: format!("https://{HOST}:{}", door.address.port()),
             ca: format!(", ca_file: \"{}\"", trusted.ca_file().display()),
             region,
+            streams: None,
             impostors,
             door: Some(door.into()),
             cuts: Mutex::default(),
@@ -74,33 +79,39 @@ impl Backend {
     }
 
     /// One whose name does not resolve.
-    pub(crate) async fn nowhere(name: &'static str) -> Self {
+    pub async fn nowhere(name: &'static str) -> Self {
         Self { url: "http://nowhere.invalid".into(), ..Self::plain(name).await }
     }
 
+    /// The same, with streams at this deployment only.
+    #[must_use]
+    pub fn with_streams_at(self, deployment: String) -> Self {
+        Self { streams: Some(deployment), ..self }
+    }
+
     /// Its URL in the configuration.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The rest of its line there.
-    pub(crate) fn ca(&self) -> &str {
+    pub fn ca(&self) -> &str {
         &self.ca
     }
 
     /// The variable with its key.
-    pub(crate) fn key_variable(&self) -> String {
-        format!("KEY_{}", self.name.to_uppercase())
+    pub fn key_variable(&self) -> String {
+        format!("KEY_{}", self.name.to_uppercase().replace('-', "_"))
     }
 
     /// What has arrived, at the impostors too, who should get nothing.
-    pub(crate) fn regions(&self) -> impl Iterator<Item = &Region> {
+    pub fn regions(&self) -> impl Iterator<Item = &Region> {
         std::iter::once(&self.region).chain(self.impostors.iter().map(|(_, region)| region))
     }
 
     /// Does this from now on.
-    pub(crate) async fn turn(&self, kind: &Kind) {
-        self.region.script(kind.fault(self.name).map_or_else(Script::default, Script::from));
+    pub async fn turn(&self, kind: &Kind) {
+        self.region.script(self.fault(kind).map_or_else(Script::default, Script::from));
         let start = Instant::now();
         let cut = match &self.door {
             Some(door) => door.lock().await.turn(self.way(kind)).await,
@@ -120,9 +131,17 @@ impl Backend {
     }
 
     /// Whether its connections were broken at any time of this span.
-    pub(crate) fn was_cut(&self, from: Instant, to: Instant) -> bool {
+    pub fn was_cut(&self, from: Instant, to: Instant) -> bool {
         let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         cuts.iter().any(|(start, end)| *start <= to && *end >= from)
+    }
+
+    fn fault(&self, kind: &Kind) -> Option<Fault> {
+        let fault = kind.fault()?;
+        match &self.streams {
+            Some(deployment) if kind.is_of_streams() => Some(fault.on(deployment)),
+            _ => Some(fault),
+        }
     }
 
     fn way(&self, kind: &Kind) -> Way {

@@ -3,11 +3,9 @@
 use serde_json::json;
 use spillway_simulator::{Fault, Reset, RetryAfter, Stall};
 
-use crate::models::STREAM;
-
 /// What a backend does.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// It answers.
     Fair,
     /// It answers 429 and says when to come back.
@@ -36,7 +34,7 @@ pub(crate) enum Kind {
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrong {
+pub enum Wrong {
     /// Nobody trusts who signed it.
     Stranger,
     /// It is no longer valid.
@@ -47,7 +45,7 @@ pub(crate) enum Wrong {
 
 impl Kind {
     /// What every backend can do.
-    pub(crate) fn everywhere() -> Vec<Self> {
+    pub fn everywhere() -> Vec<Self> {
         let mut all = vec![Self::Fair, Self::Resets, Self::Stalls, Self::Dies];
         all.extend(
             [
@@ -67,18 +65,22 @@ impl Kind {
     }
 
     /// What a backend behind a door can do besides.
-    pub(crate) fn behind_a_door() -> Vec<Self> {
+    pub fn behind_a_door() -> Vec<Self> {
         vec![Self::Junk, Self::HalfAHead]
     }
 
     /// What a backend over TLS can do besides.
-    pub(crate) fn over_tls() -> Vec<Self> {
+    pub fn over_tls() -> Vec<Self> {
         [Wrong::Stranger, Wrong::Expired, Wrong::Misnamed].map(Self::Certificate).into()
     }
 
+    /// Whether only a stream can go wrong in this way.
+    pub(crate) const fn is_of_streams(&self) -> bool {
+        matches!(self, Self::ErrorFirst | Self::NotJson | Self::EmptyStream)
+    }
+
     /// What the simulator does for it; nothing where the socket does it.
-    pub(crate) fn fault(&self, backend: &str) -> Option<Fault> {
-        let of_streams = |fault: Fault| fault.on(STREAM.at(backend));
+    pub(crate) fn fault(&self) -> Option<Fault> {
         let events = |text: &str| Fault {
             status: Some(200),
             body: Some(json!(text)),
@@ -90,9 +92,9 @@ impl Kind {
             Self::Fails(status) => Fault::status(*status),
             Self::Resets => Fault::reset(Reset::BeforeHeaders),
             Self::Stalls => Fault::stall(Stall::BeforeHeaders),
-            Self::ErrorFirst => of_streams(Fault { error_event_first: true, ..Fault::default() }),
-            Self::NotJson => of_streams(events("data: <html>Bad Gateway</html>\n\n")),
-            Self::EmptyStream => of_streams(events("")),
+            Self::ErrorFirst => Fault { error_event_first: true, ..Fault::default() },
+            Self::NotJson => events("data: <html>Bad Gateway</html>\n\n"),
+            Self::EmptyStream => events(""),
             _ => return None,
         };
         Some(fault.forever())
@@ -103,4 +105,4 @@ impl Kind {
 const STREAMS_THAT_BEGIN_BADLY_FAIL_OVER: bool = true;
 
 /// In seconds: what some throttled deployments announce. `max_trip` caps it.
-pub(crate) const A_DAY: u64 = 86_400;
+pub const A_DAY: u64 = 86_400;

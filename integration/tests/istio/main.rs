@@ -1,7 +1,7 @@
 //! Spillway in a mesh: what `spillway render istio` prints, laid over a proxy's configuration as
 //! istiod lays it, on the real Envoy.
 //!
-//! Told are the stories of failover (behaviours 5 to 8 of API Management's labs), and where only the
+//! The Envoy does without what Istio's own build lacks ([`extensions`]). Told are the stories of failover (behaviours 5 to 8 of API Management's labs), and where only the
 //! module's way into the proxy differs, those of one behaviour; with `STORIES=all`, all that such a
 //! proxy can play.
 
@@ -13,8 +13,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod alone;
 #[path = "../scenarios/backend.rs"]
 mod backend;
+mod extensions;
 mod merge;
 mod mesh;
 mod neighbours;
@@ -68,6 +70,7 @@ fn tell(bootstrap: fn(&str, &Path) -> Value, told: RangeInclusive<u8>, except: &
     // Three proxies are told stories at once.
     let (failover, at_once) = (version.abilities().failover, 2);
     let means = Means { failover, at_once, ..story::on_a_real_envoy() };
+    let lacking = extensions::lacking();
     let all = std::env::var("STORIES").is_ok_and(|which| which == "all");
     let is_for_us = |story: &story::Story| {
         let is_told = story.behaviours.iter().any(|number| told.contains(number));
@@ -75,6 +78,8 @@ fn tell(bootstrap: fn(&str, &Path) -> Value, told: RangeInclusive<u8>, except: &
         (all || is_told) && !left_out && !except.contains(&story.name)
     };
     story::tell_some(&means, is_for_us, |story| {
-        Box::new(stage::OnEnvoy::set(story, |setup| setup.in_bootstrap(bootstrap)))
+        Box::new(stage::OnEnvoy::set(story, |setup| {
+            setup.in_bootstrap(bootstrap).without(lacking.clone())
+        }))
     });
 }

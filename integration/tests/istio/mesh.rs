@@ -32,10 +32,20 @@ pub(super) fn proxy_version() -> String {
 
 /// What the command prints for this configuration.
 pub(super) fn render(config: &str, folder: &Path, arguments: &[&str]) -> Vec<Value> {
+    render_for(&istio(), config, folder, arguments)
+}
+
+/// The same for this Istio.
+pub(super) fn render_for(
+    istio: &str,
+    config: &str,
+    folder: &Path,
+    arguments: &[&str],
+) -> Vec<Value> {
     let file = folder.join("rendered-from.json");
     fs::write(&file, config).expect("a file");
     let rendered = Command::new(find::command())
-        .args(["render", "istio", "--istio-version", &istio()])
+        .args(["render", "istio", "--istio-version", istio])
         .args(arguments)
         .arg("--access-log")
         .arg(access_log_in(folder))
@@ -89,12 +99,32 @@ pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
 }
 
 fn gateway(config: &str, folder: &Path, arguments: &[&str]) -> Value {
+    let (extensions, mut bootstrap) = laid_over(config, folder, arguments);
+    serve(&extensions, &mut bootstrap, folder);
+    bootstrap
+}
+
+/// An ingress gateway of which discovery brings something else than what was rendered.
+pub(super) fn ingress_but(
+    config: &str,
+    folder: &Path,
+    change: impl FnOnce(&mut merge::Extensions),
+) -> Value {
+    let filter = find::filter();
+    let wasm = filter.to_str().expect("a path");
+    let arguments = ["--host", "*", "--gateway", "ingress", "--wasm", wasm];
+    let (mut extensions, mut bootstrap) = laid_over(config, folder, &arguments);
+    change(&mut extensions);
+    serve(&extensions, &mut bootstrap, folder);
+    bootstrap
+}
+
+fn laid_over(config: &str, folder: &Path, arguments: &[&str]) -> (merge::Extensions, Value) {
     let resources = render(config, folder, arguments);
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
     let mut bootstrap = proxy::ingress(service, 80, &folder.join("mesh.log"));
     let extensions = merge::apply(filter, "GATEWAY", &proxy_version(), &mut bootstrap);
-    serve(&extensions, &mut bootstrap, folder);
-    bootstrap
+    (extensions, bootstrap)
 }
 
 /// Plays discovery: what istiod would bring lies in files, the routes and the filters.
@@ -144,8 +174,10 @@ fn put(place: &Path, resource: &Value) {
 /// What Istio's agent makes of a module's address before Envoy sees it: a file.
 fn fetched(extension: &Value) -> Value {
     let mut resource = extension.clone();
-    let code = &mut resource["typed_config"]["config"]["vm_config"]["code"];
-    if let Some(remote) = code.get("remote") {
+    let code = resource.pointer_mut("/typed_config/config/vm_config/code");
+    if let Some(code) = code
+        && let Some(remote) = code.get("remote")
+    {
         assert_eq!(remote["http_uri"]["uri"], IMAGE);
         *code = json!({ "local": { "filename": find::filter() } });
     }

@@ -50,6 +50,11 @@ impl Abilities {
                  timed out) is an error for the client; it counts as a failure, and once the \
                  circuit is open, requests go elsewhere",
             );
+            notes.push(
+                "before Envoy 1.39, a request that fails over passes all filters again: one before \
+                 Spillway that takes the token off a request, as JWT authentication does, and wants it \
+                 again, refuses the second attempt",
+            );
         }
         if !self.failover.replaces_held_answers() {
             notes.push(

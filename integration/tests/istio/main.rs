@@ -20,6 +20,7 @@ mod extensions;
 mod merge;
 mod mesh;
 mod neighbours;
+mod others;
 mod pages;
 mod proxy;
 #[path = "../scenarios/stage.rs"]

@@ -119,6 +119,16 @@ pub(super) fn ingress_but(
     bootstrap
 }
 
+/// An ingress gateway whose requests pass these filters before ours.
+pub(super) fn ingress_behind(config: &str, folder: &Path, filters: &[Value]) -> Value {
+    let mut bootstrap = ingress(config, folder);
+    let manager =
+        "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    let chain = bootstrap.pointer_mut(manager).and_then(Value::as_array_mut).expect("filters");
+    chain.splice(0..0, filters.iter().cloned());
+    bootstrap
+}
+
 fn laid_over(config: &str, folder: &Path, arguments: &[&str]) -> (merge::Extensions, Value) {
     let resources = render(config, folder, arguments);
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };

@@ -3,7 +3,7 @@
 use spillway_integration::{Call, Gateway, key_of, region};
 use spillway_simulator::Region;
 
-use super::{mesh, proxy};
+use super::{extensions, mesh, proxy};
 
 const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
 
@@ -39,6 +39,26 @@ async fn our_errors_are_openais_and_the_filters_answers_pass() {
     let unknown = gateway.send(&Call::chat("nobody")).await;
     assert_eq!(unknown.status, 400);
     assert!(unknown.text().contains("\"error\""), "{}", unknown.text());
+}
+
+/// Where the router goes by a header, nobody but the filter writes it.
+#[tokio::test]
+async fn no_client_chooses_the_cluster() {
+    let (eastus, westus) = regions().await;
+    let config = "models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }\n";
+    let gateway = Gateway::setup(config, [&eastus, &westus]).in_bootstrap(mesh::ingress);
+    let gateway = gateway.without(extensions::lacking()).start().await;
+    for cluster in ["spillway-westus", "westus", "outbound|80||shop.example.com", ""] {
+        let call = chat().header("x-spillway-cluster", cluster);
+        assert_eq!(gateway.send(&call).await.ok().backend(), "eastus", "{cluster}");
+        let unknown = Call::chat("nobody").header("x-spillway-cluster", cluster);
+        assert_eq!(gateway.send(&unknown).await.status, 400, "{cluster}");
+    }
+    // Elsewhere it is a header like any other.
+    let by_header = !extensions::specifies_clusters();
+    for seen in eastus.requests().into_iter().filter(|_| by_header) {
+        assert!(seen.headers.iter().all(|(name, _)| !name.contains("spillway")), "{seen:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,119 @@
+//! Other filters of the mesh answer on our route too: those who authenticate, authorise and limit, all of
+//! them before us. What they say is theirs.
+
+use serde_json::{Value, json};
+use spillway_integration::{Answer, Call, Gateway, region};
+
+use super::{extensions, mesh};
+
+const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
+
+#[tokio::test]
+async fn an_authorization_policy_that_denies_keeps_its_words() {
+    let answer = answered(|config, folder| mesh::ingress_behind(config, folder, &[policy()])).await;
+    assert_eq!((answer.status, answer.text().as_str()), (403, "RBAC: access denied"));
+}
+
+#[tokio::test]
+async fn a_request_authentication_that_refuses_keeps_its_words() {
+    let answer =
+        answered(|config, folder| mesh::ingress_behind(config, folder, &[authentication(true)]))
+            .await;
+    assert_eq!((answer.status, answer.text().as_str()), (401, "Jwt is missing"));
+    assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_rate_limit_keeps_its_words() {
+    let answer = answered(|config, folder| mesh::ingress_behind(config, folder, &[limit()])).await;
+    assert_eq!((answer.status, answer.text().as_str()), (429, "local_rate_limited"));
+}
+
+/// Nobody is there to ask, which is a denial too.
+#[tokio::test]
+async fn an_external_authorizer_keeps_its_words() {
+    let answer =
+        answered(|config, folder| mesh::ingress_behind(config, folder, &[external_authorizer()]))
+            .await;
+    assert_eq!((answer.status, answer.text().as_str()), (403, ""));
+}
+
+/// One that lets everybody through is no obstacle.
+#[tokio::test]
+async fn a_request_authentication_that_asks_for_nothing_is_passed() {
+    let answer =
+        answered(|config, folder| mesh::ingress_behind(config, folder, &[authentication(false)]))
+            .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// The second answer: a limit lets the first request pass.
+async fn answered(bootstrap: fn(&str, &std::path::Path) -> Value) -> Answer {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let setup = Gateway::setup(CONFIG, [&eastus, &westus]).in_bootstrap(bootstrap);
+    let gateway = setup.without(extensions::lacking()).start().await;
+    gateway.send(&Call::chat("gpt-4o")).await;
+    gateway.send(&Call::chat("gpt-4o")).await
+}
+
+fn filter(name: &str, message: &str, mut fields: Value) -> Value {
+    fields["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.http.{message}"));
+    json!({ "name": name, "typed_config": fields })
+}
+
+/// As istiod makes it of a policy whose rules match nobody.
+fn policy() -> Value {
+    filter("envoy.filters.http.rbac", "rbac.v3.RBAC", json!({ "rules": { "action": "ALLOW" } }))
+}
+
+/// As istiod makes it of a `RequestAuthentication`; `needed`: a token must be there.
+fn authentication(needed: bool) -> Value {
+    let requires = json!({ "provider_name": "origins-0" });
+    let requires = if needed {
+        requires
+    } else {
+        json!({ "requires_any": { "requirements": [requires, { "allow_missing": {} }] } })
+    };
+    filter(
+        "envoy.filters.http.jwt_authn",
+        "jwt_authn.v3.JwtAuthentication",
+        json!({
+            "providers": { "origins-0": {
+                "issuer": "https://login.example.com",
+                "local_jwks": { "inline_string": KEYS },
+            }},
+            "rules": [{ "match": { "prefix": "/" }, "requires": requires }],
+        }),
+    )
+}
+
+/// The example of RFC 7517, appendix A.1.
+const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"1",
+"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+
+fn limit() -> Value {
+    let all = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });
+    filter(
+        "envoy.filters.http.local_ratelimit",
+        "local_ratelimit.v3.LocalRateLimit",
+        json!({
+            "stat_prefix": "limit",
+            "token_bucket": { "max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "3600s" },
+            "filter_enabled": all,
+            "filter_enforced": all,
+        }),
+    )
+}
+
+fn external_authorizer() -> Value {
+    filter(
+        "envoy.filters.http.ext_authz",
+        "ext_authz.v3.ExtAuthz",
+        json!({
+            "transport_api_version": "V3",
+            "http_service": { "server_uri": {
+                "uri": "http://nobody", "cluster": "nobody", "timeout": "0.5s",
+            }},
+        }),
+    )
+}

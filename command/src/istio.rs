@@ -30,7 +30,7 @@ use spillway::config::{Config, Problem, Secret};
 
 pub use module::Module;
 pub use place::{Attach, Place};
-pub use proxy::proxy_patch;
+pub use proxy::{chart_values, proxy_patch};
 pub(crate) use proxy::{from_secret, variables};
 pub use version::Minor;
 

@@ -23,25 +23,39 @@ pub fn proxy_patch(config: &Config, options: &Options) -> Value {
         merge(&mut container, json!({ "env": environment }));
     }
     let mut pod = Map::new();
-    let folder = options.module.file().and_then(|file| file.rsplit_once('/'));
-    if let Some((folder, file)) = folder {
-        let volume = format!("{NAME}-wasm");
-        merge(
-            &mut container,
-            json!({ "volumeMounts": [{
-                "name": volume,
-                "mountPath": if folder.is_empty() { "/" } else { folder },
-                "readOnly": true,
-            }]}),
-        );
-        let items = json!([{ "key": "spillway.wasm", "path": file }]);
-        pod.insert(
-            "volumes".into(),
-            json!([{ "name": volume, "configMap": { "name": volume, "items": items } }]),
-        );
+    if let Some((mount, volume)) = module_file(options) {
+        merge(&mut container, json!({ "volumeMounts": [mount] }));
+        pod.insert("volumes".into(), json!([volume]));
     }
     pod.insert("containers".into(), json!([container]));
     json!({ "spec": { "template": { "spec": pod } } })
+}
+
+/// The same as values of Istio's `gateway` chart. Its `env` takes literals alone, so keys come by
+/// `envVarFrom`, which the charts of 1.28 to 1.31 have.
+pub fn chart_values(config: &Config, options: &Options) -> Value {
+    let mut values = json!({});
+    let environment: Vec<Value> =
+        variables(config).into_iter().map(|name| from_secret(name, &options.secret)).collect();
+    if !environment.is_empty() {
+        merge(&mut values, json!({ "envVarFrom": environment }));
+    }
+    if let Some((mount, volume)) = module_file(options) {
+        merge(&mut values, json!({ "volumeMounts": [mount], "volumes": [volume] }));
+    }
+    values
+}
+
+/// The module's file: where it is mounted, and the volume.
+fn module_file(options: &Options) -> Option<(Value, Value)> {
+    let (folder, file) = options.module.file()?.rsplit_once('/')?;
+    let volume = format!("{NAME}-wasm");
+    let folder = if folder.is_empty() { "/" } else { folder };
+    let items = json!([{ "key": "spillway.wasm", "path": file }]);
+    Some((
+        json!({ "name": volume, "mountPath": folder, "readOnly": true }),
+        json!({ "name": volume, "configMap": { "name": volume, "items": items } }),
+    ))
 }
 
 /// The environment variables that the configuration refers to, each once.

@@ -61,6 +61,9 @@ pub(super) struct Istio {
     /// file
     #[arg(long)]
     proxy_patch: bool,
+    /// Print the same as values for Istio's `gateway` chart
+    #[arg(long, conflicts_with = "proxy_patch")]
+    values: bool,
 }
 
 type Labels = Vec<(String, String)>;
@@ -103,6 +106,9 @@ impl Istio {
                 "--gateway: the host has to belong to a Gateway",
                 "`kubectl get gateways.networking.istio.io -A` lists them",
             );
+        }
+        if sidecar && self.values {
+            wrong("--values: sidecars come with no chart", "see `--proxy-patch`");
         }
         if sidecar && self.gateway.is_some() {
             wrong("--gateway: sidecars have none", "leave it out, or attach to `ingress`");
@@ -183,7 +189,7 @@ impl Istio {
         for note in version.abilities().notes() {
             writeln!(output.talk, "note: {note}")?;
         }
-        if !self.proxy_patch && self.selector.is_none() {
+        if !(self.proxy_patch || self.values) && self.selector.is_none() {
             writeln!(
                 output.talk,
                 "note: this is for proxies with the label `istio=ingressgateway`; Istio's gateway \
@@ -198,6 +204,8 @@ impl Istio {
         )?;
         let resources = if self.proxy_patch {
             vec![istio::proxy_patch(&loaded.config, options)]
+        } else if self.values {
+            vec![istio::chart_values(&loaded.config, options)]
         } else {
             istio::resources(&loaded.config, &loaded.value, options)
         };

@@ -117,25 +117,33 @@ Envoy counts there in the scope of the cluster that loaded the filter first.
 const ISTIO: &str = "
 ## In Istio
 
-Istio's proxies read the same from their bootstrap, so pods have to be started anew after this.
-`extraStatTags` is not enough: its rules are for the spelling of Istio's own metrics. An `EnvoyFilter` for the bootstrap is:
+Istio's proxies read the same from their bootstrap. An `EnvoyFilter` for `BOOTSTRAP` does not reach
+them any more (istio#48693), and `extraStatTags` is for the spelling of Istio's own metrics alone. What
+reaches them is a file that the proxy's agent merges into its bootstrap. Lists are appended, so Istio's
+own tags stay. Write the object above into a ConfigMap in the proxies' namespace:
 
 ```yaml
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
+apiVersion: v1
+kind: ConfigMap
 metadata: { name: spillway-stats, namespace: istio-ingress }
-spec:
-  workloadSelector: { labels: { istio: ingressgateway } }
-  configPatches:
-    - applyTo: BOOTSTRAP
-      patch:
-        operation: MERGE
-        value:
-          stats_config: …   # the object above
+data:
+  custom_bootstrap.json: |
+    { \"stats_config\": … }   # the object above
 ```
 
-Merged, lists are appended, so Istio's own tags stay. Before Istio 1.31, take the object for an older
-Envoy. Istio lets through only some of Envoy's
+Give it to a gateway by the values of Istio's `gateway` chart, beside those that
+`spillway render istio --values` prints:
+
+```yaml
+env: { ISTIO_BOOTSTRAP_OVERRIDE: /etc/istio/custom-bootstrap/custom_bootstrap.json }
+volumeMounts: [{ name: spillway-stats, mountPath: /etc/istio/custom-bootstrap, readOnly: true }]
+volumes: [{ name: spillway-stats, configMap: { name: spillway-stats } }]
+```
+
+For a sidecar, the annotation `sidecar.istio.io/bootstrapOverride: spillway-stats` on its pods does the
+same. Pods have to be started anew. (Read in Istio's sources; not run here.)
+
+Before Istio 1.31, take the object for an older Envoy. Istio lets through only some of Envoy's
 statistics; what begins with `wasm` is among them where the scope is Envoy's own. Before Envoy 1.39
 (Istio 1.28 to 1.30), the names begin with `cluster.`: add to the pods' annotations
 

@@ -23,6 +23,7 @@ mod neighbours;
 mod others;
 mod pages;
 mod proxy;
+mod size;
 #[path = "../scenarios/stage.rs"]
 mod stage;
 

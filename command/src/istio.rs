@@ -82,14 +82,13 @@ fn envoy_filter(config: &Config, raw: &Value, options: &Options) -> Value {
     patches.extend(filters::downstream(options));
     patches.extend(route::routes(config, place, &envoy));
     patches.extend(backend::clusters(config, options));
+    let mut spec = place.target();
+    envoy::merge(&mut spec, json!({ "configPatches": patches }));
     json!({
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
         "metadata": { "name": place.name, "namespace": place.namespace },
-        "spec": {
-            "workloadSelector": { "labels": place.labels() },
-            "configPatches": patches,
-        },
+        "spec": spec,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Attach, NAME, Options};
+use super::{Attach, NAME, Options, Place};
 use crate::envoy::merge;
 use spillway::config::Config;
 
@@ -28,7 +28,22 @@ pub fn proxy_patch(config: &Config, options: &Options) -> Value {
         pod.insert("volumes".into(), json!([volume]));
     }
     pod.insert("containers".into(), json!([container]));
-    json!({ "spec": { "template": { "spec": pod } } })
+    let patch = json!({ "spec": { "template": { "spec": pod } } });
+    match options.place.attach {
+        Attach::GatewayApi { .. } => parameters(&patch, options),
+        Attach::Ingress { .. } | Attach::Sidecar => patch,
+    }
+}
+
+/// The Deployment of a `Gateway` is istiod's, which lays this over it (`spec.infrastructure.parametersRef`).
+fn parameters(patch: &Value, options: &Options) -> Value {
+    let Place { name, namespace, .. } = &options.place;
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": format!("{name}-parameters"), "namespace": namespace },
+        "data": { "deployment": patch.to_string() },
+    })
 }
 
 /// The same as values of Istio's `gateway` chart. Its `env` takes literals alone, so keys come by

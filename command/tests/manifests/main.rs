@@ -32,7 +32,9 @@ fn kubernetes_knows_every_field() {
     let mut objects = rendered::kubernetes();
     objects.retain(|object| object["kind"] != "HTTPRoute");
     objects.extend(rendered::istio("1.31", &rendered::SIDECAR).into_iter().filter(is_core));
-    assert_eq!(objects.len(), 8);
+    let parameters = [&rendered::GATEWAY_API[..], &["--proxy-patch"]].concat();
+    objects.extend(rendered::istio("1.31", &parameters));
+    assert_eq!(objects.len(), 9);
     for object in objects {
         knows_all_of(&object);
     }
@@ -70,7 +72,16 @@ fn istio_takes_its_resources() {
         ("master", "istio-1.31.yaml"),
     ] {
         let Some(definitions) = definitions::read(definitions) else { return };
-        for place in [&rendered::INGRESS[..], &rendered::INGRESS_THAT_FETCHES, &rendered::SIDECAR] {
+        let Some(routes) = definitions::read("gateway.networking.k8s.io_httproutes.yaml") else {
+            return;
+        };
+        let definitions = [definitions, routes].concat();
+        for place in [
+            &rendered::INGRESS[..],
+            &rendered::INGRESS_THAT_FETCHES,
+            &rendered::GATEWAY_API,
+            &rendered::SIDECAR,
+        ] {
             let custom = rendered::istio(version, place).into_iter().filter(|it| !is_core(it));
             for resource in custom {
                 let wrong = definitions::problems(&definitions, &resource);

@@ -17,7 +17,12 @@ fn every_field_for_kubernetes_has_its_reason() {
 fn every_field_for_istio_has_its_reason() {
     let mut all = BTreeSet::new();
     for version in ["1.28", "1.31"] {
-        for place in [&rendered::INGRESS[..], &rendered::INGRESS_THAT_FETCHES, &rendered::SIDECAR] {
+        for place in [
+            &rendered::INGRESS[..],
+            &rendered::INGRESS_THAT_FETCHES,
+            &rendered::GATEWAY_API,
+            &rendered::SIDECAR,
+        ] {
             all.extend(rendered::istio(version, place).iter().flat_map(fields));
             let patch = rendered::istio(version, &[place, &["--proxy-patch"]].concat());
             all.extend(patch.iter().flat_map(fields));

@@ -17,6 +17,10 @@ pub(super) const INGRESS_THAT_FETCHES: [&str; 6] = [
     "oci://registry.example.com/spillway:0.1",
 ];
 
+/// A gateway of the Gateway API.
+pub(super) const GATEWAY_API: [&str; 6] =
+    ["--attach", "gateway-api", "--host", "ai.example.com", "--gateway", "public"];
+
 /// Sidecars.
 pub(super) const SIDECAR: [&str; 4] = ["--attach", "sidecar", "--selector", "app=chat"];
 

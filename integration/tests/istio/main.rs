@@ -61,6 +61,11 @@ fn an_ingress_gateway_that_fetches_the_module_plays_the_stories() {
     tell(mesh::ingress_that_fetches, 6..=6, &[]);
 }
 
+#[test]
+fn a_gateway_of_the_gateway_api_plays_the_stories() {
+    tell(mesh::gateway_api, 6..=6, &[]);
+}
+
 /// An application asks for the Service by its name; the one story asks for another host.
 #[test]
 fn a_sidecar_plays_the_stories() {

@@ -70,6 +70,14 @@ pub(super) fn ingress_that_fetches(config: &str, folder: &Path) -> Value {
     gateway(config, folder, &["--host", "*", "--gateway", "ingress", "--wasm", IMAGE])
 }
 
+/// A gateway of the Kubernetes Gateway API.
+pub(super) fn gateway_api(config: &str, folder: &Path) -> Value {
+    let filter = find::filter();
+    let wasm = filter.to_str().expect("a path");
+    let attach = ["--attach", "gateway-api", "--host", "*", "--gateway", "public"];
+    gateway(config, folder, &[&attach[..], &["--wasm", wasm]].concat())
+}
+
 /// A sidecar whose application calls the stories' host.
 pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
     let filter = find::filter();

@@ -11,25 +11,14 @@ use serde_json::{Value, json};
 /// Who else is served by the same proxy.
 pub(super) const NEIGHBOUR: &str = "shop.example.com";
 
-/// An ingress gateway that serves the host of this `VirtualService`, and a neighbour's.
+/// An ingress gateway that serves the host of this `VirtualService` or `HTTPRoute`, and a neighbour's.
 pub(super) fn ingress(service: &Value, port: u16, mesh_log: &Path) -> Value {
-    let host = service["spec"]["hosts"][0].as_str().expect("a host");
-    let routes: Vec<Value> = service["spec"]["http"]
-        .as_array()
-        .expect("routes")
-        .iter()
-        .map(|http| {
-            let reply = &http["directResponse"];
-            json!({
-                "name": http["name"],
-                "match": { "prefix": http["match"][0]["uri"]["prefix"] },
-                "direct_response": {
-                    "status": reply["status"],
-                    "body": { "inline_string": reply["body"]["string"] },
-                },
-            })
-        })
-        .collect();
+    let is_route = service["kind"] == "HTTPRoute";
+    let hosts = &service["spec"][if is_route { "hostnames" } else { "hosts" }];
+    let host = hosts[0].as_str().unwrap_or("*");
+    let rules = &service["spec"][if is_route { "rules" } else { "http" }];
+    let answer = if is_route { without_backends } else { as_it_says };
+    let routes: Vec<Value> = rules.as_array().expect("routes").iter().map(answer).collect();
     let own = virtual_host(host, port, &json!([host]), &json!(routes));
     let mut manager = connection_manager("outbound_0.0.0.0_8080", "http.8080", own, port, mesh_log);
     manager["use_remote_address"] = json!(true);
@@ -41,6 +30,28 @@ pub(super) fn ingress(service: &Value, port: u16, mesh_log: &Path) -> Value {
         "0.0.0.0_8080",
         manager,
     )
+}
+
+/// Of a `VirtualService`.
+fn as_it_says(http: &Value) -> Value {
+    let reply = &http["directResponse"];
+    json!({
+        "name": http["name"],
+        "match": { "prefix": http["match"][0]["uri"]["prefix"] },
+        "direct_response": {
+            "status": reply["status"],
+            "body": { "inline_string": reply["body"]["string"] },
+        },
+    })
+}
+
+/// Of an `HTTPRoute` that names no backends.
+fn without_backends(rule: &Value) -> Value {
+    assert!(rule.get("backendRefs").is_none());
+    json!({
+        "match": { "prefix": rule["matches"][0]["path"]["value"] },
+        "direct_response": { "status": 500 },
+    })
 }
 
 /// A sidecar whose application may call this `Service`, and a neighbour's.

@@ -73,6 +73,8 @@ enum Proxies {
     /// An ingress gateway, for clients from anywhere
     #[default]
     Ingress,
+    /// A gateway of the Kubernetes Gateway API that Istio runs, for clients from anywhere
+    GatewayApi,
     /// The sidecars of applications, for what these send
     Sidecar,
 }
@@ -107,8 +109,19 @@ impl Istio {
                 "`kubectl get gateways.networking.istio.io -A` lists them",
             );
         }
-        if sidecar && self.values {
-            wrong("--values: sidecars come with no chart", "see `--proxy-patch`");
+        if self.values && self.attach != Proxies::Ingress {
+            wrong("--values: only an ingress gateway comes from a chart", "see `--proxy-patch`");
+        }
+        if self.attach == Proxies::GatewayApi && self.selector.is_some() {
+            wrong("--selector: a gateway of the Gateway API is meant by its name", "leave it out");
+        }
+        if self.attach == Proxies::GatewayApi
+            && self.gateway.as_ref().is_some_and(|gateway| gateway.contains('/'))
+        {
+            wrong(
+                "--gateway: an `EnvoyFilter` refers to Gateways of its own namespace alone",
+                "name the namespace with `--namespace`",
+            );
         }
         if sidecar && self.gateway.is_some() {
             wrong("--gateway: sidecars have none", "leave it out, or attach to `ingress`");
@@ -152,10 +165,7 @@ impl Istio {
                 version: self.istio_version,
                 namespace: namespace.to_owned(),
                 selector: self.selector.clone().unwrap_or_else(usual_labels),
-                attach: match &self.gateway {
-                    Some(gateway) => Attach::Ingress { gateway: gateway.clone() },
-                    None => Attach::Sidecar,
-                },
+                attach: self.attach(),
                 hosts,
                 port: self.port,
                 listener_ports: self.listener_ports(),
@@ -166,6 +176,14 @@ impl Istio {
             access_log: self.access_log.clone(),
             ca_bundle: self.ca_bundle.clone(),
         })
+    }
+
+    fn attach(&self) -> Attach {
+        match (&self.gateway, self.attach) {
+            (Some(gateway), Proxies::GatewayApi) => Attach::GatewayApi { gateway: gateway.clone() },
+            (Some(gateway), _) => Attach::Ingress { gateway: gateway.clone() },
+            (None, _) => Attach::Sidecar,
+        }
     }
 
     /// Charts let a gateway's pods listen on the Service's own port, older ones on one above 1024.
@@ -189,7 +207,8 @@ impl Istio {
         for note in version.abilities().notes() {
             writeln!(output.talk, "note: {note}")?;
         }
-        if !(self.proxy_patch || self.values) && self.selector.is_none() {
+        let by_labels = self.attach == Proxies::Ingress && self.selector.is_none();
+        if !(self.proxy_patch || self.values) && by_labels {
             writeln!(
                 output.talk,
                 "note: this is for proxies with the label `istio=ingressgateway`; Istio's gateway \

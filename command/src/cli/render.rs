@@ -85,3 +85,17 @@ fn labels(text: &str) -> Result<Vec<(String, String)>, String> {
     let labels: Option<Vec<_>> = text.split(',').map(label).collect();
     labels.ok_or_else(|| "labels look like app=chat or app=chat,tier=web".to_owned())
 }
+
+/// What is wrong with this argument, if it is no name in Kubernetes.
+fn no_name(argument: &str, name: &str) -> Option<Problem> {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let ends = !name.starts_with('-') && !name.ends_with('-');
+    let is_name = (1..=63).contains(&name.len()) && name.bytes().all(is_inner) && ends;
+    (!is_name).then(|| {
+        Problem::new(
+            "",
+            format!("--{argument}: {} is no name in Kubernetes", spillway::config::quoted(name)),
+            "lower-case letters, digits and `-`, at most 63 of them",
+        )
+    })
+}

@@ -2,7 +2,9 @@
 //! them before us. What they say is theirs.
 
 use serde_json::{Value, json};
-use spillway_integration::{Answer, Call, Gateway, region};
+use spillway_command::envoy::version;
+use spillway_integration::{Answer, Call, Gateway, find, region};
+use spillway_simulator::{Fault, RetryAfter};
 
 use super::{extensions, mesh};
 
@@ -47,6 +49,32 @@ async fn a_request_authentication_that_asks_for_nothing_is_passed() {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
+/// Where Envoy retries, the filters before us have seen the request once and are done. A redirect passes
+/// them again, and the first time took the token off: `check` and the page say so.
+#[tokio::test]
+async fn a_token_and_a_failover_together() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let config = "models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }\n";
+    let setup = Gateway::setup(config, [&eastus, &westus]);
+    let setup = setup.in_bootstrap(|config, folder| {
+        mesh::ingress_behind(config, folder, &[authentication(true)])
+    });
+    let gateway = setup.without(extensions::lacking()).start().await;
+    let call = Call::chat("gpt-4o").header("authorization", format!("Bearer {TOKEN}"));
+    assert_eq!(gateway.send(&call).await.ok().backend(), "eastus");
+    eastus.script(Fault::too_many_requests(RetryAfter::Seconds(9)));
+    let answer = gateway.send(&call.another()).await;
+    if version::ask(&find::envoy()).expect("a version").abilities().failover.redirects() {
+        assert_eq!((answer.status, answer.text().as_str()), (401, "Jwt is missing"));
+    } else {
+        assert_eq!(answer.ok().backend(), "westus");
+    }
+    for seen in eastus.requests().iter().chain(&westus.requests()) {
+        let tokens = seen.headers.iter().filter(|(name, _)| name == "authorization");
+        assert_eq!(tokens.count(), 0, "the client's token reaches a backend");
+    }
+}
+
 /// The second answer: a limit lets the first request pass.
 async fn answered(bootstrap: fn(&str, &std::path::Path) -> Value) -> Answer {
     let (eastus, westus) = (region("eastus").await, region("westus").await);
@@ -87,9 +115,14 @@ fn authentication(needed: bool) -> Value {
     )
 }
 
-/// The example of RFC 7517, appendix A.1.
-const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"1",
-"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
+/// Of a key that was thrown away when it had signed [`TOKEN`].
+const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"1","alg":"ES256",
+"x":"cjipqIswPEHFekzBfJISxQaxoVY-2O20KT3YQIzM17E","y":"Ezfho0fZGyFVs3lJQdfBjKn-F9n5O9RAaUlsyMvrYIw"}]}"#;
+
+/// Of this issuer, for `chat-app`, for ever.
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.\
+    eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwic3ViIjoiY2hhdC1hcHAifQ.\
+    JjspKdZ55FlxpkKrGmUHNbmRjcauhocjRW0HCbMfuE75S6YutQsIl9KWBs9NmpNJGW95pldMfyPknDWECRofPw";
 
 fn limit() -> Value {
     let all = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });

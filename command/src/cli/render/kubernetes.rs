@@ -57,18 +57,9 @@ impl Kubernetes {
         let mut problems = Vec::new();
         let names =
             [("name", &self.name), ("namespace", &self.namespace), ("secret", &self.secret)];
-        for (argument, name) in names {
-            if !is_label(name) {
-                problems.push(Problem::new(
-                    "",
-                    format!(
-                        "--{argument}: {} is no name in Kubernetes",
-                        spillway::config::quoted(name)
-                    ),
-                    "lower-case letters, digits and `-`, at most 63 of them",
-                ));
-            }
-        }
+        problems.extend(
+            names.into_iter().filter_map(|(argument, name)| super::no_name(argument, name)),
+        );
         if self.max_replicas < self.min_replicas {
             problems.push(Problem::new(
                 "",
@@ -124,10 +115,4 @@ fn entry(secret: &Secret) -> &str {
         Secret::Env(variable) => variable,
         Secret::File(file) => file.rsplit('/').next().unwrap_or(file),
     }
-}
-
-fn is_label(name: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let ends = !name.starts_with('-') && !name.ends_with('-');
-    (1..=63).contains(&name.len()) && name.bytes().all(is_inner) && ends
 }

@@ -58,12 +58,15 @@ impl Verdict {
             return Self::GOOD;
         }
         let refused = matches!(status, 401 | 403) && retry.failover_on_refusal;
-        let failure = if breaker.statuses.contains(status) {
-            Some(FailureKind::Failed(retry_after))
-        } else if status == 429 && has_room {
+        let counts = breaker.statuses.contains(status);
+        let failure = if status == 429 && has_room {
             Some(FailureKind::ThrottledWithRoom(retry_after))
+        } else if status == 429 && counts && breaker.failures > 1 {
+            Some(FailureKind::ThrottledCounted(retry_after))
         } else if status == 429 {
             Some(FailureKind::Throttled(retry_after))
+        } else if counts {
+            Some(FailureKind::Failed(retry_after))
         } else if refused {
             Some(FailureKind::Refused)
         } else {
@@ -72,8 +75,8 @@ impl Verdict {
         Self { failure, elsewhere: refused || retry.statuses.contains(status), good: false }
     }
 
-    /// Whether it is a vote on the backend's health. What asks for less traffic is none: the backend
-    /// says so itself. Where it says that it has room all the same, it is one.
+    /// Whether it is a vote that may turn out to be the request's fault. What asks for less traffic is
+    /// none: the backend says so itself. Where it says that it has room all the same, it is one.
     pub const fn is_vote(&self) -> bool {
         matches!(self.failure, Some(FailureKind::Refused)) || self.has_room() || self.failed()
     }
@@ -184,11 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_may_count_429_as_a_failure() {
+    fn a_429_is_throttling_also_where_a_pool_counts_it() {
         let (breaker, retry) = rules();
         let counts = BreakerRule { statuses: StatusSet(vec![(429, 429)]), ..breaker };
-        let verdict = Verdict::on_status(429, None, false, &counts, &retry);
-        assert_eq!(verdict.failure, Some(FailureKind::Failed(None)));
+        let judged = |rule: &BreakerRule| Verdict::on_status(429, None, false, rule, &retry);
+        assert_eq!(judged(&counts).failure, Some(FailureKind::ThrottledCounted(None)));
+        assert!(!judged(&counts).failed() && !judged(&counts).is_vote());
+        let one = BreakerRule { failures: 1, ..counts };
+        assert_eq!(judged(&one).failure, Some(FailureKind::Throttled(None)));
     }
 
     #[test]

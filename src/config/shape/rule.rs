@@ -77,7 +77,8 @@ pub static CIRCUIT_BREAKER: Object = Object {
             kind: Kind::List(&Kind::Status),
             default: Default::Is("[408, 500-599]"),
             doc: "The statuses that count as failures: numbers from 400 to 599, or ranges such as \
-                  `500-599`.",
+                  `500-599`. With 429 among them, `failures` different requests must be throttled \
+                  before the circuit opens for the announced time.",
             example: "[429, 500-599]",
         },
         Field {

@@ -9,6 +9,7 @@ mod bodies_read_once;
 mod breaker;
 mod clean_answers;
 mod connections;
+mod counted_limits;
 mod counting;
 mod exhausted;
 mod failover;
@@ -47,6 +48,7 @@ pub fn all() -> &'static [Story] {
             trailers::STORIES,
             refusals::STORIES,
             breaker::STORIES,
+            counted_limits::STORIES,
             recovery::STORIES,
             exhausted::STORIES,
             routing::STORIES,

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Event;
 use super::content::is_heartbeat;
 use super::retry_after::retry_after;
+use crate::missing;
 use crate::time::Millis;
 use crate::words::{Word, word};
 
@@ -30,6 +31,8 @@ pub enum StreamError {
     Throttled(Option<Millis>),
     /// The backend failed.
     Failed,
+    /// The backend refuses the gateway's own credential, or lacks the deployment.
+    Refused,
     /// The request is at fault: another backend would say the same.
     Requests,
 }
@@ -152,6 +155,9 @@ fn of_odd(data: &[u8], named: bool) -> Option<StreamError> {
 
 /// The first word that says whose fault it is. `error`: what holds the words, or its message.
 fn words(words: [Option<&Value>; 3], error: &Value) -> StreamError {
+    if missing::is_named_by(error) {
+        return StreamError::Refused;
+    }
     let mut said = words.into_iter().flatten().filter_map(|word| match word {
         Value::String(word) => of_word(&word.to_ascii_lowercase()),
         Value::Number(status) => of_status(status.as_u64()?),
@@ -178,6 +184,8 @@ fn of_word(word: &str) -> Option<StreamError> {
     let has = |part: &&str| word.contains(*part);
     if THROTTLED.iter().any(has) {
         Some(StreamError::Throttled(None))
+    } else if REFUSED.iter().any(has) {
+        Some(StreamError::Refused)
     } else if FAILED.iter().any(has) {
         Some(StreamError::Failed)
     } else if REQUESTS.iter().any(has) {
@@ -190,7 +198,8 @@ fn of_word(word: &str) -> Option<StreamError> {
 fn of_status(status: u64) -> Option<StreamError> {
     match status {
         429 => Some(StreamError::Throttled(None)),
-        401 | 403 | 408 | 500..=599 => Some(StreamError::Failed),
+        401 | 403 => Some(StreamError::Refused),
+        408 | 500..=599 => Some(StreamError::Failed),
         400..=499 => Some(StreamError::Requests),
         _ => None,
     }
@@ -205,8 +214,8 @@ const THROTTLED: [&str; 6] = [
     "resource_exhausted",
 ];
 /// Mistakes in the configuration, some of which have the type of a client's mistake.
-const FAILED: [&str; 4] =
-    ["server_error", "invalid_api_key", "deploymentnotfound", "model_not_found"];
+const REFUSED: [&str; 3] = ["invalid_api_key", "deploymentnotfound", "model_not_found"];
+const FAILED: [&str; 1] = ["server_error"];
 const REQUESTS: [&str; 7] = [
     "content_filter",
     "context_length",
@@ -318,9 +327,21 @@ mod tests {
             ),
             ("", r#"{"type":"response.failed"}"#),
             ("", r#"{"error":{"code":"500"}}"#),
-            ("", r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#),
         ] {
             assert_eq!(first(name, data), Some(StreamError::Failed), "{data}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_the_configuration_are_refusals() {
+        for data in [
+            r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            r#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#,
+            r#"{"error":{"code":401}}"#,
+            r#"{"object":"error","message":"The model `m` does not exist.","code":404}"#,
+            r#"{"error":"model 'm' not found"}"#,
+        ] {
+            assert_eq!(first("", data), Some(StreamError::Refused), "{data}");
         }
     }
 

@@ -21,6 +21,7 @@ mod pools;
 mod recovery;
 mod redirects;
 mod refusals;
+mod refused_elsewhere;
 mod refused_field;
 mod routing;
 mod streams;
@@ -47,6 +48,7 @@ pub fn all() -> &'static [Story] {
             connections::STORIES,
             trailers::STORIES,
             refusals::STORIES,
+            refused_elsewhere::STORIES,
             breaker::STORIES,
             counted_limits::STORIES,
             recovery::STORIES,

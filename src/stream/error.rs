@@ -111,7 +111,10 @@ fn fault(said: &Value, named: bool) -> Option<StreamError> {
     }
     if error.is_some() || failed {
         let error = error.unwrap_or(&Value::Null);
-        return Some(words(["code", "type", "status"].map(|word| error.get(word)), error));
+        // Text Generation Inference has its word beside the message.
+        let beside = said.get("error_type").filter(|_| error.is_string());
+        let [code, kind, status] = ["code", "type", "status"].map(|word| error.get(word));
+        return Some(words([code, kind.or(beside), status], error));
     }
     let object = said.get("object").and_then(Value::as_str);
     let is_error = named || kind == "error" || object == Some("error");
@@ -205,7 +208,8 @@ fn of_status(status: u64) -> Option<StreamError> {
     }
 }
 
-const THROTTLED: [&str; 6] = [
+const THROTTLED: [&str; 7] = [
+    "throttling",
     "rate_limit",
     "ratelimit",
     "too_many_requests",
@@ -216,7 +220,8 @@ const THROTTLED: [&str; 6] = [
 /// Mistakes in the configuration, some of which have the type of a client's mistake.
 const REFUSED: [&str; 3] = ["invalid_api_key", "deploymentnotfound", "model_not_found"];
 const FAILED: [&str; 1] = ["server_error"];
-const REQUESTS: [&str; 7] = [
+const REQUESTS: [&str; 8] = [
+    "validation",
     "content_filter",
     "context_length",
     "invalid_prompt",
@@ -318,6 +323,7 @@ mod tests {
         for (name, data) in [
             ("", r#"{"error":{"message":"x","type":"server_error","code":null}}"#),
             ("", r#"{"error":"overloaded"}"#),
+            ("", r#"{"error":"Request failed during generation","error_type":"generation"}"#),
             ("error", r#"{"message":"x"}"#),
             ("error", "gone"),
             ("", r#"{"type":"error","code":"server_error","message":"x"}"#),
@@ -354,6 +360,7 @@ mod tests {
             r#"{"type":"error","code":"rate_limit_exceeded","message":"x"}"#,
             r#"{"type":"response.failed","response":{"error":{"code":"rate_limit_exceeded"}}}"#,
             r#"{"error":{"code":null,"type":"RateLimitError"}}"#,
+            r#"{"error":{"type":"ThrottlingException"}}"#,
         ] {
             assert_eq!(first("", data), Some(StreamError::Throttled(None)), "{data}");
         }
@@ -361,6 +368,7 @@ mod tests {
             r#"{"error":{"code":"content_filter","type":null,"status":400}}"#,
             r#"{"error":{"code":400,"type":"BadRequestError"}}"#,
             r#"{"error":{"type":"invalid_request_error","code":null}}"#,
+            r#"{"error":"Input validation error: too long","error_type":"validation"}"#,
             r#"{"type":"response.failed","response":{"error":{"code":"invalid_prompt"}}}"#,
         ] {
             assert_eq!(first("", data), Some(StreamError::Requests), "{data}");

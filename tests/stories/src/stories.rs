@@ -16,7 +16,9 @@ mod failover;
 mod forgeries;
 mod good_statuses;
 mod keys;
+mod limits;
 mod one_reading;
+mod other_servers;
 mod pools;
 mod recovery;
 mod redirects;
@@ -44,6 +46,7 @@ pub fn all() -> &'static [Story] {
             streams::STORIES,
             before_content::STORIES,
             good_statuses::STORIES,
+            other_servers::STORIES,
             timeouts::STORIES,
             connections::STORIES,
             trailers::STORIES,
@@ -53,6 +56,7 @@ pub fn all() -> &'static [Story] {
             counted_limits::STORIES,
             recovery::STORIES,
             exhausted::STORIES,
+            limits::STORIES,
             routing::STORIES,
             one_reading::STORIES,
             bodies::STORIES,

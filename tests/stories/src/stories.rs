@@ -11,13 +11,16 @@ mod clean_answers;
 mod connections;
 mod counted_limits;
 mod counting;
+mod empty_503;
 mod exhausted;
 mod failover;
 mod forgeries;
 mod good_statuses;
+mod innocents;
 mod keys;
 mod limits;
 mod one_reading;
+mod other_apis;
 mod other_servers;
 mod pools;
 mod recovery;
@@ -25,6 +28,7 @@ mod redirects;
 mod refusals;
 mod refused_elsewhere;
 mod refused_field;
+mod retry_budget;
 mod routing;
 mod streams;
 mod timeouts;
@@ -46,16 +50,20 @@ pub fn all() -> &'static [Story] {
             streams::STORIES,
             before_content::STORIES,
             good_statuses::STORIES,
+            other_apis::STORIES,
             other_servers::STORIES,
             timeouts::STORIES,
             connections::STORIES,
             trailers::STORIES,
             refusals::STORIES,
             refused_elsewhere::STORIES,
+            innocents::STORIES,
             breaker::STORIES,
             counted_limits::STORIES,
             recovery::STORIES,
+            retry_budget::STORIES,
             exhausted::STORIES,
+            empty_503::STORIES,
             limits::STORIES,
             routing::STORIES,
             one_reading::STORIES,

@@ -86,7 +86,8 @@ pub static CIRCUIT_BREAKER: Object = Object {
             kind: Kind::OneOf(&["deployment", "backend"]),
             default: Default::Is("deployment"),
             doc: "What one circuit covers: one deployment at one backend, so that a 429 on one \
-                  model does not stop another, or the whole backend, as in API Management.",
+                  model does not stop another, or the whole backend, as in API Management. Such a \
+                  circuit is not opened by a refused key or a missing deployment.",
             example: "backend",
         },
     ],

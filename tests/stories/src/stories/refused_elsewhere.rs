@@ -191,6 +191,45 @@ models:
         },
     },
     Story {
+        name: "a missing deployment closes every model that is this deployment, and no other one",
+        behaviours: &[14],
+        needs: &[AFTER_READING],
+        config: "
+backends:
+  eastus: { url: '{eastus}', deployments: { a: shared, b: shared } }
+  westus: { url: '{westus}' }
+circuit_breaker: { failures: 1, trip: 60s }
+models:
+  a: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }
+  b: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }
+  c: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }",
+        play: |stage| {
+            stage.will("eastus", [missing()]);
+            stage.chat("a").is(200).from("westus").has("x-spillway-attempts", "2");
+            for model in ["a", "b"] {
+                stage.chat(model).is(200).from("westus").has("x-spillway-attempts", "1");
+            }
+            is_served_by_eastus(stage, "c");
+        },
+    },
+    Story {
+        name: "a refusal is no part of a share of failures, also where one circuit covers the whole backend",
+        behaviours: &[],
+        needs: &[],
+        config: "
+circuit_breaker: { scope: backend, failure_ratio: 1%, minimum_requests: 1 }
+models:
+  a: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }
+  b: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }",
+        play: |stage| {
+            for _ in 0..4 {
+                stage.will("eastus", [failure(401)]);
+                stage.chat("a").is(200).from("westus").has("x-spillway-attempts", "2");
+                is_served_by_eastus(stage, "b");
+            }
+        },
+    },
+    Story {
         name: "a refusal under a good status is a refusal",
         behaviours: &[],
         needs: &[AFTER_READING],

@@ -51,7 +51,7 @@ impl Exchange {
             cx.record(record);
         }
         self.settle_blame(false, cx);
-        if self.refuses_something_else(verdict) {
+        if self.is_about_something_else(verdict) {
             let back = probe.and_then(|_| route.record(member, Change::Released, cx.moment()));
             cx.extend(back.map(Effect::Record));
             return None;

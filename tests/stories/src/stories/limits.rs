@@ -1,7 +1,7 @@
 //! Limits as backends announce them, in each of their spellings, and what is made of them.
 
 use crate::expect::{another_chat, failure, millis, seconds, throttled, too_many};
-use crate::http::Answer;
+use crate::http::{Answer, Request};
 use crate::story::{AFTER_READING, Need, Story};
 
 pub(super) const STORIES: &[Story] = &[
@@ -99,6 +99,47 @@ pub(super) const STORIES: &[Story] = &[
                     stage.expect_rest("eastus", seconds(1), &another_chat("gpt-4o"));
                 }
             }
+        },
+    },
+    Story {
+        name: "a limit on what names no model is no deployment's",
+        behaviours: &[],
+        needs: &[],
+        config: "
+default_model: gpt-4o
+circuit_breaker: { trip: 60s }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            for request in [
+                Request::get("/openai/v1/files"),
+                Request::post("/openai/threads/t/messages", r#"{"role":"user","content":"hi"}"#),
+                Request::get("/openai/models/gpt-4o?api-version=2024-10-21"),
+            ] {
+                stage.will("eastus", [throttled("retry-after", "30")]);
+                stage.send(&request).is(200).from("westus").has("x-spillway-attempts", "2");
+                stage.chat("gpt-4o").is(200).from("eastus").has("x-spillway-attempts", "1");
+            }
+            // Where all of them have it, the last one says how long to wait.
+            let told = throttled("retry-after", "7");
+            stage.will("eastus", [throttled("retry-after", "30")]);
+            stage.will("westus", [told.clone()]);
+            let answer = stage.send(&Request::get("/openai/v1/files"));
+            answer.is(429).says(told.body).has("retry-after", "7");
+            stage.chat("gpt-4o").is(200).from("eastus").has("x-spillway-attempts", "1");
+        },
+    },
+    Story {
+        name: "where one circuit covers the whole backend, so does every limit",
+        behaviours: &[14],
+        needs: &[],
+        config: "
+default_model: gpt-4o
+circuit_breaker: { scope: backend }
+models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
+        play: |stage| {
+            stage.will("eastus", [throttled("retry-after", "30")]);
+            stage.send(&Request::get("/openai/v1/files")).is(200).from("westus");
+            stage.chat("gpt-4o").is(200).from("westus").has("x-spillway-attempts", "1");
         },
     },
     Story {

@@ -12,8 +12,7 @@ use serde_json::Value;
 
 use super::Event;
 use super::content::is_heartbeat;
-use super::retry_after::retry_after;
-use crate::missing;
+use super::error_words::words;
 use crate::time::Millis;
 use crate::words::{Word, word};
 
@@ -118,7 +117,21 @@ fn fault(said: &Value, named: bool) -> Option<StreamError> {
     }
     let object = said.get("object").and_then(Value::as_str);
     let is_error = named || kind == "error" || object == Some("error");
-    is_error.then(|| words(["code", "type", ""].map(|word| said.get(word)), said))
+    let own = || words(["code", "type", ""].map(|word| said.get(word)), said);
+    is_error.then(own).or_else(|| of_choices(said))
+}
+
+/// A gateway before several providers writes an error as the choice that it could not get.
+fn of_choices(said: &Value) -> Option<StreamError> {
+    let choices = said.get("choices")?.as_array()?;
+    let error = |choice: &Value| choice.get("error").filter(|error| !is_none(error)).cloned();
+    let failed = |choice: &Value| {
+        let reason = choice.get("finish_reason").and_then(Value::as_str);
+        reason == Some("error") || error(choice).is_some()
+    };
+    let first = choices.first().filter(|_| choices.iter().all(failed))?;
+    let error = error(first).unwrap_or_default();
+    Some(words(["code", "type", "status"].map(|word| error.get(word)), &error))
 }
 
 /// A gateway in front of a backend writes `{"statusCode": 429, "message": "…"}`.
@@ -156,81 +169,6 @@ fn of_odd(data: &[u8], named: bool) -> Option<StreamError> {
     (is_error || named).then(|| words(said().each_ref().map(Option::as_ref), &Value::Null))
 }
 
-/// The first word that says whose fault it is. `error`: what holds the words, or its message.
-fn words(words: [Option<&Value>; 3], error: &Value) -> StreamError {
-    if missing::is_named_by(error) {
-        return StreamError::Refused;
-    }
-    let mut said = words.into_iter().flatten().filter_map(|word| match word {
-        Value::String(word) => of_word(&word.to_ascii_lowercase()),
-        Value::Number(status) => of_status(status.as_u64()?),
-        _ => None,
-    });
-    let text = error.as_str().or_else(|| error.get("message")?.as_str());
-    let in_text = || text.and_then(|text| of_message(&text.to_ascii_lowercase()));
-    match said.next().or_else(in_text) {
-        Some(StreamError::Throttled(_)) => StreamError::Throttled(retry_after(error)),
-        fault => fault.unwrap_or(StreamError::Failed),
-    }
-}
-
-/// Words of people say less than codes do: only what cannot be meant otherwise counts.
-fn of_message(text: &str) -> Option<StreamError> {
-    let throttled = ["rate limit", "too many requests"].iter().any(|words| text.contains(words));
-    throttled.then_some(StreamError::Throttled(None))
-}
-
-fn of_word(word: &str) -> Option<StreamError> {
-    if let Ok(status) = word.parse() {
-        return of_status(status);
-    }
-    let has = |part: &&str| word.contains(*part);
-    if THROTTLED.iter().any(has) {
-        Some(StreamError::Throttled(None))
-    } else if REFUSED.iter().any(has) {
-        Some(StreamError::Refused)
-    } else if FAILED.iter().any(has) {
-        Some(StreamError::Failed)
-    } else if REQUESTS.iter().any(has) {
-        Some(StreamError::Requests)
-    } else {
-        None
-    }
-}
-
-fn of_status(status: u64) -> Option<StreamError> {
-    match status {
-        429 => Some(StreamError::Throttled(None)),
-        401 | 403 => Some(StreamError::Refused),
-        408 | 500..=599 => Some(StreamError::Failed),
-        400..=499 => Some(StreamError::Requests),
-        _ => None,
-    }
-}
-
-const THROTTLED: [&str; 7] = [
-    "throttling",
-    "rate_limit",
-    "ratelimit",
-    "too_many_requests",
-    "toomanyrequests",
-    "insufficient_quota",
-    "resource_exhausted",
-];
-/// Mistakes in the configuration, some of which have the type of a client's mistake.
-const REFUSED: [&str; 3] = ["invalid_api_key", "deploymentnotfound", "model_not_found"];
-const FAILED: [&str; 1] = ["server_error"];
-const REQUESTS: [&str; 8] = [
-    "validation",
-    "content_filter",
-    "context_length",
-    "invalid_prompt",
-    "invalid_request",
-    "badrequest",
-    "policy_violation",
-    "invalid_image",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +189,8 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"an \"error\" occurred: response.failed"}}]}"#,
             r#"{"type":"response.created","response":{"error":null,"status":"in_progress"}}"#,
             r#"{"error":null,"choices":[]}"#,
+            r#"{"choices":[{"error":null,"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"finish_reason":"error"},{"finish_reason":"stop"}]}"#,
             "[]",
             "1",
         ] {
@@ -323,6 +263,8 @@ mod tests {
         for (name, data) in [
             ("", r#"{"error":{"message":"x","type":"server_error","code":null}}"#),
             ("", r#"{"error":"overloaded"}"#),
+            ("", r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#),
+            ("", r#"{"choices":[{"error":{"code":502},"message":{}}]}"#),
             ("", r#"{"error":"Request failed during generation","error_type":"generation"}"#),
             ("error", r#"{"message":"x"}"#),
             ("error", "gone"),

@@ -39,6 +39,27 @@ pub(super) const STORIES: &[Story] = &[
         },
     },
     Story {
+        name: "an error in place of the choices is an error, and one among them is not",
+        behaviours: &[33],
+        needs: &[AFTER_READING],
+        config: TWO,
+        play: |stage| {
+            let failed = r#"{"id":"gen-1","choices":[{"index":0,"error":{"code":502,"message":"x"},"finish_reason":"error","message":{"content":""}}]}"#;
+            let empty = r#"{"id":"gen-1","choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}"#;
+            for told in [
+                Answer::json(200, failed),
+                Answer::json(200, failed).cut_at([1, 30, 90]),
+                Answer::events(format!("data: {empty}\n\ndata: [DONE]\n\n")),
+            ] {
+                stage.will("eastus", [told]);
+                stage.send(&streaming()).is(200).from("westus").has("x-spillway-attempts", "2");
+            }
+            let one = r#"{"id":"gen-1","choices":[{"error":{"code":502},"finish_reason":"error"},{"message":{"content":"a"},"finish_reason":"stop"}]}"#;
+            stage.will("eastus", [Answer::json(200, one)]);
+            stage.chat("gpt-4o").is(200).says(one).has("x-spillway-attempts", "1");
+        },
+    },
+    Story {
         name: "each server's way to say that a request is at fault is its client's",
         behaviours: &[7],
         needs: &[],

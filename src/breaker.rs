@@ -48,6 +48,8 @@ pub enum FailureKind {
     Throttled(Option<Millis>),
     /// The same, but it says that it has room left: perhaps only this request is too large for it.
     ThrottledWithRoom(Option<Millis>),
+    /// The same, and the configuration counts such answers: it is only throttled after as many as count.
+    ThrottledCounted(Option<Millis>),
     /// It failed, and may have said when to come back.
     Failed(Option<Millis>),
     /// It failed once more, and by that too large a share of its answers ([`window`]).
@@ -85,6 +87,7 @@ impl FailureKind {
         match self {
             Self::Throttled(wait)
             | Self::ThrottledWithRoom(wait)
+            | Self::ThrottledCounted(wait)
             | Self::Failed(wait)
             | Self::FailedTooOften(wait) => wait,
             Self::Refused => None,
@@ -94,7 +97,9 @@ impl FailureKind {
     /// Why a circuit opens that opens by this.
     pub const fn why(self) -> OpenReason {
         match self {
-            Self::Throttled(_) | Self::ThrottledWithRoom(_) => OpenReason::Throttled,
+            Self::Throttled(_) | Self::ThrottledWithRoom(_) | Self::ThrottledCounted(_) => {
+                OpenReason::Throttled
+            }
             Self::Failed(_) => OpenReason::Failed,
             Self::FailedTooOften(_) => OpenReason::FailedTooOften,
             Self::Refused => OpenReason::Refused,

@@ -44,6 +44,7 @@ mod request_info;
 mod response_headers;
 mod shutdown;
 mod streaming;
+mod subject;
 mod telemetry;
 pub mod timeouts;
 mod upload;
@@ -132,6 +133,8 @@ struct RequestInfo {
     form: MediaType,
     /// The model that draws a response's images, where a header names it.
     image: Option<ModelId>,
+    /// The body, as far as it was read for that, names further models.
+    names_others: bool,
     /// The length that the client announced.
     content_length: Option<usize>,
     /// Where the body names the model, known for requests that are routed by their body.

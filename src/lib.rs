@@ -24,6 +24,7 @@ pub mod host;
 mod json;
 pub mod location;
 pub mod metrics;
+mod missing;
 pub mod observation;
 pub mod operation;
 pub mod outcome;

@@ -9,10 +9,9 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
-use serde_json::Value;
-
 use crate::breaker::FailureKind;
 use crate::config::{BreakerRule, RetryRule};
+use crate::missing;
 use crate::stream::StreamError;
 use crate::time::Millis;
 
@@ -39,6 +38,10 @@ impl Verdict {
     pub const NO_ANSWER: Self =
         Self { failure: Some(FailureKind::Failed(None)), elsewhere: true, good: false };
 
+    /// The answer broke off, and what came of it is the client's.
+    pub const BROKEN_OFF: Self =
+        Self { failure: Some(FailureKind::Failed(None)), elsewhere: false, good: false };
+
     /// The answer has a status that is none ([`is_status`]).
     pub const NO_STATUS: Self =
         Self { failure: Some(FailureKind::Failed(None)), elsewhere: true, good: false };
@@ -58,12 +61,15 @@ impl Verdict {
             return Self::GOOD;
         }
         let refused = matches!(status, 401 | 403) && retry.failover_on_refusal;
-        let failure = if breaker.statuses.contains(status) {
-            Some(FailureKind::Failed(retry_after))
-        } else if status == 429 && has_room {
+        let counts = breaker.statuses.contains(status);
+        let failure = if status == 429 && has_room {
             Some(FailureKind::ThrottledWithRoom(retry_after))
+        } else if status == 429 && counts && breaker.failures > 1 {
+            Some(FailureKind::ThrottledCounted(retry_after))
         } else if status == 429 {
             Some(FailureKind::Throttled(retry_after))
+        } else if counts {
+            Some(FailureKind::Failed(retry_after))
         } else if refused {
             Some(FailureKind::Refused)
         } else {
@@ -72,8 +78,8 @@ impl Verdict {
         Self { failure, elsewhere: refused || retry.statuses.contains(status), good: false }
     }
 
-    /// Whether it is a vote on the backend's health. What asks for less traffic is none: the backend
-    /// says so itself. Where it says that it has room all the same, it is one.
+    /// Whether it is a vote that may turn out to be the request's fault. What asks for less traffic is
+    /// none: the backend says so itself. Where it says that it has room all the same, it is one.
     pub const fn is_vote(&self) -> bool {
         matches!(self.failure, Some(FailureKind::Refused)) || self.has_room() || self.failed()
     }
@@ -89,23 +95,24 @@ impl Verdict {
     }
 
     /// The stream began with this fault, and nobody has seen it.
-    pub const fn on_stream_start(fault: StreamError) -> Self {
+    pub const fn on_stream_start(fault: StreamError, retry: &RetryRule) -> Self {
         let failure = match fault {
             StreamError::Throttled(retry_after) => FailureKind::Throttled(retry_after),
+            StreamError::Refused if retry.failover_on_refusal => FailureKind::Refused,
             StreamError::Failed => FailureKind::Failed(None),
-            StreamError::Requests => return Self::FINAL,
+            StreamError::Refused | StreamError::Requests => return Self::FINAL,
         };
         Self { failure: Some(failure), elsewhere: true, good: false }
     }
 
     /// The stream came to this fault when the client had seen some of it: there is no way back.
-    pub const fn on_stream_end(fault: StreamError) -> Self {
-        Self { elsewhere: false, ..Self::on_stream_start(fault) }
+    pub const fn on_stream_end(fault: StreamError, retry: &RetryRule) -> Self {
+        Self { elsewhere: false, ..Self::on_stream_start(fault, retry) }
     }
 
     /// Judges a 404 by its body: only a missing deployment is the configuration's mistake.
     pub fn on_not_found(body: &[u8]) -> Self {
-        if is_missing_deployment(body) {
+        if missing::is_told_by(body) {
             Self { failure: Some(FailureKind::Refused), elsewhere: true, good: false }
         } else {
             Self::FINAL
@@ -123,20 +130,6 @@ pub const fn is_status(status: u16, switches: bool) -> bool {
 pub const fn needs_body(status: u16, retry: &RetryRule) -> bool {
     status == 404 && retry.failover_on_refusal
 }
-
-/// Whether this is Azure OpenAI's `{"error":{"code":"DeploymentNotFound",…}}`, or what servers that
-/// are compatible with OpenAI's say of a model that they do not have.
-fn is_missing_deployment(body: &[u8]) -> bool {
-    let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let is_word = |name: &&str| {
-        let word = said.get("error").and_then(|error| error.get(*name)).and_then(Value::as_str);
-        let word = word.unwrap_or_default();
-        MISSING.iter().any(|known| word.eq_ignore_ascii_case(known))
-    };
-    ["code", "type"].iter().any(is_word)
-}
-
-const MISSING: [&str; 2] = ["DeploymentNotFound", "model_not_found"];
 
 #[cfg(test)]
 mod tests {
@@ -184,11 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_may_count_429_as_a_failure() {
+    fn a_429_is_throttling_also_where_a_pool_counts_it() {
         let (breaker, retry) = rules();
         let counts = BreakerRule { statuses: StatusSet(vec![(429, 429)]), ..breaker };
-        let verdict = Verdict::on_status(429, None, false, &counts, &retry);
-        assert_eq!(verdict.failure, Some(FailureKind::Failed(None)));
+        let judged = |rule: &BreakerRule| Verdict::on_status(429, None, false, rule, &retry);
+        assert_eq!(judged(&counts).failure, Some(FailureKind::ThrottledCounted(None)));
+        assert!(!judged(&counts).failed() && !judged(&counts).is_vote());
+        let one = BreakerRule { failures: 1, ..counts };
+        assert_eq!(judged(&one).failure, Some(FailureKind::Throttled(None)));
     }
 
     #[test]
@@ -197,21 +193,5 @@ mod tests {
         let passes = RetryRule { failover_on_refusal: false, ..retry };
         assert_eq!(Verdict::on_status(401, None, false, &breaker, &passes), Verdict::FINAL);
         assert!(!needs_body(404, &passes));
-    }
-
-    #[test]
-    fn only_a_missing_deployment_makes_a_404_the_configurations_mistake() {
-        for missing in [
-            &br#"{"error":{"code":"DeploymentNotFound","message":"not there"}}"#[..],
-            br#"{"error":{"type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
-            br#"{"error":{"code":404,"type":"model_not_found"}}"#,
-        ] {
-            assert!(Verdict::on_not_found(missing).elsewhere);
-        }
-        for body in
-            [&br#"{"error":{"code":"404","message":"DeploymentNotFound"}}"#[..], b"", b"\xff"]
-        {
-            assert_eq!(Verdict::on_not_found(body), Verdict::FINAL);
-        }
     }
 }

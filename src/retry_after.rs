@@ -5,8 +5,8 @@
 //! this order: `retry-after-ms`; `Retry-After` as a number of seconds or an HTTP date (RFC 9110
 //! §10.2.3); the reset of the limit that is exhausted, by `x-ratelimit-reset-requests` and `-tokens`,
 //! which Azure also spells `x-rate-limit-…`. Where no `-remaining-…` says which limit that is, it is the
-//! later of the two. Zero says "soon" ([`SOON`]) where nothing else says when; any other value that is
-//! not above zero says nothing. Capping is the circuit breaker's business.
+//! later of the two. Zero, in whatever form, says "soon" ([`SOON`]) where nothing else says when; any
+//! other value that is not above zero says nothing. Capping is the circuit breaker's business.
 //!
 //! What is announced is counted from the next whole millisecond on, from which the circuit is open
 //! ([`Record::holds_from`](crate::breaker::store::Record::holds_from)). So a span is never over
@@ -56,7 +56,7 @@ impl RetryAfter {
                 .map(|s| s.trim().to_owned())
         };
         let (milliseconds, wait) = (text(&self.retry_after_ms), text(&self.retry_after));
-        let zero = |text: &Option<String>| text.as_deref().is_some_and(|text| text == "0");
+        let zero = |text: &Option<String>| text.as_deref().and_then(decimal) == Some(0.0);
         let limit = |reset_at: &Option<Vec<u8>>, remaining: &Option<Vec<u8>>| {
             let remaining = text(remaining).and_then(|text| text.parse::<f64>().ok());
             Some((remaining.is_some_and(|left| left <= 0.0), reset(&text(reset_at)?)?))
@@ -65,10 +65,12 @@ impl RetryAfter {
             limit(&self.reset_requests, &self.remaining_requests),
             limit(&self.reset_tokens, &self.remaining_tokens),
         ];
+        let limit = limits.into_iter().flatten().max().map(|(_, wait)| wait);
+        let says_soon = zero(&milliseconds) || zero(&wait) || limit == Some(Millis(0));
         None.or_else(|| number(milliseconds.as_deref()?, 1.0))
             .or_else(|| retry_after(wait.as_deref()?, now))
-            .or_else(|| limits.into_iter().flatten().max().map(|(_, wait)| wait))
-            .or_else(|| (zero(&milliseconds) || zero(&wait)).then_some(SOON))
+            .or_else(|| limit.filter(|wait| *wait > Millis(0)))
+            .or_else(|| says_soon.then_some(SOON))
     }
 }
 
@@ -78,9 +80,13 @@ fn retry_after(text: &str, now: Micros) -> Option<Millis> {
 
 /// A positive decimal number of units of `scale` milliseconds, rounded up.
 fn number(text: &str, scale: f64) -> Option<Millis> {
+    Millis::of_units(decimal(text)?, scale)
+}
+
+/// A number in digits and a point alone.
+fn decimal(text: &str) -> Option<f64> {
     let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let value: f64 = if digits { text.parse().ok()? } else { return None };
-    Millis::of_units(value, scale)
+    if digits { text.parse().ok() } else { None }
 }
 
 fn date(text: &str, now: Micros) -> Option<Millis> {
@@ -91,14 +97,19 @@ fn date(text: &str, now: Micros) -> Option<Millis> {
     (at > now).then_some(wait)
 }
 
-/// Azure writes seconds (`55`), OpenAI a span with units (`6m0s`, `120ms`).
+/// Azure writes seconds (`55`), OpenAI a span with units (`6m0s`, `120ms`). Either may be zero.
 fn reset(text: &str) -> Option<Millis> {
-    number(text, 1000.0).or_else(|| span(text))
+    let seconds =
+        decimal(text).map(|seconds| Millis::of_units(seconds, 1000.0).unwrap_or_default());
+    seconds.or_else(|| span(text))
 }
 
 fn span(text: &str) -> Option<Millis> {
     let mut rest = text;
     let mut total = Millis(0);
+    if rest.is_empty() {
+        return None;
+    }
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (value, tail) = rest.split_at_checked(digits)?;
@@ -111,10 +122,11 @@ fn span(text: &str) -> Option<Millis> {
             "h" => 3_600_000.0,
             _ => return None,
         };
-        total.0 = total.0.saturating_add(number(value, scale).unwrap_or_default().0);
+        let more = Millis::of_units(decimal(value)?, scale).unwrap_or_default();
+        total.0 = total.0.saturating_add(more.0);
         rest = tail;
     }
-    Some(total).filter(|wait| *wait > Millis(0))
+    Some(total)
 }
 
 #[cfg(test)]
@@ -177,8 +189,10 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_announces_nothing() {
-        assert_eq!(after("0"), Some(SOON));
-        for text in ["-1", "0.0", "", "soon", "1e3", "inf", "NaN", "1s", "1.2.3"] {
+        for zero in ["0", "0.0", "00", " 0 "] {
+            assert_eq!(after(zero), Some(SOON), "{zero}");
+        }
+        for text in ["-1", "", "soon", "1e3", "inf", "NaN", "1s", "1.2.3"] {
             assert_eq!(after(text), None, "{text}");
         }
         assert_eq!(after("Fri, 20 Nov 2026 08:59:59 GMT"), None);
@@ -205,7 +219,10 @@ mod tests {
         assert_eq!(resets("2", "55"), Some(Millis(55_000)), "the later of the two");
         assert_eq!(resets("6m0s", ""), Some(Millis(360_000)));
         assert_eq!(resets("120ms", ""), Some(Millis(120)));
-        assert_eq!(resets("-1", "0s"), None);
+        for zero in ["0", "0s", "0ms", "0m0s"] {
+            assert_eq!(resets("-1", zero), Some(SOON), "{zero}");
+        }
+        assert_eq!(resets("", "-1"), None);
         assert_eq!(resets("s", "5x"), None);
     }
 
@@ -225,6 +242,13 @@ mod tests {
         assert_eq!(told("3", "0"), Some(Millis(55_000)));
         assert_eq!(told("0", "0"), Some(Millis(55_000)));
         assert_eq!(told("", "many"), Some(Millis(55_000)));
+        let zero = RetryAfter {
+            reset_requests: Some(b"0s".to_vec()),
+            reset_tokens: Some(b"55".to_vec()),
+            remaining_requests: Some(b"0".to_vec()),
+            ..RetryAfter::default()
+        };
+        assert_eq!(zero.wait(NOW), Some(SOON), "the exhausted one is back");
     }
 
     #[test]

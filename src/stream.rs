@@ -18,6 +18,7 @@
 mod content;
 mod ending;
 mod error;
+mod error_words;
 mod events;
 mod json_repair;
 mod retry_after;

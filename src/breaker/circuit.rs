@@ -3,7 +3,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use super::vote::{RequestMark, Standing, Votes};
-use super::{FailureKind, Unavailability};
+use super::{FailureKind, OpenReason, Unavailability};
 use crate::config::BreakerRule;
 use crate::time::{Millis, Timestamp};
 
@@ -143,7 +143,9 @@ impl Circuit {
                 self.reopens_by(request, rule, now);
             }
             // It works: what it announces is all there is to wait for.
-            Some(FailureKind::Throttled(retry_after)) => {
+            Some(
+                FailureKind::Throttled(retry_after) | FailureKind::ThrottledCounted(retry_after),
+            ) => {
                 self.works();
                 self.throttle(retry_after, rule, now);
             }
@@ -249,7 +251,7 @@ impl Circuit {
         if !self.votes.are_enough(rule) {
             return;
         }
-        if matches!(failure, FailureKind::ThrottledWithRoom(_)) {
+        if failure.why() == OpenReason::Throttled {
             self.votes.clear();
             self.throttle(failure.retry_after(), rule, now);
         } else {

@@ -51,6 +51,11 @@ impl Exchange {
             cx.record(record);
         }
         self.settle_blame(false, cx);
+        if self.is_about_something_else(verdict) {
+            let back = probe.and_then(|_| route.record(member, Change::Released, cx.moment()));
+            cx.extend(back.map(Effect::Record));
+            return None;
+        }
         let sending = self.sending.as_mut()?;
         let in_no_hurry = probe.is_none() && verdict.has_room();
         if probe.is_none() && verdict.failure.is_none() && !(counts && verdict.good) {

@@ -11,6 +11,7 @@ use super::answer_head::Answer;
 use super::attempts::Break;
 use super::flow::{AnswerFlow, Judged};
 use super::{Context, Exchange, RequestInfo};
+use crate::config::RetryRule;
 use crate::outcome::Verdict;
 use crate::stream::{Start, StreamError};
 use crate::time::Millis;
@@ -163,14 +164,25 @@ impl Exchange {
 
     /// Nobody has seen anything yet of an answer that was held, and turns out to be none.
     pub(super) fn begins_badly(&mut self, fault: StreamError, cx: &mut Context<'_>) -> Judged {
-        let mut verdict = Verdict::on_stream_start(fault.with_retry_after(self.retry_after));
+        let fault_in_time = fault.with_retry_after(self.retry_after);
+        let mut verdict = self.verdict_on(fault_in_time, Verdict::on_stream_start);
         verdict.elsewhere &= self.gateway.failover.replaces_held_answers();
         self.begins(fault, verdict, cx)
     }
 
     /// The same, where the head alone shows it.
     fn begins_badly_in_head(&mut self, fault: StreamError, cx: &mut Context<'_>) -> Judged {
-        self.begins(fault, Verdict::on_stream_start(fault), cx)
+        let verdict = self.verdict_on(fault, Verdict::on_stream_start);
+        self.begins(fault, verdict, cx)
+    }
+
+    /// What follows from a fault, by the pool's rule.
+    pub(super) fn verdict_on(
+        &self,
+        fault: StreamError,
+        judge: impl Fn(StreamError, &RetryRule) -> Verdict,
+    ) -> Verdict {
+        self.route().map_or(Verdict::FINAL, |route| judge(fault, &route.model.retry))
     }
 
     fn begins(&mut self, fault: StreamError, verdict: Verdict, cx: &mut Context<'_>) -> Judged {

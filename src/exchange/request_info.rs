@@ -69,6 +69,7 @@ impl Exchange {
             cookies,
             form,
             image,
+            names_others: false,
             has_body: head.has_body,
             passed: 0,
             // A length that the VM cannot count was refused: the longest body is a gigabyte.
@@ -195,6 +196,9 @@ impl Exchange {
                 .map_err(|why| Reply::refused_body(&why))?;
         for name in &others {
             self.named(name)?;
+        }
+        if let Some(info) = &mut self.info {
+            info.names_others = !others.is_empty();
         }
         let Some(outside) = outside else {
             let name = named.as_ref().map(|named| named.name.clone());

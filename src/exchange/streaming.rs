@@ -90,7 +90,8 @@ impl Exchange {
         } else if let Some(fault) = fault {
             self.telemetry.broken |= fault != StreamError::Requests;
             self.attempts.ended_badly(Break::Error);
-            self.follow(Verdict::on_stream_end(fault), cx);
+            let verdict = self.verdict_on(fault, Verdict::on_stream_end);
+            self.follow(verdict, cx);
             self.log_attempts(cx);
         }
         self.stream_passes(&part, front, end, cx)
@@ -160,7 +161,7 @@ impl Exchange {
         if held {
             // What nobody has seen is no answer; Envoy tries again by itself.
             self.attempts.lose_answer();
-            self.follow(Verdict::on_stream_end(StreamError::Failed), cx);
+            self.follow(Verdict::BROKEN_OFF, cx);
             return;
         }
         self.breaks(cx);
@@ -184,7 +185,7 @@ impl Exchange {
             return;
         }
         self.telemetry.broken = true;
-        self.follow(Verdict::on_stream_end(StreamError::Failed), cx);
+        self.follow(Verdict::BROKEN_OFF, cx);
         self.log_attempts(cx);
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Event;
 use super::content::is_heartbeat;
-use super::retry_after::retry_after;
+use super::error_words::words;
 use crate::time::Millis;
 use crate::words::{Word, word};
 
@@ -30,6 +30,8 @@ pub enum StreamError {
     Throttled(Option<Millis>),
     /// The backend failed.
     Failed,
+    /// The backend refuses the gateway's own credential, or lacks the deployment.
+    Refused,
     /// The request is at fault: another backend would say the same.
     Requests,
 }
@@ -108,11 +110,28 @@ fn fault(said: &Value, named: bool) -> Option<StreamError> {
     }
     if error.is_some() || failed {
         let error = error.unwrap_or(&Value::Null);
-        return Some(words(["code", "type", "status"].map(|word| error.get(word)), error));
+        // Text Generation Inference has its word beside the message.
+        let beside = said.get("error_type").filter(|_| error.is_string());
+        let [code, kind, status] = ["code", "type", "status"].map(|word| error.get(word));
+        return Some(words([code, kind.or(beside), status], error));
     }
     let object = said.get("object").and_then(Value::as_str);
     let is_error = named || kind == "error" || object == Some("error");
-    is_error.then(|| words(["code", "type", ""].map(|word| said.get(word)), said))
+    let own = || words(["code", "type", ""].map(|word| said.get(word)), said);
+    is_error.then(own).or_else(|| of_choices(said))
+}
+
+/// A gateway before several providers writes an error as the choice that it could not get.
+fn of_choices(said: &Value) -> Option<StreamError> {
+    let choices = said.get("choices")?.as_array()?;
+    let error = |choice: &Value| choice.get("error").filter(|error| !is_none(error)).cloned();
+    let failed = |choice: &Value| {
+        let reason = choice.get("finish_reason").and_then(Value::as_str);
+        reason == Some("error") || error(choice).is_some()
+    };
+    let first = choices.first().filter(|_| choices.iter().all(failed))?;
+    let error = error(first).unwrap_or_default();
+    Some(words(["code", "type", "status"].map(|word| error.get(word)), &error))
 }
 
 /// A gateway in front of a backend writes `{"statusCode": 429, "message": "…"}`.
@@ -150,73 +169,6 @@ fn of_odd(data: &[u8], named: bool) -> Option<StreamError> {
     (is_error || named).then(|| words(said().each_ref().map(Option::as_ref), &Value::Null))
 }
 
-/// The first word that says whose fault it is. `error`: what holds the words, or its message.
-fn words(words: [Option<&Value>; 3], error: &Value) -> StreamError {
-    let mut said = words.into_iter().flatten().filter_map(|word| match word {
-        Value::String(word) => of_word(&word.to_ascii_lowercase()),
-        Value::Number(status) => of_status(status.as_u64()?),
-        _ => None,
-    });
-    let text = error.as_str().or_else(|| error.get("message")?.as_str());
-    let in_text = || text.and_then(|text| of_message(&text.to_ascii_lowercase()));
-    match said.next().or_else(in_text) {
-        Some(StreamError::Throttled(_)) => StreamError::Throttled(retry_after(error)),
-        fault => fault.unwrap_or(StreamError::Failed),
-    }
-}
-
-/// Words of people say less than codes do: only what cannot be meant otherwise counts.
-fn of_message(text: &str) -> Option<StreamError> {
-    let throttled = ["rate limit", "too many requests"].iter().any(|words| text.contains(words));
-    throttled.then_some(StreamError::Throttled(None))
-}
-
-fn of_word(word: &str) -> Option<StreamError> {
-    if let Ok(status) = word.parse() {
-        return of_status(status);
-    }
-    let has = |part: &&str| word.contains(*part);
-    if THROTTLED.iter().any(has) {
-        Some(StreamError::Throttled(None))
-    } else if FAILED.iter().any(has) {
-        Some(StreamError::Failed)
-    } else if REQUESTS.iter().any(has) {
-        Some(StreamError::Requests)
-    } else {
-        None
-    }
-}
-
-fn of_status(status: u64) -> Option<StreamError> {
-    match status {
-        429 => Some(StreamError::Throttled(None)),
-        401 | 403 | 408 | 500..=599 => Some(StreamError::Failed),
-        400..=499 => Some(StreamError::Requests),
-        _ => None,
-    }
-}
-
-const THROTTLED: [&str; 6] = [
-    "rate_limit",
-    "ratelimit",
-    "too_many_requests",
-    "toomanyrequests",
-    "insufficient_quota",
-    "resource_exhausted",
-];
-/// Mistakes in the configuration, some of which have the type of a client's mistake.
-const FAILED: [&str; 4] =
-    ["server_error", "invalid_api_key", "deploymentnotfound", "model_not_found"];
-const REQUESTS: [&str; 7] = [
-    "content_filter",
-    "context_length",
-    "invalid_prompt",
-    "invalid_request",
-    "badrequest",
-    "policy_violation",
-    "invalid_image",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +189,8 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"an \"error\" occurred: response.failed"}}]}"#,
             r#"{"type":"response.created","response":{"error":null,"status":"in_progress"}}"#,
             r#"{"error":null,"choices":[]}"#,
+            r#"{"choices":[{"error":null,"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"finish_reason":"error"},{"finish_reason":"stop"}]}"#,
             "[]",
             "1",
         ] {
@@ -309,6 +263,9 @@ mod tests {
         for (name, data) in [
             ("", r#"{"error":{"message":"x","type":"server_error","code":null}}"#),
             ("", r#"{"error":"overloaded"}"#),
+            ("", r#"{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}"#),
+            ("", r#"{"choices":[{"error":{"code":502},"message":{}}]}"#),
+            ("", r#"{"error":"Request failed during generation","error_type":"generation"}"#),
             ("error", r#"{"message":"x"}"#),
             ("error", "gone"),
             ("", r#"{"type":"error","code":"server_error","message":"x"}"#),
@@ -318,9 +275,21 @@ mod tests {
             ),
             ("", r#"{"type":"response.failed"}"#),
             ("", r#"{"error":{"code":"500"}}"#),
-            ("", r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#),
         ] {
             assert_eq!(first(name, data), Some(StreamError::Failed), "{data}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_the_configuration_are_refusals() {
+        for data in [
+            r#"{"error":{"type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            r#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#,
+            r#"{"error":{"code":401}}"#,
+            r#"{"object":"error","message":"The model `m` does not exist.","code":404}"#,
+            r#"{"error":"model 'm' not found"}"#,
+        ] {
+            assert_eq!(first("", data), Some(StreamError::Refused), "{data}");
         }
     }
 
@@ -333,6 +302,7 @@ mod tests {
             r#"{"type":"error","code":"rate_limit_exceeded","message":"x"}"#,
             r#"{"type":"response.failed","response":{"error":{"code":"rate_limit_exceeded"}}}"#,
             r#"{"error":{"code":null,"type":"RateLimitError"}}"#,
+            r#"{"error":{"type":"ThrottlingException"}}"#,
         ] {
             assert_eq!(first("", data), Some(StreamError::Throttled(None)), "{data}");
         }
@@ -340,6 +310,7 @@ mod tests {
             r#"{"error":{"code":"content_filter","type":null,"status":400}}"#,
             r#"{"error":{"code":400,"type":"BadRequestError"}}"#,
             r#"{"error":{"type":"invalid_request_error","code":null}}"#,
+            r#"{"error":"Input validation error: too long","error_type":"validation"}"#,
             r#"{"type":"response.failed","response":{"error":{"code":"invalid_prompt"}}}"#,
         ] {
             assert_eq!(first("", data), Some(StreamError::Requests), "{data}");

@@ -7,21 +7,32 @@
 
 use serde_json::Value;
 
+use crate::retry_after::SOON;
 use crate::time::Millis;
 
-/// Returns the time after which this error wants to be asked again, where it says one.
+/// Returns the time after which this error wants to be asked again, where it says one. Zero says
+/// "soon", as in headers.
 pub(super) fn retry_after(error: &Value) -> Option<Millis> {
     let member = |name: &str, scale: f64| match error.get(name)? {
-        Value::Number(number) => Millis::of_units(number.as_f64()?, scale),
-        Value::String(text) => Millis::of_units(text.trim().parse().ok()?, scale),
+        Value::Number(number) => span_of(number.as_f64()?, scale),
+        Value::String(text) => span_of(text.trim().parse().ok()?, scale),
         _ => None,
     };
-    member("retry_after_ms", 1.0)
-        .or_else(|| member("retry_after", SECOND))
-        .or_else(|| in_words(error.as_str().or_else(|| error.get("message")?.as_str())?))
+    let message = || error.as_str().or_else(|| error.get("message")?.as_str());
+    let said = [
+        member("retry_after_ms", 1.0),
+        member("retry_after", SECOND),
+        message().and_then(in_words),
+    ];
+    let zero = said.contains(&Some(Millis(0))).then_some(SOON);
+    said.into_iter().flatten().find(|wait| *wait > Millis(0)).or(zero)
 }
 
-/// Returns the time that follows the first words that announce one.
+fn span_of(number: f64, scale: f64) -> Option<Millis> {
+    if number == 0.0 { Some(Millis(0)) } else { Millis::of_units(number, scale) }
+}
+
+/// Returns the time that follows the first words that announce one. It may be zero.
 pub(super) fn in_words(text: &str) -> Option<Millis> {
     let text = text.to_ascii_lowercase();
     BEFORE.iter().find_map(|words| span(text.split_once(words)?.1))
@@ -47,8 +58,7 @@ fn span(text: &str) -> Option<Millis> {
             _ => SECOND,
         };
         let more = Millis::of_units(number, scale).unwrap_or_default();
-        let sum = Millis(total.unwrap_or_default().0.saturating_add(more.0));
-        total = (sum > Millis(0)).then_some(sum);
+        total = Some(Millis(total.unwrap_or_default().0.saturating_add(more.0)));
         rest = after;
     }
 }
@@ -77,6 +87,7 @@ mod tests {
             ("Retry after 2 minutes", 120_000),
             ("retry-after: 7", 7000),
             ("Try again in 86400.", 86_400_000),
+            ("Please retry after 0 seconds.", 0),
         ] {
             assert_eq!(in_words(text), Some(Millis(wanted)), "{text}");
         }
@@ -84,8 +95,7 @@ mod tests {
 
     #[test]
     fn what_announces_nothing_is_none() {
-        for text in ["", "slow down", "retry after", "retry after a while", "try again in 0s", "7"]
-        {
+        for text in ["", "slow down", "retry after", "retry after a while", "7"] {
             assert_eq!(in_words(text), None, "{text}");
         }
     }
@@ -100,5 +110,8 @@ mod tests {
         assert_eq!(retry_after(&error), Some(Millis(5000)));
         assert_eq!(retry_after(&json!("retry in 2s")), Some(Millis(2000)));
         assert_eq!(retry_after(&json!({ "retry_after": -1, "message": 7 })), None);
+        assert_eq!(retry_after(&json!({ "retry_after": 0, "message": "slow down" })), Some(SOON));
+        let error = json!({ "retry_after": 0, "message": "retry after 5" });
+        assert_eq!(retry_after(&error), Some(Millis(5000)));
     }
 }

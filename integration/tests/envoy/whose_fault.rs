@@ -41,13 +41,19 @@ models: {{ m: {{ pool: [{{ backend: frozen }}, {{ backend: westus, priority: 2 }
         westus.url()
     );
     let gateway = Gateway::of(config, vec![("KEY".to_owned(), key_of("westus"))]).start().await;
-    for megabytes in [0, 2, 8] {
+    let embeds = "/openai/deployments/m/embeddings?api-version=2024-10-21";
+    for (path, megabytes) in
+        [(embeds, 0), (embeds, 2), (embeds, 8), ("/v1/embeddings", 8), ("/v1/responses", 8)]
+    {
         let began = Instant::now();
-        let body = format!(r#"{{"input":"{}"}}"#, "x".repeat(megabytes << 20));
-        let path = "/openai/deployments/m/embeddings?api-version=2024-10-21";
+        let body = format!(r#"{{"model":"m","input":"{}"}}"#, "x".repeat(megabytes << 20));
         let answer = gateway.send(&Call::post_bytes(path, "application/json", body)).await.ok();
         assert_eq!((answer.backend(), answer.header("x-spillway-attempts")), ("westus", "2"));
-        assert!(began.elapsed() < Duration::from_secs(5), "{megabytes} MB: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{path}, {megabytes} MB: {:?}",
+            began.elapsed()
+        );
     }
 }
 
@@ -81,25 +87,42 @@ timeouts: { per_try: 500ms }
 models: { gpt-4o-mini: { pool: [{ backend: eastus }, { backend: westus, priority: 2 }] } }
 ";
     let gateway = Gateway::start(config, [&eastus, &westus]).await;
-    let slow = async || {
+    let slow = async |path: &str, body: &str, chunked: bool| {
         let mut stream = TcpStream::connect(gateway.at).await.expect("a connection");
-        let body = br#"{"messages":[{"role":"user","content":"hi"}]}"#;
+        let length = match chunked {
+            true => "transfer-encoding: chunked".to_owned(),
+            false => format!("content-length: {}", body.len()),
+        };
         let head = format!(
-            "POST /openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21 HTTP/1.1\r\n\
-             host: x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-            body.len()
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+             connection: close\r\n{length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.expect("sent");
-        for part in body.chunks(16) {
-            stream.write_all(part).await.expect("sent");
+        for part in body.as_bytes().chunks(16) {
+            let size = format!("{:x}\r\n", part.len());
+            let (before, after) = if chunked { (size.as_str(), "\r\n") } else { ("", "") };
+            let part = [before.as_bytes(), part, after.as_bytes()].concat();
+            stream.write_all(&part).await.expect("sent");
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+        let end = if chunked { "0\r\n\r\n" } else { "" };
+        stream.write_all(end.as_bytes()).await.expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
     };
-    tokio::join!(slow(), slow(), slow(), slow());
-    assert_eq!(story([&eastus, &westus]), [4, 0]);
+    let chat = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21";
+    let told = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+    let embeds = "/openai/deployments/gpt-4o-mini/embeddings?api-version=2024-10-21";
+    let response = r#"{"model":"gpt-4o-mini","input":"hello, how are you today?"}"#;
+    tokio::join!(
+        slow(chat, told, false),
+        slow(chat, told, true),
+        slow(embeds, r#"{"input":"hello, how are you today? I am fine."}"#, true),
+        slow("/openai/v1/responses", response, false),
+        slow("/openai/v1/responses", response, true),
+    );
+    assert_eq!(story([&eastus, &westus]), [5, 0]);
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ pub static CIRCUIT_BREAKER: Object = Object {
             kind: Kind::List(&Kind::Status),
             default: Default::Is("[408, 500-599]"),
             doc: "The statuses that count as failures: numbers from 400 to 599, or ranges such as \
-                  `500-599`.",
+                  `500-599`. With 429 among them, `failures` different requests must be throttled \
+                  before the circuit opens for the announced time.",
             example: "[429, 500-599]",
         },
         Field {
@@ -85,7 +86,8 @@ pub static CIRCUIT_BREAKER: Object = Object {
             kind: Kind::OneOf(&["deployment", "backend"]),
             default: Default::Is("deployment"),
             doc: "What one circuit covers: one deployment at one backend, so that a 429 on one \
-                  model does not stop another, or the whole backend, as in API Management.",
+                  model does not stop another, or the whole backend, as in API Management. Such a \
+                  circuit is not opened by a refused key or a missing deployment.",
             example: "backend",
         },
     ],

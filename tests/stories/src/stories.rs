@@ -9,18 +9,26 @@ mod bodies_read_once;
 mod breaker;
 mod clean_answers;
 mod connections;
+mod counted_limits;
 mod counting;
+mod empty_503;
 mod exhausted;
 mod failover;
 mod forgeries;
 mod good_statuses;
+mod innocents;
 mod keys;
+mod limits;
 mod one_reading;
+mod other_apis;
+mod other_servers;
 mod pools;
 mod recovery;
 mod redirects;
 mod refusals;
+mod refused_elsewhere;
 mod refused_field;
+mod retry_budget;
 mod routing;
 mod streams;
 mod timeouts;
@@ -42,13 +50,21 @@ pub fn all() -> &'static [Story] {
             streams::STORIES,
             before_content::STORIES,
             good_statuses::STORIES,
+            other_apis::STORIES,
+            other_servers::STORIES,
             timeouts::STORIES,
             connections::STORIES,
             trailers::STORIES,
             refusals::STORIES,
+            refused_elsewhere::STORIES,
+            innocents::STORIES,
             breaker::STORIES,
+            counted_limits::STORIES,
             recovery::STORIES,
+            retry_budget::STORIES,
             exhausted::STORIES,
+            empty_503::STORIES,
+            limits::STORIES,
             routing::STORIES,
             one_reading::STORIES,
             bodies::STORIES,

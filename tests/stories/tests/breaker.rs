@@ -98,7 +98,8 @@ impl Oracle {
             FailureKind::Failed(retry_after) => {
                 self.voted(now, |oracle| oracle.trip(retry_after, now));
             }
-            FailureKind::ThrottledWithRoom(retry_after) => {
+            FailureKind::ThrottledWithRoom(retry_after)
+            | FailureKind::ThrottledCounted(retry_after) => {
                 self.voted(now, |oracle| oracle.rest(retry_after, now));
             }
         }
@@ -125,7 +126,9 @@ impl Oracle {
                 self.recovered_at = Some(now);
                 self.calm_at = now + rule().interval;
             }
-            Some(FailureKind::Throttled(retry_after)) => {
+            Some(
+                FailureKind::Throttled(retry_after) | FailureKind::ThrottledCounted(retry_after),
+            ) => {
                 self.failing = None;
                 self.rest(retry_after, now);
             }
@@ -157,6 +160,7 @@ fn failure() -> impl Strategy<Value = FailureKind> {
         1 => retry_after().prop_map(FailureKind::FailedTooOften),
         1 => Just(FailureKind::Refused),
         2 => retry_after().prop_map(FailureKind::ThrottledWithRoom),
+        2 => retry_after().prop_map(FailureKind::ThrottledCounted),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! How a backend that failed comes back, and what keeps failures from spreading.
+//! How a backend that failed comes back.
 
 use crate::expect::{chat, failure, millis, seconds, throttled};
 use crate::http::{Answer, Reaction};
@@ -193,58 +193,6 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             }
 
             stage.chat("gpt-4o").from("westus").has("x-spillway-attempts", "1");
-        },
-    },
-    Story {
-        name: "a spent retry budget asks nobody who fails as well, and everybody who works",
-        behaviours: &[],
-        needs: &[AFTER_SILENCE],
-        config: "
-circuit_breaker: { failures: 10000 }
-retry: { budget: 0% }
-models:
-  gpt-4o:
-    pool:
-      - { backend: eastus, priority: 1 }
-      - { backend: westus, priority: 2 }
-      - { backend: uksouth, priority: 3 }",
-        play: |stage| {
-            // Ten retries are always allowed.
-            stage.will("eastus", (0..5).flat_map(|_| [failure(500).into(), Reaction::HangUp]));
-            stage.will("westus", vec![failure(500); 5]);
-            assert_eq!(stage.regions("gpt-4o", 5), ["uksouth"; 5]);
-            assert_eq!(stage.count("westus"), 5);
-
-            // It is spent, and the third works.
-            assert_eq!(stage.regions("gpt-4o", 5), ["uksouth"; 5]);
-            assert_eq!(stage.count("westus"), 5);
-
-            // It fails too: whoever has failed is not asked for others.
-            stage.will("uksouth", [failure(500)]);
-            stage.will("eastus", [failure(500)]);
-            stage.chat("gpt-4o").is(500).has("x-spillway-attempts", "2");
-            // What is lost on a connection that is used again would only be repeated.
-            let closes = failure(500).with("connection", "close");
-            stage.will("eastus", [closes.into(), Reaction::HangUp]);
-            stage.chat("gpt-4o").is(500).says(failure(500).body).has("x-spillway-attempts", "1");
-            let broken = stage.chat("gpt-4o");
-
-            broken.is(503).error("retry_budget_spent").has("x-spillway-attempts", "1");
-            assert_eq!((stage.count("westus"), stage.count("uksouth")), (5, 11));
-        },
-    },
-    Story {
-        name: "another backend after a 429 costs no budget",
-        behaviours: &[],
-        needs: &[],
-        config: "
-circuit_breaker: { max_trip: 1ms, trip: 1ms }
-retry: { budget: 0% }
-models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] } }",
-        play: |stage| {
-            stage.will("eastus", vec![throttled("retry-after-ms", "1"); 15]);
-
-            assert_eq!(stage.regions("gpt-4o", 15), ["westus"; 15]);
         },
     },
     Story {

@@ -78,17 +78,23 @@ impl Failure {
     /// for the announced time, else for the configured one, unless the file says that it is a failure.
     pub(crate) fn throttles(self, shape: &Shape) -> Option<Duration> {
         match self {
-            Self::Status(429) if !shape.counts(429) => Some(TRIP),
-            Self::Announced(429, wait) if !shape.counts(429) => Some(Duration::from_millis(wait)),
+            Self::Status(429) if !shape.counts_throttling() => Some(TRIP),
+            Self::Announced(429, wait) if !shape.counts_throttling() => {
+                Some(Duration::from_millis(wait))
+            }
             _ => None,
         }
     }
 
-    /// How long a backend that fails so may be left in peace, should it be the only one that does:
-    /// it asks for that, and says that it has room.
-    pub(crate) const fn may_throttle(self) -> Option<Duration> {
+    /// How long a backend that fails so may be left in peace: it asks for that, and says that it has
+    /// room, or the file wants several of its kind.
+    pub(crate) fn may_throttle(self, shape: &Shape) -> Option<Duration> {
         match self {
             Self::TooLarge(wait) => Some(Duration::from_millis(wait)),
+            Self::Status(429) if shape.counts_throttling() => Some(TRIP),
+            Self::Announced(429, wait) if shape.counts_throttling() => {
+                Some(Duration::from_millis(wait))
+            }
             _ => None,
         }
     }

@@ -179,7 +179,14 @@ impl Scene {
         prop_assert!(free.contains(&answered), "{region} has asked for no traffic");
         if meanwhile == Meanwhile::UNDISTURBED {
             let priority = |member: &usize| self.shape.tiers.get(*member);
-            let best = free.iter().filter_map(priority).min();
+            // What is counted may have been enough.
+            let rests = |member: &usize| {
+                self.shape.counts_throttling()
+                    && self.perhaps_resting.get(*member).is_some_and(|until| *until > now)
+            };
+            let best = free.iter().filter(|member| !rests(member)).filter_map(priority).min();
+            let better = best.is_none() || rests(&answered) && priority(&answered) < best;
+            let best = if better { priority(&answered) } else { best };
             match pin.map(|(_, member)| member).filter(|member| free.contains(member)) {
                 Some(pinned) => prop_assert_eq!(answered, pinned, "not where the cookie leads"),
                 None => prop_assert_eq!(priority(&answered), best, "{} answers", region),
@@ -221,7 +228,7 @@ impl Scene {
             }
         };
         rests(&mut self.resting, failure.throttles(&self.shape));
-        rests(&mut self.perhaps_resting, failure.may_throttle());
+        rests(&mut self.perhaps_resting, failure.may_throttle(&self.shape));
         failure.reaction()
     }
 }

@@ -106,6 +106,11 @@ impl Shape {
         }
     }
 
+    /// Whether one 429 alone throttles nothing here.
+    pub(crate) fn counts_throttling(&self) -> bool {
+        self.counts(429) && self.breaker != "failures: 1"
+    }
+
     /// The configuration.
     pub(crate) fn config(&self) -> Value {
         let mut text = format!("circuit_breaker: {{ {}", self.breaker);

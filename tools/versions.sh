@@ -63,8 +63,11 @@ The same `spillway.wasm`, on each Envoy with what `spillway render --envoy-versi
 the stories of [tests/stories](../tests/stories/src/stories) that a real Envoy can play.
 [older-envoys.md](older-envoys.md) says what the ways to fail over are and what they do not cover.
 
-In a mesh: the stories of failover, and what neighbours notice, in an ingress gateway and in a
-sidecar, both shaped as that Istio makes them, under what `spillway render istio` prints.
+In a mesh: the stories of failover, what neighbours notice, also while something of ours fails, and what other
+filters say, in an ingress gateway, in one of the Gateway API and in a sidecar, all shaped as that Istio makes
+them, under what `spillway render istio` prints. These are stock Envoys without the extensions that Istio's own
+build of that minor lacks (read in its sources: integration/tests/istio/extensions.tsv). Neither istiod nor
+Istio's proxy has run here.
 
 | Envoy | Istio | fails over by | stories passed | left out | in a mesh |
 |---|---|---|---|---|---|

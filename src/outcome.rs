@@ -64,10 +64,8 @@ impl Verdict {
         let counts = breaker.statuses.contains(status);
         let failure = if status == 429 && has_room {
             Some(FailureKind::ThrottledWithRoom(retry_after))
-        } else if status == 429 && counts && breaker.failures > 1 {
-            Some(FailureKind::ThrottledCounted(retry_after))
         } else if status == 429 {
-            Some(FailureKind::Throttled(retry_after))
+            Some(throttling(retry_after, breaker))
         } else if counts {
             Some(FailureKind::Failed(retry_after))
         } else if refused {
@@ -95,9 +93,9 @@ impl Verdict {
     }
 
     /// The stream began with this fault, and nobody has seen it.
-    pub const fn on_stream_start(fault: StreamError, retry: &RetryRule) -> Self {
+    pub fn on_stream_start(fault: StreamError, breaker: &BreakerRule, retry: &RetryRule) -> Self {
         let failure = match fault {
-            StreamError::Throttled(retry_after) => FailureKind::Throttled(retry_after),
+            StreamError::Throttled(retry_after) => throttling(retry_after, breaker),
             StreamError::Refused if retry.failover_on_refusal => FailureKind::Refused,
             StreamError::Failed => FailureKind::Failed(None),
             StreamError::Refused | StreamError::Requests => return Self::FINAL,
@@ -106,8 +104,8 @@ impl Verdict {
     }
 
     /// The stream came to this fault when the client had seen some of it: there is no way back.
-    pub const fn on_stream_end(fault: StreamError, retry: &RetryRule) -> Self {
-        Self { elsewhere: false, ..Self::on_stream_start(fault, retry) }
+    pub fn on_stream_end(fault: StreamError, breaker: &BreakerRule, retry: &RetryRule) -> Self {
+        Self { elsewhere: false, ..Self::on_stream_start(fault, breaker, retry) }
     }
 
     /// Judges a 404 by its body: only a missing deployment is the configuration's mistake.
@@ -117,6 +115,15 @@ impl Verdict {
         } else {
             Self::FINAL
         }
+    }
+}
+
+/// What a 429 is, in whatever form: where the rule lists it, it takes as many as count.
+fn throttling(retry_after: Option<Millis>, breaker: &BreakerRule) -> FailureKind {
+    if breaker.statuses.contains(429) && breaker.failures > 1 {
+        FailureKind::ThrottledCounted(retry_after)
+    } else {
+        FailureKind::Throttled(retry_after)
     }
 }
 

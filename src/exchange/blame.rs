@@ -17,6 +17,7 @@ use crate::breaker::{OpenReason, RequestMark};
 use crate::config::ClientId;
 use crate::observation::AttemptResult;
 use crate::outcome::Verdict;
+use crate::time::{Millis, Timestamp};
 
 /// What one request has said of the members.
 #[derive(Debug, Default)]
@@ -72,9 +73,11 @@ impl Exchange {
                 && !excluded.contains(&member)
         };
         // It has asked as many as it may, and more than one: the others were never to be asked either.
-        let asked_all = !self.may_go_on() && self.attempts.asked() > 1;
+        // Neither were they for what must not be done twice, nor where the client has left meanwhile.
+        let asked_all = !self.may_go_on() && self.attempts.asked() > 1
+            || !self.repeats()
+            || self.attempts.unanswered().is_some();
         let is_certain = blame.is_certain
-            || self.attempts.unanswered().is_some()
             || !asked_all && cx.select(id, &route, Eagerness::AsLastResort, untried).is_some();
         let sending = self.sending.as_mut()?;
         let accused = std::mem::take(&mut sending.blame.accused);
@@ -101,8 +104,10 @@ impl Exchange {
         Some(())
     }
 
-    /// The mark of this request, of which this is the body where it was read.
-    pub(super) fn mark(&self, model: &str) -> RequestMark {
+    /// The mark of this request, of which this is the body where it was read. Of a body that passes unread
+    /// only its length tells requests apart. Many have the same length, so these are the same for some
+    /// seconds only: as long as an SDK tries again.
+    pub(super) fn mark(&self, model: &str, now: Timestamp) -> RequestMark {
         let mut hash = FixedState::default().build_hasher();
         hash.write_usize(self.telemetry.client.map_or(usize::MAX, ClientId::position));
         hash.write(model.as_bytes());
@@ -110,6 +115,9 @@ impl Exchange {
             hash.write(&info.path);
             hash.write_usize(info.content_length.unwrap_or(usize::MAX));
             hash.write_u64(info.body_mark);
+            if info.has_body && info.body_mark == 0 {
+                hash.write_u64(now.0 / TRIED_AGAIN_WITHIN.0);
+            }
         }
         RequestMark(hash.finish().max(1))
     }
@@ -123,6 +131,9 @@ pub(super) fn body_mark(body: &[u8]) -> u64 {
     hash.write(body.get(body.len().saturating_sub(END)..).unwrap_or_default());
     hash.finish()
 }
+
+/// An SDK's tries follow each other within a few seconds.
+const TRIED_AGAIN_WITHIN: Millis = Millis::from_secs(5);
 
 /// Where options stand that the SDKs write first.
 const BEGINNING: usize = 128;

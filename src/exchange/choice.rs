@@ -61,7 +61,7 @@ impl Exchange {
             probes: probe.then_some(first).into_iter().collect(),
             failed: false,
             early: early.is_some(),
-            mark: self.mark(&route.model.name),
+            mark: self.mark(&route.model.name, cx.now()),
             doubted: cx.doubted(&route),
             blame: Blame::default(),
             allowed,

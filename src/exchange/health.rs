@@ -29,6 +29,7 @@ impl Exchange {
         let member = self.attempts.last()?;
         let result = AttemptResult::of(verdict, self.attempts.status());
         let now = cx.now();
+        let shows_that_it_works = verdict.good && self.shows_that_it_works();
         let sending = self.sending.as_mut()?;
         sending.failed = verdict.failed();
         if let Some(local) = cx.pools.get_mut(sending.model.position()) {
@@ -36,7 +37,7 @@ impl Exchange {
         }
         sending.blame.see(verdict, result, reached);
         let (id, mark) = (sending.model, sending.mark);
-        let answered = verdict.good && sending.doubted.contains(&member);
+        let answered = shows_that_it_works && sending.doubted.contains(&member);
         let probe = sending.probes.iter().position(|probe| *probe == member);
         if let Some(probe) = probe {
             sending.probes.swap_remove(probe);
@@ -51,7 +52,7 @@ impl Exchange {
             cx.record(record);
         }
         self.settle_blame(false, cx);
-        if self.is_about_something_else(verdict) {
+        if self.is_about_something_else(verdict, reached) {
             let back = probe.and_then(|_| route.record(member, Change::Released, cx.moment()));
             cx.extend(back.map(Effect::Record));
             return None;

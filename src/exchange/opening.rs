@@ -11,7 +11,7 @@ use super::answer_head::Answer;
 use super::attempts::Break;
 use super::flow::{AnswerFlow, Judged};
 use super::{Context, Exchange, RequestInfo};
-use crate::config::RetryRule;
+use crate::config::{BreakerRule, RetryRule};
 use crate::outcome::Verdict;
 use crate::stream::{Start, StreamError};
 use crate::time::Millis;
@@ -180,9 +180,10 @@ impl Exchange {
     pub(super) fn verdict_on(
         &self,
         fault: StreamError,
-        judge: impl Fn(StreamError, &RetryRule) -> Verdict,
+        judge: impl Fn(StreamError, &BreakerRule, &RetryRule) -> Verdict,
     ) -> Verdict {
-        self.route().map_or(Verdict::FINAL, |route| judge(fault, &route.model.retry))
+        let route = self.route();
+        route.map_or(Verdict::FINAL, |route| judge(fault, &route.model.breaker, &route.model.retry))
     }
 
     fn begins(&mut self, fault: StreamError, verdict: Verdict, cx: &mut Context<'_>) -> Judged {

@@ -140,7 +140,8 @@ impl Exchange {
         (perhaps_done && !self.repeats()).then(Reply::outcome_unknown)
     }
 
-    fn repeats(&self) -> bool {
+    /// Whether it may be done twice.
+    pub(super) fn repeats(&self) -> bool {
         self.info.as_ref().is_none_or(|info| info.target.operation.repeats)
     }
 }

@@ -1,11 +1,12 @@
-//! What a refusal or a limit is about: the deployment that the gateway has asked for, or something else.
+//! What an answer is about: the deployment that the gateway has asked for, or something else.
 //!
 //! What is about the deployment is recorded of its circuit. What is about something else is recorded of
 //! nothing; another backend is asked in any case.
 //!
 //! - A request that names no model goes to some pool all the same, and asks none of its deployments. What
 //!   refuses it may be a role that the key does not have, or a deployment that the client's own thread names.
-//!   Files, jobs and threads have limits of their own.
+//!   Files, jobs and threads have limits and failures of their own, and that they work says nothing of a
+//!   deployment either. Only that the backend cannot be reached is about all of it.
 //! - A request that only reads asks what there is, and no deployment for anything.
 //! - Further models in a body are named by the client: the gateway writes only the model's own name. Which of
 //!   them the backend lacks is not known.
@@ -19,8 +20,9 @@ use crate::operation::Method;
 use crate::outcome::Verdict;
 
 impl Exchange {
-    /// Returns `true` if the verdict is a refusal or a limit that says nothing of what its circuit covers.
-    pub(super) fn is_about_something_else(&self, verdict: Verdict) -> bool {
+    /// Returns `true` if what went wrong says nothing of what its circuit covers. `reached`: there was a
+    /// connection.
+    pub(super) fn is_about_something_else(&self, verdict: Verdict, reached: bool) -> bool {
         let covers = self.route().map(|route| route.model.breaker.scope);
         let of_deployment = covers == Some(BreakerScope::Deployment);
         let Some(info) = &self.info else { return false };
@@ -33,8 +35,18 @@ impl Exchange {
                 | FailureKind::ThrottledWithRoom(_)
                 | FailureKind::ThrottledCounted(_),
             ) => of_deployment && !info.asks_a_deployment(),
-            Some(FailureKind::Failed(_) | FailureKind::FailedTooOften(_)) | None => false,
+            Some(FailureKind::Failed(_) | FailureKind::FailedTooOften(_)) => {
+                reached && of_deployment && !info.asks_a_deployment()
+            }
+            None => false,
         }
+    }
+
+    /// Returns `true` if a good answer shows that what its circuit covers works.
+    pub(super) fn shows_that_it_works(&self) -> bool {
+        let covers = self.route().map(|route| route.model.breaker.scope);
+        covers != Some(BreakerScope::Deployment)
+            || self.info.as_ref().is_none_or(RequestInfo::asks_a_deployment)
     }
 }
 

@@ -88,14 +88,25 @@ fn labels(text: &str) -> Result<Vec<(String, String)>, String> {
 
 /// What is wrong with this argument, if it is no name in Kubernetes.
 fn no_name(argument: &str, name: &str) -> Option<Problem> {
+    (!is_label(name)).then(|| {
+        no_such_name(argument, name, "lower-case letters, digits and `-`, at most 63 of them")
+    })
+}
+
+/// The same of one that may have dots in it, as those of most resources.
+fn no_dotted_name(argument: &str, name: &str) -> Option<Problem> {
+    let is_name = name.len() <= 253 && name.split('.').all(is_label);
+    let hint = "lower-case letters, digits, `-` and `.`, at most 253 of them";
+    (!is_name).then(|| no_such_name(argument, name, hint))
+}
+
+fn no_such_name(argument: &str, name: &str, hint: &str) -> Problem {
+    let name = spillway::config::quoted(name);
+    Problem::new("", format!("--{argument}: {name} is no name in Kubernetes"), hint)
+}
+
+fn is_label(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let ends = !name.starts_with('-') && !name.ends_with('-');
-    let is_name = (1..=63).contains(&name.len()) && name.bytes().all(is_inner) && ends;
-    (!is_name).then(|| {
-        Problem::new(
-            "",
-            format!("--{argument}: {} is no name in Kubernetes", spillway::config::quoted(name)),
-            "lower-case letters, digits and `-`, at most 63 of them",
-        )
-    })
+    (1..=63).contains(&name.len()) && name.bytes().all(is_inner) && ends
 }

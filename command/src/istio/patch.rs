@@ -31,9 +31,13 @@ pub(super) fn extension_config(place: &Place, value: Value) -> Value {
     patch("EXTENSION_CONFIG", place, json!({}), "ADD", value)
 }
 
-/// Puts `value` before the other routes of this host, on whichever port it is served.
+/// Puts `value` before the other routes of this host, at a gateway on whichever port it is served.
 pub(super) fn first_route(place: &Place, host: &str, value: Value) -> Value {
-    let host = json!({ "routeConfiguration": { "vhost": { "domainName": host } } });
+    let mut host = json!({ "routeConfiguration": { "vhost": { "domainName": host } } });
+    if let Some(port) = place.listeners().get("portNumber") {
+        // A sidecar has the host in other route tables too, whose listeners are not patched.
+        merge(&mut host, json!({ "routeConfiguration": { "portNumber": port } }));
+    }
     patch("HTTP_ROUTE", place, host, "INSERT_FIRST", value)
 }
 

@@ -114,7 +114,13 @@ fn insert_before(manager: &mut Value, patch: &Value) {
 
 fn insert_first(manager: &mut Value, patch: &Value) {
     expected(patch, "INSERT_FIRST");
-    let host = &patch["match"]["routeConfiguration"]["vhost"]["domainName"];
+    let matched = &patch["match"]["routeConfiguration"];
+    let port = &matched["portNumber"];
+    // A sidecar's table has the port for its name.
+    if !port.is_null() && manager["route_config"]["name"] != port.to_string().as_str() {
+        return;
+    }
+    let host = &matched["vhost"]["domainName"];
     let hosts = manager["route_config"]["virtual_hosts"].as_array_mut().expect("hosts");
     let is_of = |found: &&mut Value| {
         found["domains"].as_array().is_some_and(|domains| domains.contains(host))

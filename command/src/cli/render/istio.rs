@@ -154,11 +154,9 @@ impl Istio {
                 &format!("write its whole name, such as `{}`", usual_host()),
             );
         }
-        let names =
-            [("name", self.name.as_str()), ("namespace", namespace), ("secret", &self.secret)];
-        problems.extend(
-            names.into_iter().filter_map(|(argument, name)| super::no_name(argument, name)),
-        );
+        problems.extend(super::no_name("namespace", namespace));
+        problems.extend(super::no_dotted_name("name", &self.name));
+        problems.extend(super::no_dotted_name("secret", &self.secret));
         let module = Module::named(&self.wasm, self.wasm_sha256.as_deref());
         let module = module.map_err(|problem| problems.push(problem)).ok();
         let Some(module) = module.filter(|_| problems.is_empty()) else { return Err(problems) };

@@ -39,6 +39,25 @@ pub(super) const STORIES: &[Story] = &[
         },
     },
     Story {
+        name: "what fails an operation that names no model closes no deployment",
+        behaviours: &[],
+        needs: &[],
+        config: BY_DEFAULT,
+        play: |stage| {
+            for number in 0..4 {
+                // Not done twice: nothing tells whether the upload or the backend is at fault.
+                let upload = format!(r#"{{"name":"store-{number}"}}"#);
+                stage.will("eastus", [failure(500)]);
+                stage.send(&Request::post("/v1/vector_stores", upload)).is(500);
+                is_served_by_eastus(stage, "gpt-4o");
+                stage.will("eastus", [failure(500)]);
+                let read = Request::get(format!("/v1/files/file-{number}/content"));
+                stage.send(&read).is(200).from("westus").has("x-spillway-attempts", "2");
+                is_served_by_eastus(stage, "gpt-4o");
+            }
+        },
+    },
+    Story {
         name: "what a client keeps at a backend may lead to a deployment that is not there",
         behaviours: &[],
         needs: &[AFTER_READING],

@@ -33,12 +33,10 @@ pub(super) fn extension_config(place: &Place, value: Value) -> Value {
 
 /// Puts `value` before the other routes of this host, at a gateway on whichever port it is served.
 pub(super) fn first_route(place: &Place, host: &str, value: Value) -> Value {
-    let mut host = json!({ "routeConfiguration": { "vhost": { "domainName": host } } });
-    if let Some(port) = place.listeners().get("portNumber") {
-        // A sidecar has the host in other route tables too, whose listeners are not patched.
-        merge(&mut host, json!({ "routeConfiguration": { "portNumber": port } }));
-    }
-    patch("HTTP_ROUTE", place, host, "INSERT_FIRST", value)
+    // A sidecar has the host in other route tables too, whose listeners are not patched.
+    let mut table = place.listeners();
+    merge(&mut table, json!({ "vhost": { "domainName": host } }));
+    patch("HTTP_ROUTE", place, json!({ "routeConfiguration": table }), "INSERT_FIRST", value)
 }
 
 /// Adds a cluster.

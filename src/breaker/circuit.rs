@@ -69,7 +69,7 @@ impl Circuit {
             let out = lease > Millis(0);
             return if out { Admission::Probed(self.probe_until) } else { Admission::HalfOpen };
         }
-        if self.votes.accuse(rule, now) {
+        if self.votes.would_be_enough(rule, now) {
             return Admission::Accused;
         }
         let since = now.since(self.closed_at);

@@ -125,7 +125,7 @@ impl Votes {
     }
 
     /// Whether they would open it, were all accusations confirmed.
-    pub fn accuse(&self, rule: &BreakerRule, now: Timestamp) -> bool {
+    pub fn would_be_enough(&self, rule: &BreakerRule, now: Timestamp) -> bool {
         let counts =
             |vote: &Vote| vote.standing != Standing::Doubtful && vote.at + rule.interval > now;
         self.count(counts) >= rule.failures as usize
@@ -205,12 +205,12 @@ mod tests {
     #[test]
     fn what_is_not_known_yet_accuses_and_opens_once_it_is_confirmed() {
         let mut votes = voted(&[1, 2], Standing::Accused);
-        assert!(!votes.accuse(&rule(), T0));
+        assert!(!votes.would_be_enough(&rule(), T0));
         votes.cast(RequestMark(3), Standing::Accused, &rule(), T0);
-        assert!(votes.accuse(&rule(), T0) && !votes.are_enough(&rule()));
-        assert!(!votes.accuse(&rule(), T0 + rule().interval), "a minute later");
+        assert!(votes.would_be_enough(&rule(), T0) && !votes.are_enough(&rule()));
+        assert!(!votes.would_be_enough(&rule(), T0 + rule().interval), "a minute later");
         assert!(votes.answered(&rule()), "to somebody who could go nowhere else");
-        assert!(votes.accuse(&rule(), T0), "three of its latest four answers");
+        assert!(votes.would_be_enough(&rule(), T0), "three of its latest four answers");
         for mark in 1..=3 {
             assert!(!votes.are_enough(&rule()), "{mark}");
             assert!(votes.confirm(RequestMark(mark)));

@@ -12,8 +12,8 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 
 use super::{Context, Eagerness, Effect, Exchange};
+use crate::breaker::RequestMark;
 use crate::breaker::store::{Change, Record};
-use crate::breaker::{OpenReason, RequestMark};
 use crate::config::ClientId;
 use crate::observation::AttemptResult;
 use crate::outcome::Verdict;
@@ -24,8 +24,9 @@ use crate::time::{Millis, Timestamp};
 pub(super) struct Blame {
     /// What the first of them came to that failed.
     first: Option<AttemptResult>,
-    /// The members that it has accused, each with the record that confirms it. A probe's needs none.
-    accused: Vec<(usize, Option<Record>)>,
+    /// What it has said of members, and may take back: each as the record that confirms it, or of a
+    /// probe as it was recorded.
+    accused: Vec<Record>,
     /// Failures that are to be counted, should they be the members'.
     counts: Vec<Effect>,
     /// It is the members' fault: they differ, or no connection could be made.
@@ -45,9 +46,9 @@ impl Blame {
         self.is_certain
     }
 
-    /// Takes note of an accusation, and of what confirms it.
-    pub(super) fn accuse(&mut self, member: usize, confirmation: Option<Record>) {
-        self.accused.push((member, confirmation));
+    /// Takes note of an accusation.
+    pub(super) fn accuse(&mut self, record: Record) {
+        self.accused.push(record);
     }
 
     pub(super) fn count(&mut self, count: Effect) {
@@ -83,23 +84,17 @@ impl Exchange {
         let accused = std::mem::take(&mut sending.blame.accused);
         let counts = std::mem::take(&mut sending.blame.counts);
         if is_certain {
-            accused
-                .into_iter()
-                .filter_map(|(_, confirmation)| confirmation)
-                .for_each(|record| cx.record(record));
+            let confirms = |record: &Record| matches!(record.change, Change::Confirmed(..));
+            accused.into_iter().filter(confirms).for_each(|record| cx.record(record));
             counts.into_iter().for_each(|count| match count {
                 Effect::Record(record) => cx.record(record),
                 count => cx.push(count),
             });
             return Some(());
         }
-        for (member, confirmation) in accused {
-            // A probe's has no record, and opens nothing when it is taken back.
-            let why = confirmation.and_then(|record| record.change.why());
-            let change = Change::Withdrawn(why.unwrap_or(OpenReason::Failed));
-            if let Some(record) = route.record(member, change, cx.moment()) {
-                cx.record(record.of(sending.mark));
-            }
+        for record in accused {
+            let Some(why) = record.change.why() else { continue };
+            cx.record(Record { change: Change::Withdrawn(why), at: cx.moment(), ..record });
         }
         Some(())
     }

@@ -97,12 +97,12 @@ impl Exchange {
                 Change::Failed(failure, draw) if !sending.blame.is_certain() => {
                     cx.record(Record { change: Change::Accused, ..record.clone() });
                     let change = Change::Confirmed(failure, draw);
-                    sending.blame.accuse(member, Some(Record { change, ..record }));
+                    sending.blame.accuse(Record { change, ..record });
                 }
                 change => {
                     // What a probe came to counts at once, and can be taken back as well.
                     if matches!(change, Change::Probed(..)) && verdict.is_vote() {
-                        sending.blame.accuse(member, None);
+                        sending.blame.accuse(record.clone());
                     }
                     cx.record(record);
                 }

@@ -1,8 +1,8 @@
 //! The gateway is being stopped, and the time that running requests had is over.
 //!
-//! What ends now is nobody's fault: no backend is blamed, and no other one is asked, as that would be
-//! cut off too. The client is told, so that it sends its request again: by an error where its answer has
-//! not begun, by an error event where it is a stream.
+//! No backend is blamed for what ends now, and no other one is asked: that would be cut off too. The
+//! client gets an error if its answer has not begun, and an error event if it is a stream, so that it
+//! sends its request again.
 
 use super::attempts::Break;
 use super::flow::Farewell;

@@ -23,8 +23,7 @@ impl Exchange {
     /// Returns `true` if what went wrong says nothing of what its circuit covers. `reached`: there was a
     /// connection.
     pub(super) fn is_about_something_else(&self, verdict: Verdict, reached: bool) -> bool {
-        let covers = self.route().map(|route| route.model.breaker.scope);
-        let of_deployment = covers == Some(BreakerScope::Deployment);
+        let of_deployment = self.covers_a_deployment();
         let Some(info) = &self.info else { return false };
         match verdict.failure {
             Some(FailureKind::Refused) => {
@@ -44,9 +43,12 @@ impl Exchange {
 
     /// Returns `true` if a good answer shows that what its circuit covers works.
     pub(super) fn shows_that_it_works(&self) -> bool {
-        let covers = self.route().map(|route| route.model.breaker.scope);
-        covers != Some(BreakerScope::Deployment)
-            || self.info.as_ref().is_none_or(RequestInfo::asks_a_deployment)
+        !self.covers_a_deployment() || self.info.as_ref().is_none_or(RequestInfo::asks_a_deployment)
+    }
+
+    /// Whether a circuit of this request's pool covers one deployment, and not a whole backend.
+    fn covers_a_deployment(&self) -> bool {
+        self.route().is_some_and(|route| route.model.breaker.scope == BreakerScope::Deployment)
     }
 }
 

@@ -30,8 +30,8 @@ use spillway::config::{Config, Problem, Secret};
 
 pub use module::Module;
 pub use place::{Attach, Place};
+pub(crate) use proxy::environment;
 pub use proxy::{chart_values, proxy_patch};
-pub(crate) use proxy::{from_secret, variables};
 pub use version::Minor;
 
 /// What rendering needs besides the configuration itself.

@@ -138,13 +138,13 @@ const REPLIES: [Reply; 19] = [
     },
 ];
 
-/// The rewriting of Envoy's own replies, where nobody else answers.
+/// Rewrites every reply of Envoy's own: for an Envoy in which no other filter replies.
 pub(super) fn local_replies() -> Value {
     let mapper = |reply: &Reply| mapper(reply, filter(&reply.when));
     json!({ "mappers": REPLIES.iter().map(mapper).collect::<Vec<Value>>() })
 }
 
-/// The same, where other filters answer too: of those replies alone that are known to be Envoy's.
+/// Rewrites the replies that are known to be Envoy's: for an Envoy in which other filters reply too.
 pub(crate) fn of_known_details() -> Value {
     let mapper = |reply: &Reply| {
         let when = match reply.when {

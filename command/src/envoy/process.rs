@@ -187,8 +187,8 @@ impl Envoy {
         kill_process(Pid::from_child(&self.child), Signal::USR1).map_err(|e| failed(e.into()))
     }
 
-    /// Has it take no more requests, and waits until those that run are answered, `time` is over or
-    /// `stop` says so again. Returns whether there is nobody left to be told that it ends.
+    /// Closes its listeners, and waits until the running requests are answered. Returns `false` if
+    /// `time` is over first. Returns `true` as well if `stop` does, or if Envoy cannot be asked.
     pub fn drain(&self, time: Millis, stop: &mut dyn FnMut() -> bool) -> bool {
         if self.admin.stop_listening().is_err() {
             return true;
@@ -196,7 +196,7 @@ impl Envoy {
         self.await_running(Duration::from_millis(time.0), stop)
     }
 
-    /// Waits until the requests that were told that it ends are gone.
+    /// Waits until the clients that were told that it ends have read it.
     pub fn await_last_words(&self, stop: &mut dyn FnMut() -> bool) {
         self.await_running(LAST_WORDS, stop);
     }

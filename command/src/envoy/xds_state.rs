@@ -142,8 +142,8 @@ impl XdsState {
         Some((xds_state, update))
     }
 
-    /// What tells the filter that the process ends: whoever still waits for an answer gets the last
-    /// word.
+    /// Returns what tells the filter that the process ends, so that it answers the clients that still
+    /// wait.
     pub fn shutdown(&self, options: &Options) -> Update {
         let version = self.version + 1;
         let filter = wasm::shutdown_filter(&self.environment, options);

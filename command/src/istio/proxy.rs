@@ -17,8 +17,7 @@ pub fn proxy_patch(config: &Config, options: &Options) -> Value {
         // The injector replaces it and keeps what stands beside it.
         merge(&mut container, json!({ "image": "auto" }));
     }
-    let environment: Vec<Value> =
-        variables(config).into_iter().map(|name| from_secret(name, &options.secret)).collect();
+    let environment = environment(config, &options.secret);
     if !environment.is_empty() {
         merge(&mut container, json!({ "env": environment }));
     }
@@ -50,8 +49,7 @@ fn parameters(patch: &Value, options: &Options) -> Value {
 /// `envVarFrom`, which the charts of 1.28 to 1.31 have.
 pub fn chart_values(config: &Config, options: &Options) -> Value {
     let mut values = json!({});
-    let environment: Vec<Value> =
-        variables(config).into_iter().map(|name| from_secret(name, &options.secret)).collect();
+    let environment = environment(config, &options.secret);
     if !environment.is_empty() {
         merge(&mut values, json!({ "envVarFrom": environment }));
     }
@@ -73,12 +71,11 @@ fn module_file(options: &Options) -> Option<(Value, Value)> {
     ))
 }
 
-/// The environment variables that the configuration refers to, each once.
-pub(crate) fn variables(config: &Config) -> BTreeSet<&str> {
-    config.secrets().into_iter().filter_map(|(_, secret)| secret.variable()).collect()
-}
-
-/// A variable whose value is the Secret's entry of the same name.
-pub(crate) fn from_secret(name: &str, secret: &str) -> Value {
-    json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": name } } })
+/// The environment variables that the configuration refers to, each once. Their values are the Secret's
+/// entries of the same names.
+pub(crate) fn environment(config: &Config, secret: &str) -> Vec<Value> {
+    let from_secret = |name| json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": name } } });
+    let secrets = config.secrets();
+    let names: BTreeSet<&str> = secrets.iter().filter_map(|(_, own)| own.variable()).collect();
+    names.into_iter().map(from_secret).collect()
 }

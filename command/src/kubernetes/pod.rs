@@ -85,10 +85,7 @@ fn spread(key: &str, options: &Options) -> Value {
 }
 
 fn container(config: &Config, options: &Options) -> Value {
-    let environment: Vec<Value> = istio::variables(config)
-        .into_iter()
-        .map(|name| istio::from_secret(name, &options.secret))
-        .collect();
+    let environment = istio::environment(config, &options.secret);
     let mut mounts = vec![
         json!({ "name": "config", "mountPath": FOLDER, "readOnly": true }),
         json!({ "name": "tmp", "mountPath": "/tmp" }),

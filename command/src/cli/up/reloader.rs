@@ -131,12 +131,12 @@ impl<'a> Reloader<'a> {
         Findings::wrong(self.path, &places, &problems).write(Format::Text, output)
     }
 
-    /// The process ends: whoever still waits for an answer is told.
+    /// Tells the clients that still wait for an answer that the process ends.
     pub(super) fn shut_down(&self, envoy: &Envoy, stop: &mut dyn FnMut() -> bool) {
         let began = Instant::now();
         let mut stop = || stop() || began.elapsed() > FAREWELL;
         let told = envoy.tell(self.directory, &self.xds_state.shutdown(self.options), &mut stop);
-        // Where Envoy does not want to, what runs ends without a word.
+        // If Envoy refuses, running requests end without a word.
         drop(told);
     }
 

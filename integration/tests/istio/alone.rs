@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use spillway_integration::{Call, Gateway, eventually, region};
+use spillway_integration::{Call, Gateway, eventually};
 use spillway_simulator::Region;
 
-use super::{extensions, merge::Extensions, mesh, proxy};
+use super::merge::Extensions;
+use super::neighbours::{CONFIG, chat, regions};
+use super::{extensions, mesh, proxy};
 
-const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
 const GATEWAY: &str = "spillway.gateway";
 const BACKEND: &str = "spillway.backend";
 
@@ -155,14 +156,6 @@ fn denial(name: &str) -> Value {
 
 async fn rejected(gateway: &Gateway) -> u64 {
     gateway.stat(&format!("extension_config_discovery.http_filter.{GATEWAY}.update_rejected")).await
-}
-
-async fn regions() -> (Region, Region) {
-    (region("eastus").await, region("westus").await)
-}
-
-fn chat() -> Call {
-    Call::chat("gpt-4o")
 }
 
 fn theirs() -> Call {

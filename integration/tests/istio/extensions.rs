@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use spillway_integration::find;
@@ -62,7 +63,12 @@ fn place(branch: &str) -> usize {
 /// The extensions that the proxies of the Istio at hand lack and this Envoy has, as Envoy wants them
 /// named to do without them.
 pub(super) fn lacking() -> Vec<String> {
-    let at = place(&mesh::istio());
+    static LACKING: LazyLock<Vec<String>> = LazyLock::new(ask);
+    LACKING.clone()
+}
+
+fn ask() -> Vec<String> {
+    let at = place(mesh::istio());
     let own = rows().into_iter().map(|row| (row.extension.to_owned(), row.linked));
     let lacks = own.chain(listed()).filter(|(_, linked)| !linked[at]);
     let lacks: BTreeSet<String> = lacks.map(|(name, _)| name).collect();
@@ -83,7 +89,7 @@ pub(super) fn lacking() -> Vec<String> {
 
 /// Whether the proxies of the Istio at hand choose clusters by a specifier.
 pub(super) fn specifies_clusters() -> bool {
-    let at = place(&mesh::istio());
+    let at = place(mesh::istio());
     rows()
         .iter()
         .any(|row| row.extension.ends_with("cluster_specifier_plugin.matcher") && row.linked[at])

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use spillway_command::envoy::version;
@@ -14,17 +15,22 @@ use super::{merge, proxy};
 /// Where the module is said to be where it is fetched.
 const IMAGE: &str = "oci://registry.example.com/spillway:0.1";
 
+/// What says that it is an ingress gateway for the stories' host.
+const INGRESS: [&str; 4] = ["--host", "*", "--gateway", "ingress"];
+
 /// The Istio that brings the Envoy at hand.
-pub(super) fn istio() -> String {
-    match version::ask(&find::envoy()).expect("a version").minor {
-        40 => "master".to_owned(),
-        minor => format!("1.{}", minor - 8),
-    }
+pub(super) fn istio() -> &'static str {
+    static ISTIO: LazyLock<String> =
+        LazyLock::new(|| match version::ask(&find::envoy()).expect("a version").minor {
+            40 => "master".to_owned(),
+            minor => format!("1.{}", minor - 8),
+        });
+    &ISTIO
 }
 
 /// What a proxy of that Istio says of its version.
 pub(super) fn proxy_version() -> String {
-    match istio().as_str() {
+    match istio() {
         "master" => "1.32-alpha.0123456789abcdef".to_owned(),
         minor => format!("{minor}.2"),
     }
@@ -32,7 +38,7 @@ pub(super) fn proxy_version() -> String {
 
 /// What the command prints for this configuration.
 pub(super) fn render(config: &str, folder: &Path, arguments: &[&str]) -> Vec<Value> {
-    render_for(&istio(), config, folder, arguments)
+    render_for(istio(), config, folder, arguments)
 }
 
 /// The same for this Istio.
@@ -60,28 +66,31 @@ pub(super) fn render_for(
 
 /// An ingress gateway for the stories' host, with the module in a file.
 pub(super) fn ingress(config: &str, folder: &Path) -> Value {
-    let filter = find::filter();
-    let wasm = filter.to_str().expect("a path");
-    gateway(config, folder, &["--host", "*", "--gateway", "ingress", "--wasm", wasm])
+    ingress_but(config, folder, |_| ())
+}
+
+/// The same, of which discovery brings something else than what was rendered.
+pub(super) fn ingress_but(
+    config: &str,
+    folder: &Path,
+    change: impl FnOnce(&mut merge::Extensions),
+) -> Value {
+    gateway(config, folder, &INGRESS, &module(), change)
 }
 
 /// The same, with the module in a registry.
 pub(super) fn ingress_that_fetches(config: &str, folder: &Path) -> Value {
-    gateway(config, folder, &["--host", "*", "--gateway", "ingress", "--wasm", IMAGE])
+    gateway(config, folder, &INGRESS, IMAGE, |_| ())
 }
 
 /// A gateway of the Kubernetes Gateway API.
 pub(super) fn gateway_api(config: &str, folder: &Path) -> Value {
-    let filter = find::filter();
-    let wasm = filter.to_str().expect("a path");
     let attach = ["--attach", "gateway-api", "--host", "*", "--gateway", "public"];
-    gateway(config, folder, &[&attach[..], &["--wasm", wasm]].concat())
+    gateway(config, folder, &attach, &module(), |_| ())
 }
 
 /// A sidecar whose application calls the stories' host.
 pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
-    let filter = find::filter();
-    let wasm = filter.to_str().expect("a path");
     let host = "gateway.ai.svc.cluster.local";
     let resources = render(
         config,
@@ -96,7 +105,7 @@ pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
             "--host",
             host,
             "--wasm",
-            wasm,
+            &module(),
         ],
     );
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
@@ -106,25 +115,25 @@ pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
     bootstrap
 }
 
-fn gateway(config: &str, folder: &Path, arguments: &[&str]) -> Value {
-    let (extensions, mut bootstrap) = laid_over(config, folder, arguments);
+fn gateway(
+    config: &str,
+    folder: &Path,
+    attach: &[&str],
+    module: &str,
+    change: impl FnOnce(&mut merge::Extensions),
+) -> Value {
+    let resources = render(config, folder, &[attach, &["--wasm", module]].concat());
+    let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
+    let mut bootstrap = proxy::ingress(service, 80, &folder.join("mesh.log"));
+    let mut extensions = merge::apply(filter, "GATEWAY", &proxy_version(), &mut bootstrap);
+    change(&mut extensions);
     serve(&extensions, &mut bootstrap, folder);
     bootstrap
 }
 
-/// An ingress gateway of which discovery brings something else than what was rendered.
-pub(super) fn ingress_but(
-    config: &str,
-    folder: &Path,
-    change: impl FnOnce(&mut merge::Extensions),
-) -> Value {
-    let filter = find::filter();
-    let wasm = filter.to_str().expect("a path");
-    let arguments = ["--host", "*", "--gateway", "ingress", "--wasm", wasm];
-    let (mut extensions, mut bootstrap) = laid_over(config, folder, &arguments);
-    change(&mut extensions);
-    serve(&extensions, &mut bootstrap, folder);
-    bootstrap
+/// The module's file.
+fn module() -> String {
+    find::filter().into_os_string().into_string().expect("a path")
 }
 
 /// An ingress gateway whose requests pass these filters before ours.
@@ -135,14 +144,6 @@ pub(super) fn ingress_behind(config: &str, folder: &Path, filters: &[Value]) -> 
     let chain = bootstrap.pointer_mut(manager).and_then(Value::as_array_mut).expect("filters");
     chain.splice(0..0, filters.iter().cloned());
     bootstrap
-}
-
-fn laid_over(config: &str, folder: &Path, arguments: &[&str]) -> (merge::Extensions, Value) {
-    let resources = render(config, folder, arguments);
-    let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
-    let mut bootstrap = proxy::ingress(service, 80, &folder.join("mesh.log"));
-    let extensions = merge::apply(filter, "GATEWAY", &proxy_version(), &mut bootstrap);
-    (extensions, bootstrap)
 }
 
 /// Plays discovery: what istiod would bring lies in files, the routes and the filters.

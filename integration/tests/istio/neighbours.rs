@@ -5,13 +5,13 @@ use spillway_simulator::Region;
 
 use super::{extensions, mesh, proxy};
 
-const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
+pub(super) const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
 
-async fn regions() -> (Region, Region) {
+pub(super) async fn regions() -> (Region, Region) {
     (region("eastus").await, region("westus").await)
 }
 
-fn chat() -> Call {
+pub(super) fn chat() -> Call {
     Call::chat("gpt-4o")
 }
 

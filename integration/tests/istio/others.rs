@@ -3,12 +3,11 @@
 
 use serde_json::{Value, json};
 use spillway_command::envoy::version;
-use spillway_integration::{Answer, Call, Gateway, find, region};
+use spillway_integration::{Answer, Gateway, find};
 use spillway_simulator::{Fault, RetryAfter};
 
+use super::neighbours::{CONFIG, chat, regions};
 use super::{extensions, mesh};
-
-const CONFIG: &str = "models: { gpt-4o: { pool: [eastus, westus] } }\n";
 
 #[tokio::test]
 async fn an_authorization_policy_that_denies_keeps_its_words() {
@@ -53,14 +52,14 @@ async fn a_request_authentication_that_asks_for_nothing_is_passed() {
 /// them again, and the first time took the token off: `check` and the page say so.
 #[tokio::test]
 async fn a_token_and_a_failover_together() {
-    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let (eastus, westus) = regions().await;
     let config = "models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }\n";
     let setup = Gateway::setup(config, [&eastus, &westus]);
     let setup = setup.in_bootstrap(|config, folder| {
         mesh::ingress_behind(config, folder, &[authentication(true)])
     });
     let gateway = setup.without(extensions::lacking()).start().await;
-    let call = Call::chat("gpt-4o").header("authorization", format!("Bearer {TOKEN}"));
+    let call = chat().header("authorization", format!("Bearer {TOKEN}"));
     assert_eq!(gateway.send(&call).await.ok().backend(), "eastus");
     eastus.script(Fault::too_many_requests(RetryAfter::Seconds(9)));
     let answer = gateway.send(&call.another()).await;
@@ -77,11 +76,11 @@ async fn a_token_and_a_failover_together() {
 
 /// The second answer: a limit lets the first request pass.
 async fn answered(bootstrap: fn(&str, &std::path::Path) -> Value) -> Answer {
-    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let (eastus, westus) = regions().await;
     let setup = Gateway::setup(CONFIG, [&eastus, &westus]).in_bootstrap(bootstrap);
     let gateway = setup.without(extensions::lacking()).start().await;
-    gateway.send(&Call::chat("gpt-4o")).await;
-    gateway.send(&Call::chat("gpt-4o")).await
+    gateway.send(&chat()).await;
+    gateway.send(&chat()).await
 }
 
 fn filter(name: &str, message: &str, mut fields: Value) -> Value {

@@ -62,6 +62,8 @@ pub struct Config {
     pub drop_headers: Vec<String>,
     /// Who may call. `None`: everyone.
     pub clients: Option<Vec<Client>>,
+    /// Whether metrics have a label for the client.
+    pub client_label: bool,
     /// The key of the affinity cookies' hash. `None`: derived from each backend's name and URL.
     pub cookie_key: Option<Secret>,
     /// What a client is told when no backend may be chosen.
@@ -203,6 +205,8 @@ pub struct Affinity {
     pub secure: SecureCookie,
     /// Whether a client whose backend may not be chosen is refused rather than sent to another.
     pub required: bool,
+    /// Whether a client leaves its backend as soon as one of a better tier may be chosen.
+    pub returns: bool,
 }
 
 /// When an affinity cookie is marked `Secure`.

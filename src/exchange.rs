@@ -62,7 +62,7 @@ use health::RetryScope;
 use telemetry::Telemetry;
 
 use crate::breaker::RequestMark;
-use crate::config::{BackendId, ModelId};
+use crate::config::{BackendId, ClientId, ModelId};
 use crate::cookie::Cookies;
 use crate::gateway::{Gateway, Route};
 use crate::outcome::Verdict;
@@ -251,6 +251,11 @@ impl Exchange {
     /// The tokens that the answer to the client has reported so far.
     pub const fn usage(&self) -> Usage {
         self.telemetry.usage
+    }
+
+    /// Who sends it; `None`: nobody who is known.
+    pub const fn known_client(&self) -> Option<ClientId> {
+        self.telemetry.client
     }
 
     /// Whether the request may ask for another protocol, such as WebSocket. Envoy tells of such a

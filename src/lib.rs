@@ -30,6 +30,7 @@ pub mod operation;
 pub mod outcome;
 pub mod pool;
 pub mod prompt;
+mod prose;
 pub mod reason;
 pub mod reply;
 pub mod retry_after;

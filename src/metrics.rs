@@ -3,7 +3,7 @@
 //! Every metric is defined once, in [`definitions`]: its name, kind, labels and meaning, from which
 //! `docs/metrics.md` is printed. [`mod@measure`] makes samples of what the core tells
 //! ([`crate::observation::Observation`]), and [`mod@breakers`] of the breaker store. [`series`] writes the name
-//! under which Envoy keeps a series, and `envoy::stats` the rules by which Envoy finds the labels
+//! under which Envoy keeps a series, [`standing`] which of them go with a configuration, and `envoy::stats` the rules by which Envoy finds the labels
 //! in it again.
 //!
 //! Labels come from the configuration (models, backends, clients) and from closed lists of words,
@@ -14,8 +14,9 @@ pub mod breakers;
 pub mod definitions;
 pub mod measure;
 pub mod series;
+pub mod standing;
 
 pub use breakers::breakers;
 pub use definitions::{DEFINITIONS, Definition, Kind, Label, Metric};
 pub use measure::{from_the_start, measure};
-pub use series::{Sample, Series};
+pub use series::{Move, Sample, Series};

@@ -14,6 +14,24 @@ use crate::usage::Usage;
 /// Something that an operator wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observation {
+    /// An attempt has begun.
+    Begun {
+        /// What was asked for.
+        model: ModelId,
+        /// Who is asked: a position in the model's pool.
+        member: usize,
+    },
+    /// An attempt that had begun is over: told once for each.
+    Over {
+        /// What was asked for.
+        model: ModelId,
+        /// Who was asked.
+        member: usize,
+        /// From its start to its end.
+        took: Millis,
+        /// How fast its answer came, where that can be said.
+        pace: Option<Pace>,
+    },
     /// An attempt was judged, or is known to have failed: told at once, and once for each.
     Attempt {
         /// What was asked for.
@@ -28,8 +46,11 @@ pub enum Observation {
         fails_over: bool,
         /// Whether the client's cookie had named this backend.
         pinned: bool,
-        /// From its start to the head of its answer, or until its failure was seen.
-        took: Millis,
+        /// Whether its answer is a stream of events.
+        streamed: bool,
+        /// From its start until it was judged: until the head of its answer, a stream's first content,
+        /// or until it was seen that none would come.
+        waited: Millis,
     },
     /// A circuit has changed. Told once for each pool that shares it.
     Circuit {
@@ -39,6 +60,8 @@ pub enum Observation {
         member: usize,
         /// What became of it.
         transition: Transition,
+        /// Whose request had the last word; `None`: nobody who is known, or it was the time.
+        client: Option<ClientId>,
     },
     /// A backend has said what is left of its limits.
     Headroom {
@@ -75,9 +98,31 @@ pub enum Observation {
         streamed: bool,
         /// Whether it asked for something that tokens are used for, as far as its path tells.
         generates: bool,
+        /// Whether a backend has worked for it: it answered well, or its client left while it worked.
+        worked_for: bool,
         /// What the backend said that it has used.
         usage: Usage,
     },
+}
+
+/// How fast the answer of a stream came after its first content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Tokens that came after the first; at least 1.
+    pub tokens: u64,
+    /// From the first content to the answer's end.
+    pub within: Millis,
+}
+
+impl Pace {
+    /// How long a token has taken.
+    pub const fn per_token(self) -> Micros {
+        let micros = self.within.0.saturating_mul(1000);
+        match micros.checked_div(self.tokens) {
+            Some(each) => Micros(each),
+            None => Micros(micros),
+        }
+    }
 }
 
 /// What an attempt came to.
@@ -165,6 +210,11 @@ impl Outcome {
         Self::ShutDown,
         Self::ClientLeft,
     ];
+
+    /// Whether the client got an error.
+    pub const fn is_error(self) -> bool {
+        !matches!(self, Self::Answered | Self::ClientLeft)
+    }
 
     /// Its word in metrics.
     pub const fn word(self) -> &'static str {

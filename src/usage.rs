@@ -18,6 +18,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::observation::Pace;
+use crate::time::Millis;
+
 mod ask;
 mod events;
 mod scan;
@@ -46,6 +49,13 @@ impl Usage {
             || self.completion.is_some()
             || self.cached.is_some()
             || self.reasoning.is_some()
+    }
+
+    /// How fast an answer came whose first content was so long ago, if it has reported what it was.
+    pub fn pace(&self, within: Millis) -> Option<Pace> {
+        let visible = self.completion?.saturating_sub(self.reasoning.unwrap_or(0));
+        let tokens = visible.checked_sub(1).filter(|tokens| *tokens > 0)?;
+        Some(Pace { tokens, within })
     }
 
     /// Reads a `usage` object, whatever its API. What is missing in it, or is no count of tokens, is

@@ -39,7 +39,7 @@ impl Plugins {
 
     /// The filters of a worker with a configuration that is ready.
     pub fn serving(gateway: &Rc<Gateway>, call: &mut Call<'_>) -> Self {
-        let about = Config { digest: String::new(), loaded_ms: 0 };
+        let about = Config { digest: String::new(), loaded_ms: 0, refused: None };
         let downstream = Plugin::serving(gateway, Clusters::default(), about, call);
         Self { downstream, upstream: Plugin::Upstream }
     }

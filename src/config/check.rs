@@ -118,6 +118,7 @@ fn read_file(file: &Value, reader: &mut Reader) -> Option<Config> {
         allowed_paths: read_allowed_paths(&fields, reader),
         drop_headers: read_drop_headers(&fields, reader),
         clients,
+        client_label: read_client_label(&fields, reader).unwrap_or(true),
         cookie_key: fields.get("cookie_key").and_then(|node| secret::read(&node, reader)),
         when_exhausted: match read_word(&fields, "when_exhausted", reader) {
             Some("service_unavailable") => WhenExhausted::ServiceUnavailable,
@@ -163,6 +164,11 @@ fn read_word(fields: &Fields<'_>, field: &str, reader: &mut Reader) -> Option<&'
 fn read_usage(fields: &Fields<'_>, reader: &mut Reader) -> Option<bool> {
     let usage = fields.get("usage")?;
     usage.fields(reader)?.get("include_in_streams")?.flag(reader)
+}
+
+fn read_client_label(fields: &Fields<'_>, reader: &mut Reader) -> Option<bool> {
+    let metrics = fields.get("metrics")?;
+    metrics.fields(reader)?.get("client_label")?.flag(reader)
 }
 
 fn read_size_above_zero(node: &Node<'_>, reader: &mut Reader) -> Option<u64> {

@@ -8,8 +8,10 @@ pub struct BreakerRule {
     /// As many failures within [`interval`](Self::interval) open it; at least 1.
     pub failures: u32,
     /// As large a share of the answers within [`interval`](Self::interval), in percent, opens it
-    /// instead of a number of failures.
+    /// instead of a number of failures, or besides ([`combines`](Self::combines)).
     pub failure_ratio: Option<u32>,
+    /// Whether [`failures`](Self::failures) opens it as well where a share does.
+    pub combines: bool,
     /// A share of fewer answers than these opens nothing.
     pub minimum_requests: u32,
     /// How long a failure counts.
@@ -24,6 +26,9 @@ pub struct BreakerRule {
     pub max_trip: Millis,
     /// The statuses that count as failures. A 429 opens at once unless it is among them.
     pub statuses: StatusSet,
+    /// A client that leaves after it has waited so long for an answer's beginning is a failure.
+    /// `None`: it never is.
+    pub abandoned_after: Option<Millis>,
     /// What is stopped when it opens.
     pub scope: BreakerScope,
 }
@@ -34,6 +39,7 @@ impl Default for BreakerRule {
         Self {
             failures: 3,
             failure_ratio: None,
+            combines: false,
             minimum_requests: 20,
             interval: Millis::from_secs(60),
             trip: Millis::from_secs(60),
@@ -41,6 +47,7 @@ impl Default for BreakerRule {
             accept_retry_after: true,
             max_trip: Millis::from_secs(600),
             statuses: StatusSet(vec![(408, 408), (500, 599)]),
+            abandoned_after: None,
             scope: BreakerScope::Deployment,
         }
     }

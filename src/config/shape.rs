@@ -6,6 +6,7 @@
 
 mod backend;
 mod file;
+mod metrics;
 mod model;
 mod rule;
 mod timeouts;
@@ -13,13 +14,14 @@ mod usage;
 
 pub use backend::{BACKEND, SECRET_FILE};
 pub use file::{CLIENT, FILE, PATHS};
+pub use metrics::METRICS;
 pub use model::{AFFINITY, MEMBER, MODEL};
 pub use rule::{CIRCUIT_BREAKER, RETRY};
 pub use timeouts::{FIRST_EVENT, MODEL_TIMEOUTS, TIMEOUTS};
 pub use usage::USAGE;
 
 /// Every object of the file, in the order in which the reference describes them.
-pub static OBJECTS: [&Object; 14] = [
+pub static OBJECTS: [&Object; 15] = [
     &FILE,
     &BACKEND,
     &SECRET_FILE,
@@ -32,6 +34,7 @@ pub static OBJECTS: [&Object; 14] = [
     &MODEL_TIMEOUTS,
     &FIRST_EVENT,
     &USAGE,
+    &METRICS,
     &PATHS,
     &CLIENT,
 ];

@@ -96,7 +96,7 @@ impl Exchange {
         if !verdict.elsewhere || !self.may_repeat(verdict) {
             // Of an answer that was lost before anybody saw it, only Envoy knows what follows.
             if result != AttemptResult::NoAnswer {
-                cx.extend(self.tell_attempt(result, false));
+                self.tell_attempt(result, false, cx);
                 self.settle_blame(true, cx);
             }
             return Judged::Keep;
@@ -107,14 +107,14 @@ impl Exchange {
         let Some(sending) = &mut self.sending else { return Judged::Keep };
         let named = std::mem::replace(&mut sending.next, next);
         let Some(next) = next else {
-            cx.extend(self.tell_attempt(result, false));
+            self.tell_attempt(result, false, cx);
             self.settle_blame(true, cx);
             return Judged::Keep;
         };
         if named != Some(next) {
             cx.extend(self.fail_over_to(next));
         }
-        cx.extend(self.tell_attempt(result, true));
+        self.tell_attempt(result, true, cx);
         self.dropped()
     }
 

@@ -25,7 +25,7 @@ impl Exchange {
         self.verdict = None;
         self.telemetry.usage = Usage::default();
         if self.attempts.len() > 0 && self.is_over() {
-            cx.extend(self.tell_silence(false));
+            self.tell_silence(false, cx);
             return Passage::Reply(
                 self.must_not_repeat().unwrap_or_else(|| Reply::lost(self.lost())),
             );
@@ -41,14 +41,16 @@ impl Exchange {
         if !first && !again {
             let refused = self.must_not_repeat();
             if let Some(reply) = refused.or_else(|| self.may_not_start(chosen, &route, cx)) {
-                cx.extend(self.tell_silence(false));
+                self.tell_silence(false, cx);
                 return Passage::Reply(self.refuse(reply));
             }
             cx.charge(id, &route, chosen, |at| !self.attempts.has(at));
         }
         // What is repeated was nobody's failure, and is told as none.
-        let lost = if again { None } else { self.tell_silence(true) };
-        cx.extend(lost);
+        if !again {
+            self.tell_silence(true, cx);
+        }
+        self.tell_begun(id, chosen, cx);
         self.attempts.begin(chosen, cx.now());
         self.add_or_leave_out(chosen, again, cx);
         self.address(backend, member, &route.model.name, cx);

@@ -41,9 +41,20 @@ impl Blame {
         self.first.get_or_insert(result);
     }
 
-    /// Whether a failure is known to be the member's.
-    pub(super) const fn is_certain(&self) -> bool {
-        self.is_certain
+    /// Takes note that it is the member's, whatever the others would have said.
+    pub(super) const fn becomes_certain(&mut self) {
+        self.is_certain = true;
+    }
+
+    /// Has a failure recorded: at once where it is known to be the member's, else as an accusation.
+    pub(super) fn vote(&mut self, record: Record, cx: &mut Context<'_>) {
+        match record.change {
+            Change::Failed(failure, draw) if !self.is_certain => {
+                cx.record(Record { change: Change::Accused, ..record.clone() });
+                self.accuse(Record { change: Change::Confirmed(failure, draw), ..record });
+            }
+            _ => cx.record(record),
+        }
     }
 
     /// Takes note of an accusation.

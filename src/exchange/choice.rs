@@ -19,6 +19,8 @@ impl Exchange {
         let Some(route) = gateway.route(id) else { return RequestFlow::Continue };
         cx.push(Effect::Log(LogField::Model, route.model.name.clone()));
         let pin = self.info.as_ref().and_then(|info| route.pinned(&info.cookies));
+        let returns = route.model.affinity.as_ref().is_some_and(|affinity| affinity.returns);
+        let pin = pin.filter(|pin| !returns || !cx.has_better(&route, *pin));
         let required = route.model.affinity.as_ref().is_some_and(|affinity| affinity.required);
         let may = |member| !required || pin.is_none_or(|pin| pin == member);
         let pinned = pin.and_then(|pin| cx.claim_of(&route, |cx| cx.may_be(&route, pin)));

@@ -239,6 +239,14 @@ impl<'a> Context<'a> {
         is_choosable(self.admission(route, member)).then_some(member)
     }
 
+    /// Whether a member of a better tier than this one's is fully well.
+    pub(super) fn has_better(&mut self, route: &Route<'_>, member: usize) -> bool {
+        let own = priority(route, member);
+        let members = 0..route.model.pool.len();
+        let mut better = members.filter(|other| priority(route, *other) < own);
+        better.any(|other| self.admission(route, other) == Admission::Closed)
+    }
+
     /// When the first of these members may be chosen again, and why not before; `None` where one
     /// may be chosen now. Where any of them is only throttled, that is why: it works.
     pub(super) fn soonest(

@@ -85,6 +85,11 @@ impl Exchange {
         let record = route.record(member, change, cx.moment())?.of(mark);
         match tally {
             Some(tally) if verdict.is_vote() => {
+                let failure = verdict.failure.filter(|_| record.rule.combines);
+                if let Some(failure) = failure {
+                    let change = Change::Failed(failure, cx.draw());
+                    sending.blame.vote(Record { change, ..record.clone() }, cx);
+                }
                 sending.blame.count(Effect::Count { tally, record });
                 self.settle_blame(false, cx);
             }
@@ -94,11 +99,7 @@ impl Exchange {
                 self.settle_blame(false, cx);
             }
             None => match record.change {
-                Change::Failed(failure, draw) if !sending.blame.is_certain() => {
-                    cx.record(Record { change: Change::Accused, ..record.clone() });
-                    let change = Change::Confirmed(failure, draw);
-                    sending.blame.accuse(Record { change, ..record });
-                }
+                Change::Failed(..) => sending.blame.vote(record, cx),
                 change => {
                     // What a probe came to counts at once, and can be taken back as well.
                     if matches!(change, Change::Probed(..)) && verdict.is_vote() {
@@ -107,6 +108,20 @@ impl Exchange {
                     cx.record(record);
                 }
             },
+        }
+        Some(())
+    }
+
+    /// The client has left while it waited for the beginning of an answer. Where it has waited for longer
+    /// than the pool's rule allows, that is the backend's failure: whoever set it has said so.
+    fn learn_of_leaving(&mut self, cx: &mut Context<'_>) -> Option<()> {
+        let after = self.route()?.model.breaker.abandoned_after?;
+        let started = self.attempts.started()?;
+        let waits = self.attempts.unanswered().is_some() || self.is_held();
+        let left = waits && !self.telemetry.has_left() && !self.telemetry.shut_down;
+        if left && cx.now().since(started) >= after {
+            self.sending.as_mut()?.blame.becomes_certain();
+            self.learn_of(Verdict::NO_ANSWER, true, cx);
         }
         Some(())
     }
@@ -162,6 +177,7 @@ impl Exchange {
     pub fn on_end(&mut self, complete: bool, cx: &mut Context<'_>) {
         let (now, at) = (cx.now(), cx.moment());
         self.telemetry.own.stop(at);
+        self.learn_of_leaving(cx);
         self.settle_blame(true, cx);
         self.tell_request(complete, cx);
         let Some(sending) = &mut self.sending else { return };

@@ -23,7 +23,7 @@ impl Exchange {
         if matches!(status, 502..=504) {
             self.learn_of_silence(cx);
         }
-        cx.extend(self.tell_silence(false));
+        self.tell_silence(false, cx);
         // Envoy could not drop an answer as it was asked to: its retries or its buffer were spent.
         if self.attempts.last_was_dropped() {
             cx.push(Effect::RemoveAnswerHeader(RETRY));

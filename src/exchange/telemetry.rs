@@ -17,12 +17,12 @@
 
 use super::{Context, Effect, Exchange};
 use crate::breaker::FailureKind;
-use crate::config::ClientId;
+use crate::config::{ClientId, ModelId};
 use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::outcome::Verdict;
 use crate::reason::Reason;
 use crate::reply::Reply;
-use crate::time::{Micros, Timestamp};
+use crate::time::{Micros, Millis, Timestamp};
 use crate::usage::Usage;
 
 /// What is kept of a request until it is over.
@@ -34,6 +34,8 @@ pub(super) struct Telemetry {
     pub(super) reason: Option<Reason>,
     /// The last attempt that was told of, by its number, and what it came to.
     told: Option<(usize, AttemptResult)>,
+    /// The attempt that is under way.
+    under_way: Option<UnderWay>,
     left: Option<Left>,
     /// What the client got broke off, or went on with an error.
     pub(super) broken: bool,
@@ -46,6 +48,16 @@ pub(super) struct Telemetry {
     pub(super) logged: Usage,
     /// The gateway's own time.
     pub(super) own: Stopwatch,
+}
+
+/// An attempt that has begun, and that is not over.
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    model: ModelId,
+    member: usize,
+    started: Timestamp,
+    /// When its answer was found to be good.
+    good_since: Option<Timestamp>,
 }
 
 /// The head of an answer has left.
@@ -127,12 +139,35 @@ impl Stopwatch {
 }
 
 impl Exchange {
+    /// Tells that an attempt begins, and that the one before is over.
+    pub(super) fn tell_begun(&mut self, model: ModelId, member: usize, cx: &mut Context<'_>) {
+        self.tell_over(false, cx);
+        let started = cx.now();
+        self.telemetry.under_way = Some(UnderWay { model, member, started, good_since: None });
+        cx.push(Effect::Tell(Observation::Begun { model, member }));
+    }
+
+    /// Tells that the attempt which is under way is over. `complete`: with its answer's end.
+    fn tell_over(&mut self, complete: bool, cx: &mut Context<'_>) {
+        let Some(attempt) = self.telemetry.under_way.take() else { return };
+        let now = cx.now();
+        let pace = attempt.good_since.filter(|_| complete && self.streaming.is_some());
+        let pace = pace.and_then(|since| self.telemetry.usage.pace(now.since(since)));
+        cx.push(Effect::Tell(Observation::Over {
+            model: attempt.model,
+            member: attempt.member,
+            took: now.since(attempt.started),
+            pace,
+        }));
+    }
+
     /// Tells of the last attempt, if that has not been done.
     pub(super) fn tell_attempt(
         &mut self,
         result: AttemptResult,
         fails_over: bool,
-    ) -> Option<Effect> {
+        cx: &mut Context<'_>,
+    ) -> Option<()> {
         let number = self.attempts.len();
         if number == 0 || self.telemetry.told.is_some_and(|(told, _)| told == number) {
             return None;
@@ -140,23 +175,38 @@ impl Exchange {
         self.telemetry.told = Some((number, result));
         let sending = self.sending.as_ref()?;
         let member = self.attempts.last()?;
-        Some(Effect::Tell(Observation::Attempt {
+        let status = self.attempts.status();
+        cx.push(Effect::Tell(Observation::Attempt {
             model: sending.model,
             member,
-            status: self.attempts.status(),
+            status,
             result,
             fails_over,
             pinned: sending.pin == Some(member),
-            took: self.attempts.took().unwrap_or_default(),
-        }))
+            streamed: self.streaming.is_some(),
+            waited: self.waited(cx),
+        }));
+        if let Some(attempt) = &mut self.telemetry.under_way {
+            attempt.good_since = (result == AttemptResult::Ok).then(|| cx.now());
+        }
+        if fails_over {
+            self.tell_over(false, cx);
+        }
+        Some(())
+    }
+
+    /// From the last attempt's start until now, or until it was seen that no answer would come.
+    fn waited(&self, cx: &Context<'_>) -> Millis {
+        let silence = self.attempts.took().filter(|_| !self.attempts.has_answer());
+        let started = self.attempts.started().unwrap_or_else(|| cx.now());
+        silence.unwrap_or_else(|| cx.now().since(started))
     }
 
     /// Tells of the last attempt if it has ended and nobody has told of it: it had no answer.
-    pub(super) fn tell_silence(&mut self, fails_over: bool) -> Option<Effect> {
-        if self.attempts.unanswered().is_some() {
-            return None;
+    pub(super) fn tell_silence(&mut self, fails_over: bool, cx: &mut Context<'_>) {
+        if self.attempts.unanswered().is_none() {
+            self.tell_attempt(AttemptResult::NoAnswer, fails_over, cx);
         }
-        self.tell_attempt(AttemptResult::NoAnswer, fails_over)
     }
 
     /// Tells of the request, which is over.
@@ -169,7 +219,8 @@ impl Exchange {
             }
             None => AttemptResult::NoAnswer,
         };
-        cx.extend(self.tell_attempt(result, false));
+        self.tell_attempt(result, false, cx);
+        self.tell_over(complete, cx);
         self.log_end(self.telemetry.outcome(complete), cx);
         self.log_usage(cx);
         let all = &self.telemetry;
@@ -186,6 +237,7 @@ impl Exchange {
             own: all.own.spent,
             streamed: all.streamed,
             generates: self.generates(),
+            worked_for: matches!(all.told, Some((_, AttemptResult::Ok | AttemptResult::Abandoned))),
             usage: all.usage,
         }));
     }

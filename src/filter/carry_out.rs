@@ -9,12 +9,13 @@ use crate::affinity;
 use crate::breaker::store::{self, Record};
 use crate::breaker::window;
 use crate::cleaning::Change;
-use crate::config::SecureCookie;
+use crate::config::{ClientId, SecureCookie};
 use crate::exchange::Effect;
 use crate::exchange::effect::{LogField, RETRY};
 use crate::exchange::flow::Retry;
 use crate::exchange::redirect::FOLLOWED;
 use crate::host::{Body, Map, StreamId};
+use crate::observation::Observation;
 use crate::time::Micros;
 
 /// Whose effects are carried out.
@@ -23,6 +24,8 @@ pub(super) struct Carry<'a> {
     pub(super) instance: &'a Rc<Instance>,
     /// The request's stream in the downstream filter.
     pub(super) downstream: StreamId,
+    /// Whose request it is.
+    pub(super) client: Option<ClientId>,
     /// The member that is asked next, should one be.
     pub(super) next: Option<usize>,
     /// When the event was, if the exchange has asked: each look at the clock is a host call.
@@ -55,10 +58,10 @@ impl Call<'_> {
             }
             Effect::DropRequestTrailers => host.remove_headers(Map::RequestTrailers),
             Effect::ReplaceBody { place, with } => host.replace_body(Body::Request, place, &with),
-            Effect::Record(record) => self.record(&record, instance),
+            Effect::Record(record) => self.record(&record, carry),
             Effect::Count { tally, record } => {
                 if window::count(host, record.circuit, tally, &record.rule, host.now()) {
-                    self.record(&record, instance);
+                    self.record(&record, carry);
                 }
             }
             Effect::LastWords(words) => self.say_last_words(carry.downstream, &words),
@@ -108,11 +111,17 @@ impl Call<'_> {
     }
 
     /// Records something of a circuit, and tells what became of it.
-    fn record(&mut self, record: &Record, instance: &Instance) {
+    fn record(&mut self, record: &Record, carry: &Carry<'_>) {
         let Some(Some(transition)) = store::record(self.host, record) else { return };
-        let due = instance.circuit_changed(record.circuit, transition, self.host);
+        let (instance, client, now) = (carry.instance, carry.client, self.host.now());
+        for (model, member) in instance.gateway.covered(record.circuit) {
+            let observation = Observation::Circuit { model, member, transition, client };
+            self.count(instance, &observation, None, now);
+            instance.meters.tell(&observation, &instance.gateway, self.host);
+        }
+        let due = instance.meters.set_gauges(&instance.gateway, now, self.host);
         if let Some(due) = due {
-            self.wanted(due, self.host.now());
+            self.wanted(due, now);
         }
     }
 

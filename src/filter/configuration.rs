@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::carry_out::{CALCULATED, LASTING};
 use super::downstream::Downstream;
 use super::instance::{Clusters, Instance};
+use super::meters;
 use super::status::Status;
 use super::upstream::Upstream;
 use super::{Call, Filter};
@@ -19,7 +20,7 @@ use crate::exchange::effect::LogField;
 use crate::failover_mode::FailoverMode;
 use crate::gateway::Gateway;
 use crate::host::{self, Declaration};
-use crate::status::report::Config as About;
+use crate::status::report::{Config as About, Refused};
 use crate::status::{Activity, activity};
 
 /// A filter's place, before and after Envoy has configured it.
@@ -47,6 +48,9 @@ pub enum Plugin {
 enum Written {
     Gateway {
         config: serde_json::Value,
+        /// A newer one that `spillway up` has refused.
+        #[serde(default)]
+        refused: Option<Refused>,
         /// How the routes are made to fail over.
         #[serde(default)]
         failover: FailoverMode,
@@ -77,6 +81,18 @@ impl Plugin {
         plugin: &dyn host::Plugin,
         call: &mut Call<'_>,
     ) -> Result<Self, Vec<Problem>> {
+        let read = Self::read(bytes, plugin, call);
+        if read.is_err() {
+            meters::refuse(call.host);
+        }
+        read
+    }
+
+    fn read(
+        bytes: &[u8],
+        plugin: &dyn host::Plugin,
+        call: &mut Call<'_>,
+    ) -> Result<Self, Vec<Problem>> {
         let written: Written = serde_json::from_slice(bytes).map_err(|error| {
             let hint = "`spillway render envoy` writes the plugin's configuration";
             vec![Problem::new(
@@ -85,9 +101,10 @@ impl Plugin {
                 hint,
             )]
         })?;
-        let (config, failover, clusters) = match written {
-            Written::Gateway { config, failover, clusters, cluster_header } => {
-                (config, failover, Clusters { names: clusters, by_header: cluster_header })
+        let (config, refused, failover, clusters) = match written {
+            Written::Gateway { config, refused, failover, clusters, cluster_header } => {
+                let clusters = Clusters { names: clusters, by_header: cluster_header };
+                (config, refused, failover, clusters)
             }
             Written::Backend => {
                 declare(plugin, Declaration::Text, CALCULATED.map(LogField::property));
@@ -100,7 +117,7 @@ impl Plugin {
             Written::Status { any_host } => return Ok(Self::Status { any_host }),
         };
         let host = call.host;
-        let about = About { digest: digest(&config), loaded_ms: host.now().0 };
+        let about = About { digest: digest(&config), loaded_ms: host.now().0, refused };
         let gateway = Gateway::new(check(&config)?, |name| plugin.variable(name))?;
         declare(plugin, Declaration::Text, CALCULATED.map(LogField::property));
         if failover.redirects() {
@@ -146,12 +163,11 @@ impl Call<'_> {
     /// An instance has been configured, and serves from now on.
     fn serve(&mut self, instance: &Rc<Instance>) {
         let now = self.host.now();
-        if let Some(due) = instance.meters.begin(&instance.gateway, self.host) {
+        let due = instance.meters.begin(&instance.gateway, &instance.about, self.host);
+        if let Some(due) = due {
             self.wanted(due, now);
         }
-        if let Some(old) = self.worker.newest.replace(instance.clone()) {
-            old.meters.close(&old.gateway, &instance.gateway, self.host);
-        }
+        self.worker.newest = Some(instance.clone());
     }
 }
 

@@ -7,16 +7,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::meters::Meters;
-use crate::breaker::CircuitId;
-use crate::breaker::store::Transition;
 use crate::config::BackendId;
 use crate::gateway::Gateway;
-use crate::host::Host;
-use crate::observation::Observation;
 use crate::pool::PoolState;
 use crate::status::Rows;
 use crate::status::report::Config as About;
-use crate::time::Timestamp;
 
 /// A gateway and what this worker knows of its pools.
 #[derive(Debug)]
@@ -64,19 +59,5 @@ impl Instance {
     /// Whether the router reads a header that says so.
     pub(super) const fn names_cluster_in_header(&self) -> bool {
         self.clusters.by_header
-    }
-
-    /// A circuit has changed. Returns when its gauges want to be set again.
-    pub(super) fn circuit_changed(
-        &self,
-        circuit: CircuitId,
-        transition: Transition,
-        host: &dyn Host,
-    ) -> Option<Timestamp> {
-        for (model, member) in self.gateway.covered(circuit) {
-            let observation = Observation::Circuit { model, member, transition };
-            self.meters.tell(&observation, &self.gateway, host);
-        }
-        self.meters.set_gauges(&self.gateway, host.now(), host)
     }
 }

@@ -6,21 +6,24 @@
 //!
 //! # Gauges
 //!
+//! Those of a member of a pool go back to 0 when a configuration comes that does not know it
+//! ([`crate::metrics::standing`]).
+//!
 //! Whoever changes a circuit sets its gauges, and wants to be called when it changes by itself: no
 //! timer runs for that while all circuits are closed. Two workers may read the breaker store in one order and set a
 //! gauge in the other. So whoever has set one looks at the breaker store again, and starts over where that
 //! has changed: the last to write has seen that nothing newer was there.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
 
 use hashbrown::HashMap;
 
-use crate::breaker::store::{self, BreakerStore};
+use crate::breaker::store;
 use crate::gateway::Gateway;
-use crate::host::Host;
-use crate::metrics::{self, Kind, Metric, Sample, Series};
+use crate::host::{self, Host};
+use crate::metrics::{self, Kind, Metric, Move, Sample, Series, standing};
 use crate::observation::Observation;
+use crate::status::report::Config as About;
 use crate::time::{Millis, Timestamp};
 
 /// What a VM knows of its metrics.
@@ -29,6 +32,8 @@ pub(super) struct Meters {
     ids: RefCell<HashMap<Series, u32>>,
     /// What this worker has set the gauges of circuits to.
     circuits: RefCell<HashMap<Series, u64>>,
+    /// Which configuration they are of.
+    digest: RefCell<String>,
     /// When a circuit changes by itself.
     due: Cell<Option<Timestamp>>,
 }
@@ -36,13 +41,46 @@ pub(super) struct Meters {
 impl Meters {
     /// Defines what is there from the start, and says what is true now.
     /// Returns when the gauges of circuits want to be set again.
-    pub(super) fn begin(&self, gateway: &Gateway, host: &dyn Host) -> Option<Timestamp> {
+    pub(super) fn begin(
+        &self,
+        gateway: &Gateway,
+        about: &About,
+        host: &dyn Host,
+    ) -> Option<Timestamp> {
         for series in metrics::from_the_start(gateway) {
             self.id(series, gateway, host);
         }
         let version = Series::of(Metric::BuildInfo).word(env!("CARGO_PKG_VERSION"));
         self.move_by(version.by(1), gateway, host);
+        self.take_over(gateway, about, host);
         self.set_gauges(gateway, host.now(), host)
+    }
+
+    /// Takes back what stood for the configuration before, and says what stands for this one.
+    fn take_over(&self, gateway: &Gateway, about: &About, host: &dyn Host) {
+        self.digest.replace(about.digest.clone());
+        host::change(host, IN_FORCE, |_| Some(about.digest.clone().into_bytes()));
+        let left = standing::left(gateway, &about.digest);
+        let (before, _) = host.get(STANDING);
+        for name in standing::gone(&before, &left) {
+            set(name, 0, host);
+        }
+        host::change(host, STANDING, |_| Some(left.clone()));
+        for name in standing::standing(gateway, &about.digest) {
+            set(&name, 1, host);
+        }
+        let loaded = Series::of(Metric::ConfigLoaded).by(about.loaded_ms / 1000);
+        self.move_by(loaded, gateway, host);
+        let refused = about.refused.as_ref().map_or(0, |refused| refused.at_ms);
+        self.move_by(Series::of(Metric::ConfigRefused).by(refused / 1000), gateway, host);
+        // All workers are told of it, and one of them counts it.
+        let is_new = |bytes: &[u8]| {
+            let at = refused.to_le_bytes();
+            (refused > 0 && bytes != at).then(|| at.to_vec())
+        };
+        if host::change(host, REFUSED, is_new) {
+            self.move_by(Series::of(Metric::ConfigRefusals).by(1), gateway, host);
+        }
     }
 
     /// Counts what was observed.
@@ -59,6 +97,10 @@ impl Meters {
         now: Timestamp,
         host: &dyn Host,
     ) -> Option<Timestamp> {
+        // A worker that has not got the newest configuration yet may know members that are gone.
+        if host.get(IN_FORCE).0 != self.digest.borrow().as_bytes() {
+            return None;
+        }
         let mut store = store::fetch(host);
         for _ in 0..MOST_TRIES {
             let (samples, next) = metrics::breakers(gateway, &store, host.now());
@@ -76,24 +118,6 @@ impl Meters {
             store = newer;
         }
         self.due.get()
-    }
-
-    /// Sets the gauges of circuits that the next configuration does not know: nobody would again, and
-    /// an alert would go on about a backend that is gone.
-    pub(super) fn close(&self, gateway: &Gateway, next: &Gateway, host: &dyn Host) {
-        let (samples, _) = metrics::breakers(next, &BreakerStore::default(), host.now());
-        let names = samples.into_iter().map(|sample| sample.series.name(&next.config));
-        let known: HashSet<String> = names.collect();
-        let raised: Vec<Series> = {
-            let circuits = self.circuits.borrow();
-            let raised = circuits.iter().filter(|(_, amount)| **amount != 0);
-            raised.map(|(series, _)| *series).collect()
-        };
-        for series in raised {
-            if !known.contains(&series.name(&gateway.config)) {
-                self.move_by(series.by(0), gateway, host);
-            }
-        }
     }
 
     /// The timer has fired, perhaps for somebody else. Tells when it should the next time.
@@ -119,11 +143,15 @@ impl Meters {
         host.value(self.id(Series::of(Metric::HeldBodies), gateway, host)?)
     }
 
-    fn move_by(&self, Sample { series, amount }: Sample, gateway: &Gateway, host: &dyn Host) {
+    fn move_by(&self, sample: Sample, gateway: &Gateway, host: &dyn Host) {
+        let Sample { series, amount, how } = sample;
         let Some(id) = self.id(series, gateway, host) else { return };
-        match series.metric.definition().kind {
-            Kind::Counter => host.increment(id, amount),
-            Kind::Gauge | Kind::Histogram(_) => host.record(id, amount),
+        let by = || i64::try_from(amount).unwrap_or(i64::MAX);
+        match (how, series.metric.definition().kind) {
+            (Move::Up, _) => host.move_gauge(id, by()),
+            (Move::Down, _) => host.move_gauge(id, by().saturating_neg()),
+            (Move::Usual, Kind::Counter) => host.increment(id, amount),
+            (Move::Usual, Kind::Gauge | Kind::Histogram(_)) => host.record(id, amount),
         }
     }
 
@@ -137,6 +165,31 @@ impl Meters {
         })
     }
 }
+
+/// The filter was brought a configuration that it has refused.
+pub(super) fn refuse(host: &dyn Host) {
+    let of = |metric: Metric| metric.definition();
+    let refusals = of(Metric::ConfigRefusals);
+    if let Some(id) = host.define(refusals.kind, refusals.name) {
+        host.increment(id, 1);
+    }
+    set(of(Metric::ConfigRefused).name, host.now().0 / 1000, host);
+}
+
+fn set(gauge: &str, to: u64, host: &dyn Host) {
+    if let Some(id) = host.define(Kind::Gauge, gauge) {
+        host.record(id, to);
+    }
+}
+
+/// The digest of the configuration that is in force.
+const IN_FORCE: &str = "spillway.in_force";
+
+/// The names of the gauges that stand for it.
+const STANDING: &str = "spillway.standing";
+
+/// When the last configuration was refused that has been counted.
+const REFUSED: &str = "spillway.refused";
 
 /// Each time, another worker has changed the breaker store meanwhile, and follows it as well.
 const MOST_TRIES: u32 = 100;

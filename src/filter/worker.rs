@@ -77,8 +77,8 @@ impl Call<'_> {
             let mut cx = Context::new(&mut pools, self.host, &mut effects);
             (event(&mut request.exchange, &mut cx), cx.known_moment())
         };
-        let next = request.exchange.asked_next();
-        let carry = Carry { handle, instance: &instance, downstream, next, moment };
+        let (next, client) = (request.exchange.asked_next(), request.exchange.known_client());
+        let carry = Carry { handle, instance: &instance, downstream, client, next, moment };
         for effect in effects.drain(..) {
             self.carry_out(effect, &carry);
         }

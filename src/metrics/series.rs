@@ -34,13 +34,26 @@ pub struct Series {
     pub word: Option<&'static str>,
 }
 
-/// How a series moves: a counter by this much, a gauge to it, a histogram by one such value.
+/// How a series moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// Which series.
     pub series: Series,
     /// How much.
     pub amount: u64,
+    /// In which way.
+    pub how: Move,
+}
+
+/// In which way a series moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// A counter by this much, a gauge to it, a histogram by one such value.
+    Usual,
+    /// A gauge up by this much.
+    Up,
+    /// A gauge down by this much.
+    Down,
 }
 
 impl Series {
@@ -75,7 +88,17 @@ impl Series {
 
     /// So much of it.
     pub const fn by(self, amount: u64) -> Sample {
-        Sample { series: self, amount }
+        Sample { series: self, amount, how: Move::Usual }
+    }
+
+    /// One more of a gauge that all requests move.
+    pub const fn one_more(self) -> Sample {
+        Sample { series: self, amount: 1, how: Move::Up }
+    }
+
+    /// One less of it.
+    pub const fn one_less(self) -> Sample {
+        Sample { series: self, amount: 1, how: Move::Down }
     }
 
     /// The name under which Envoy keeps it.
@@ -97,16 +120,26 @@ impl Series {
         match label {
             Label::Model => Some(model()?.name.clone()),
             Label::Backend => Some(member()?.backend.of(&config.backends)?.name.clone()),
-            Label::Client => Some(self.client?.of(config.clients.as_ref()?)?.name.clone()),
+            Label::Client => {
+                let clients = config.clients.as_ref().filter(|_| config.client_label);
+                Some(self.client?.of(clients?)?.name.clone())
+            }
             Label::Tier => {
                 let own = member()?.priority;
                 let all = model()?.pool.iter().map(|other| other.priority);
                 let before = tiers(all.filter(|other| *other < own));
                 Some(before.len().saturating_add(1).to_string())
             }
+            // It is no part of the file (`with_digest`).
+            Label::Digest => None,
             Label::Word(..) => Some(self.word?.to_owned()),
         }
     }
+}
+
+/// The name under which Envoy keeps what is said of the configuration with this digest.
+pub fn with_digest(metric: Metric, digest: &str) -> String {
+    format!("{}.{}={};", metric.definition().name, Label::Digest.name(), escaped(digest))
 }
 
 /// A value as it stands in a name.
@@ -165,7 +198,7 @@ mod tests {
     fn a_tier_is_a_priority_by_its_rank() {
         let config = config("m");
         let tier =
-            |member| Series::of(Metric::BreakerState).model(Some(Id::at(0))).member(Some(member));
+            |member| Series::of(Metric::PoolMember).model(Some(Id::at(0))).member(Some(member));
         assert!(tier(0).name(&config).ends_with(".backend=a;.tier=2;"));
         assert!(tier(1).name(&config).ends_with(".backend=b;.tier=1;"));
     }
@@ -173,11 +206,8 @@ mod tests {
     #[test]
     fn no_models_name_can_pass_for_a_label() {
         let config = config("x;.backend=y;\"\\%/模型");
-        let name = Series::of(Metric::ClientThrottled).model(Some(Id::at(0))).name(&config);
-        assert_eq!(
-            name,
-            "spillway_client_throttled_total.model=x%3B.backend%3Dy%3B%22%5C%25/模型;"
-        );
+        let name = Series::of(Metric::Errors).model(Some(Id::at(0))).name(&config);
+        assert_eq!(name, "spillway_errors_total.model=x%3B.backend%3Dy%3B%22%5C%25/模型;");
     }
 
     #[test]

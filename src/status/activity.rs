@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::row::{Fault, Row, SLICE, kept, slice};
+use super::row::{ClientMark, Fault, Row, SLICE, kept, slice};
 use super::wire;
-use crate::config::{BackendId, Config, ModelId};
+use crate::config::{BackendId, ClientId, Config, ModelId};
 use crate::host::{Store, change};
 use crate::time::Timestamp;
 
@@ -50,7 +50,10 @@ pub struct RowId(u64);
 
 /// The rows of a configuration, worked out once.
 #[derive(Debug, Clone)]
-pub struct Rows(Vec<(RowId, Vec<RowId>)>);
+pub struct Rows {
+    models: Vec<(RowId, Vec<RowId>)>,
+    clients: Vec<ClientMark>,
+}
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,17 +108,25 @@ impl Rows {
             let members = model.pool.iter().map(|m| member(m.backend)).collect();
             (RowId::new(&model.name, ""), members)
         });
-        Self(models.collect())
+        let clients = config.clients.iter().flatten();
+        // No model is named so: what it is joined with is a backend's name, or none.
+        let clients = clients.map(|client| ClientMark(RowId::new("", &client.name).0));
+        Self { models: models.collect(), clients: clients.collect() }
     }
 
     /// The row of a model.
     pub fn model(&self, id: ModelId) -> Option<RowId> {
-        self.0.get(id.position()).map(|(row, _)| *row)
+        self.models.get(id.position()).map(|(row, _)| *row)
     }
 
     /// The row of a member, by its position in the pool.
     pub fn member(&self, id: ModelId, member: usize) -> Option<RowId> {
-        self.0.get(id.position())?.1.get(member).copied()
+        self.models.get(id.position())?.1.get(member).copied()
+    }
+
+    /// The mark of a client.
+    pub fn client(&self, id: ClientId) -> Option<ClientMark> {
+        self.clients.get(id.position()).copied()
     }
 }
 
@@ -239,7 +250,7 @@ impl Activity {
 }
 
 const MOST_FAILOVERS: usize = 50;
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 #[cfg(test)]
 mod tests;

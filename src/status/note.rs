@@ -4,6 +4,7 @@ use super::activity::{Activity, Failover, Rows};
 use super::cause::Cause;
 use super::cell::{Cell, Count};
 use super::row::Fault;
+use crate::breaker::store::Transition;
 use crate::observation::{AttemptResult, Observation, Outcome};
 use crate::time::Timestamp;
 use crate::usage::Usage;
@@ -60,7 +61,21 @@ impl Activity {
                     count(counted, answered, &usage);
                 }
             }
-            Observation::Request { model: None, .. } | Observation::Circuit { .. } => {}
+            Observation::Circuit {
+                model,
+                member,
+                transition: Transition::Opened { .. },
+                client: Some(client),
+            } => {
+                let row = rows.member(model, member).zip(rows.client(client));
+                if let Some((row, client)) = row {
+                    self.row_mut(row).opened_by = Some((now, client));
+                }
+            }
+            Observation::Request { model: None, .. }
+            | Observation::Circuit { .. }
+            | Observation::Begun { .. }
+            | Observation::Over { .. } => {}
         }
     }
 }

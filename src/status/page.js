@@ -54,6 +54,13 @@ function clock(ms) {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
 }
 
+// What is said of a newer configuration that the gateway has not taken.
+function refused(what) {
+  if (!what) return "";
+  const where = what.places.length > 0 ? `: ${what.places.join(", ")}` : "";
+  return ` A newer one was refused ${span(gatewayNow() - what.at_ms)} ago, with ${plural(what.problems, "problem", "problems")}${where}.`;
+}
+
 // The gateway's clock, as far as it has gone on since its last report.
 const gatewayNow = () => last.report.now_ms + (performance.now() - last.at);
 
@@ -101,7 +108,7 @@ function showState(parts, member) {
   let more = "";
   if (member.state === "open") {
     say(parts.word, left > 0 ? `${word}, ${span(left)}` : `${word}, ending`);
-    more = cause;
+    more = member.opened_by ? `${cause}, by a request of ${member.opened_by}` : cause;
   } else {
     say(parts.word, word);
     if (member.state === "returning") more = `gets ${percent(member.returning)} of its share`;
@@ -273,7 +280,7 @@ function showSummary(report) {
   say(byId("version"), report.spillway);
   const workers = report.workers.length;
   const counted = workers === 0 ? "nothing was asked" : `counted by ${plural(workers, "worker", "workers")}`;
-  say(byId("about"), `Counts of the last ${span(report.span_ms)}, ${counted}. Configuration ${report.config.digest}, loaded ${span(gatewayNow() - report.config.loaded_ms)} ago.`);
+  say(byId("about"), `Counts of the last ${span(report.span_ms)}, ${counted}. Configuration ${report.config.digest}, loaded ${span(gatewayNow() - report.config.loaded_ms)} ago.${refused(report.config.refused)}`);
 }
 
 function show(report) {

@@ -38,6 +38,21 @@ pub struct Config {
     pub digest: String,
     /// When the worker that answers has loaded it.
     pub loaded_ms: u64,
+    /// A newer one that was refused since, so that this one is still in force.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// When.
+    pub at_ms: u64,
+    /// How many things were wrong with it.
+    pub problems: usize,
+    /// Where the first of them are, as paths into the file. What stands there is not said.
+    pub places: Vec<String>,
 }
 
 /// A worker thread of Envoy's.
@@ -114,6 +129,9 @@ pub struct Member {
     pub headroom: Option<f64>,
     /// What went wrong last.
     pub last_fault: Option<Fault>,
+    /// The client whose request opened its circuit last, where clients are told apart.
+    #[serde(default)]
+    pub opened_by: Option<String>,
     /// Requests that ended with its answer, by slices of time, the oldest first. The last one runs.
     pub timeline: Vec<u64>,
 }

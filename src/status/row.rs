@@ -24,7 +24,13 @@ pub struct Row {
     pub headroom: Option<(Timestamp, u32)>,
     /// What went wrong last.
     pub fault: Option<Fault>,
+    /// When its circuit opened last by the request of a known client, and whose that was.
+    pub opened_by: Option<(Timestamp, ClientMark)>,
 }
+
+/// Which client: a hash of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientMark(pub u64);
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,7 @@ impl Row {
             self.cells.entry(*slice).or_default().merge(cell);
         }
         self.headroom = self.headroom.max(other.headroom);
+        self.opened_by = self.opened_by.max(other.opened_by);
         let when = |fault: &Option<Fault>| fault.as_ref().map(|fault| fault.at);
         if when(&other.fault) > when(&self.fault) {
             self.fault.clone_from(&other.fault);
@@ -74,7 +81,11 @@ impl Row {
         self.cells.retain(|slice, _| kept.contains(slice));
         self.headroom = self.headroom.filter(|(at, _)| is_kept(*at));
         self.fault = self.fault.take().filter(|fault| is_kept(fault.at));
-        !self.cells.is_empty() || self.headroom.is_some() || self.fault.is_some()
+        self.opened_by = self.opened_by.filter(|(at, _)| is_kept(*at));
+        !self.cells.is_empty()
+            || self.headroom.is_some()
+            || self.fault.is_some()
+            || self.opened_by.is_some()
     }
 
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
@@ -91,6 +102,8 @@ impl Row {
         if let Some(fault) = &self.fault {
             fault.encode(bytes);
         }
+        wire::put_some(bytes, self.opened_by.map(|(at, _)| at.0));
+        wire::put(bytes, self.opened_by.map_or(0, |(_, client)| client.0));
     }
 
     pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
@@ -105,6 +118,8 @@ impl Row {
         if wire::take(rest)? == 1 {
             row.fault = Some(Fault::decode(rest)?);
         }
+        let (at, client) = (wire::take_some(rest)?, ClientMark(wire::take(rest)?));
+        row.opened_by = at.map(|at| (Timestamp(at), client));
         Some(row)
     }
 }

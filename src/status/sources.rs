@@ -135,6 +135,7 @@ impl Sources<'_> {
             tokens: tokens(&sum),
             headroom: row.and_then(|row| row.headroom).map(|(_, share)| f64::from(share) / 1000.0),
             last_fault: row.and_then(|row| row.fault).map(fault),
+            opened_by: row.and_then(|row| self.client(row.opened_by?.1)),
             timeline,
         };
         Some((route.model.pool.get(at)?.priority, member))
@@ -161,6 +162,12 @@ impl Sources<'_> {
             })
         };
         self.activity.failovers().iter().rev().filter_map(of).collect()
+    }
+
+    fn client(&self, mark: row::ClientMark) -> Option<String> {
+        let mut clients = Id::each(self.gateway.config.clients.as_deref()?);
+        let (_, client) = clients.find(|(id, _)| self.rows.client(*id) == Some(mark))?;
+        Some(client.name.clone())
     }
 
     fn row(&self, id: ModelId, member: usize) -> Option<&row::Row> {

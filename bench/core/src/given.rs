@@ -203,5 +203,6 @@ pub const TOLD: Observation = Observation::Request {
     own: Micros(45),
     streamed: true,
     generates: true,
+    worked_for: true,
     usage: Usage { prompt: Some(31), completion: Some(500), cached: Some(0), reasoning: Some(0) },
 };

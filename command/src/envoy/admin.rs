@@ -54,11 +54,12 @@ impl Admin {
         Some(SocketAddr::new(ip, port))
     }
 
-    /// Closes the listener; requests that run already go on.
+    /// Closes the clients' listener; requests that run already go on. Those for metrics and status stay
+    /// open: what ends is worth seeing.
     pub fn stop_listening(&self) -> io::Result<()> {
         // Tells clients on open connections to leave, by `connection: close` and GOAWAY.
         self.post("/healthcheck/fail")?;
-        self.post("/drain_listeners").map(drop)
+        self.post("/drain_listeners?inboundonly").map(drop)
     }
 
     /// The least level that Envoy logs from now on.

@@ -34,7 +34,8 @@ pub fn bootstrap(config: &Config, raw: &Value, options: &Options) -> Value {
         let known = Known { name, keys, environment: &environment };
         cluster::cluster(backend, known, config, options)
     });
-    let [gateway, status] = wasm::listener_filters(raw, &BTreeMap::new(), &environment, options);
+    let [gateway, status] =
+        wasm::listener_filters(raw, &BTreeMap::new(), None, &environment, options);
     let way = Way {
         filters: vec![wasm::last_words_filter(), gateway],
         routes: json!({ "route_config": route::routes(config, names(), options) }),

@@ -34,6 +34,8 @@ pub(super) fn listener(way: Way, config: &Config, options: &Options) -> Value {
     json!({
         "name": NAME,
         "address": socket_address(&options.listen.ip().to_string(), options.listen.port()),
+        // It is the one that is closed first when the process ends (`admin::Admin::stop_listening`).
+        "traffic_direction": "INBOUND",
         "per_connection_buffer_limit_bytes": buffer,
         "filter_chains": [{ "filters": [extension(
             "envoy.filters.network.http_connection_manager",

@@ -3,15 +3,16 @@
 //! Envoy tells its metrics, the filter's among them, on its admin interface alone, and whoever
 //! reaches that can stop Envoy and read its configuration. A scraper runs on another machine or in
 //! another container, so it would have to be let in there. Instead a listener of its own passes
-//! exactly one request on, `GET /stats/prometheus`, and answers 404 to all others; the admin
-//! interface stays on loopback.
+//! exactly one request on, `GET /stats/prometheus`, answers `/healthz` as the clients' listener does
+//! (and goes on with both while that one is closed, when the process ends), and answers 404 to all
+//! others; the admin interface stays on loopback.
 
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
 use super::admin::Admin;
-use super::{extension, socket_address};
+use super::{extension, health, socket_address};
 
 /// What is scraped.
 pub const PATH: &str = "/stats/prometheus";
@@ -39,7 +40,7 @@ pub(super) fn listener(address: SocketAddr) -> Value {
                 // Nobody scrapes for a minute: what is silent so long is no scraper.
                 "request_headers_timeout": "60s",
                 "stream_idle_timeout": "60s",
-                "http_filters": [extension(
+                "http_filters": [health::filter(), extension(
                     "envoy.filters.http.router",
                     "envoy.extensions.filters.http.router.v3.Router",
                     json!({ "suppress_envoy_headers": true }),

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Options, extension, socket_address};
+use super::{Options, extension, health, socket_address};
 
 /// Its name in Envoy's own words.
 pub(super) const NAME: &str = "spillway-status";
@@ -30,6 +30,7 @@ pub(super) fn listener(filter: Value, options: &Options) -> Option<Value> {
         "server_header_transformation": "PASS_THROUGH",
         "generate_request_id": false,
         "http_filters": [
+            health::filter(),
             filter,
             extension(
                 "envoy.filters.http.router",

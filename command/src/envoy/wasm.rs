@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Options, any, extension, merge};
 use spillway::config::{Config, Secret};
+use spillway::status::report::Refused;
 
 /// The environment variables that the filter itself must read: clients' keys and the cookie key.
 /// Backends' keys are not among them.
@@ -51,17 +52,18 @@ pub(crate) fn last_words_filter() -> Value {
 
 /// The filters in the listeners: the gateway, in that of the clients, and the status, the only
 /// one of its own: it finds the gateway's configuration in the VM that they share. `clusters`: by
-/// backend, where the cluster's name is another.
+/// backend, where the cluster's name is another. `refused`: a newer file, so that it is seen.
 pub(crate) fn listener_filters(
     raw: &Value,
     clusters: &BTreeMap<String, String>,
+    refused: Option<&Refused>,
     environment: &Environment,
     options: &Options,
 ) -> [Value; 2] {
     let any_host = super::status::answers_any_host(options);
     let status = json!({ "seat": "status", "any_host": any_host });
     let status = filter("status", &status, environment, options);
-    [downstream_filter(raw, clusters, environment, options), status]
+    [downstream_filter(raw, clusters, refused, environment, options), status]
 }
 
 /// What takes the gateway's place when the process ends: it ends what still runs, and takes nothing.
@@ -76,12 +78,16 @@ pub(super) const LISTENER_FILTERS: [&str; 2] = ["spillway.gateway", "spillway.st
 fn downstream_filter(
     raw: &Value,
     clusters: &BTreeMap<String, String>,
+    refused: Option<&Refused>,
     environment: &Environment,
     options: &Options,
 ) -> Value {
     let mut plugin = json!({ "seat": "gateway", "config": raw });
     if !clusters.is_empty() {
         merge(&mut plugin, json!({ "clusters": clusters }));
+    }
+    if let Some(refused) = refused {
+        merge(&mut plugin, json!({ "refused": refused }));
     }
     if options.envoy.failover.redirects() {
         merge(&mut plugin, json!({ "failover": options.envoy.failover }));

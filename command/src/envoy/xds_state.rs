@@ -23,6 +23,7 @@ use super::secret::{self, Keys, SecretFile};
 use super::wasm::{self, Environment};
 use super::{Options, route};
 use spillway::config::Config;
+use spillway::status::report::Refused;
 use spillway::time::Timestamp;
 
 /// What Envoy has been told.
@@ -35,6 +36,8 @@ pub struct XdsState {
     environment: Environment,
     /// The backends that have ever had a cluster of their own name.
     named: BTreeSet<String>,
+    /// By backend, where the name of its cluster is another.
+    aliases: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +109,8 @@ impl XdsState {
                 aliases.insert(backend.name.clone(), name);
             }
         }
-        let xds_state = Self { version, clusters, environment, named };
-        let filters = wasm::listener_filters(raw, &aliases, &xds_state.environment, options);
+        let xds_state = Self { version, clusters, environment, named, aliases };
+        let filters = xds_state.filters(raw, None, options);
         let mut services = vec![xds_state.clusters_file(), xds_state.routes_file(config, options)];
         let told = if options.status.is_some() { 2 } else { 1 };
         for (name, filter) in wasm::LISTENER_FILTERS.into_iter().zip(filters).take(told) {
@@ -140,6 +143,27 @@ impl XdsState {
         let services = vec![xds_state.routes_file(config, options), xds_state.clusters_file()];
         let update = Update { secrets: Vec::new(), services, version: xds_state.version };
         Some((xds_state, update))
+    }
+
+    /// The same, told once more with what is to be seen of a newer file that was refused; `None`: with
+    /// nothing, as there is none any more.
+    pub fn with_refused(
+        &self,
+        raw: &Value,
+        refused: Option<&Refused>,
+        options: &Options,
+    ) -> (Self, Update) {
+        let xds_state = Self { version: self.version + 1, ..self.clone() };
+        let ([filter, _], [name, _]) =
+            (xds_state.filters(raw, refused, options), wasm::LISTENER_FILTERS);
+        let file = discovery::answer(xds_state.version, vec![discovery::filter(filter)]);
+        let services = vec![(Service::Filter(name), file)];
+        let update = Update { secrets: Vec::new(), services, version: xds_state.version };
+        (xds_state, update)
+    }
+
+    fn filters(&self, raw: &Value, refused: Option<&Refused>, options: &Options) -> [Value; 2] {
+        wasm::listener_filters(raw, &self.aliases, refused, &self.environment, options)
     }
 
     /// Returns what tells the filter that the process ends, so that it answers the clients that still

@@ -40,7 +40,7 @@ const STEERING: [&str; 10] = [
 pub(super) fn discovered(config: &Config, raw: &Value, options: &Options) -> Vec<Value> {
     let (envoy, environment) = (options.envoy(), Environment::of(config));
     let clusters = backend::aliases(config, &envoy);
-    let [gateway, _] = wasm::listener_filters(raw, &clusters, &environment, &envoy);
+    let [gateway, _] = wasm::listener_filters(raw, &clusters, None, &environment, &envoy);
     [gateway, wasm::upstream_filter(&environment, &envoy)]
         .into_iter()
         .map(|filter| patch::extension_config(&options.place, with_code(filter, options)))

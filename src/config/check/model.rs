@@ -126,6 +126,7 @@ fn read_affinity(node: &Node<'_>, reader: &mut Reader) -> Option<Affinity> {
             cookie: COOKIE.to_owned(),
             secure: SecureCookie::Auto,
             required: false,
+            returns: false,
         });
     }
     let fields = node.fields(reader)?;
@@ -136,8 +137,15 @@ fn read_affinity(node: &Node<'_>, reader: &mut Reader) -> Option<Affinity> {
         _ => SecureCookie::Auto,
     };
     let mode = fields.get("mode").and_then(|node| node.word(reader));
+    let required = mode == Some("require");
+    let stated = fields.get("return_to_better_tier");
+    let returns = stated.as_ref().and_then(|node| node.flag(reader)).unwrap_or(false);
+    if let Some(node) = stated.filter(|_| required && returns) {
+        let message = "a client that must stay with its backend cannot return to another one";
+        reader.say(&node.path, message, "remove it, or `mode: require`");
+    }
     let cookie = cookie.unwrap_or_else(|| COOKIE.to_owned());
-    Some(Affinity { cookie, secure, required: mode == Some("require") })
+    Some(Affinity { cookie, secure, required, returns })
 }
 
 const PRIORITY: u32 = 1;

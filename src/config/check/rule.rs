@@ -15,8 +15,12 @@ pub(super) fn read_breaker(
     let Some(fields) = node.and_then(|node| node.fields(reader)) else { return rule };
     let failures = fields.get("failures").and_then(|node| node.whole(reader));
     rule.failures = failures.unwrap_or(rule.failures);
-    rule.failure_ratio =
-        fields.get("failure_ratio").and_then(|node| node.percent(reader)).or(rule.failure_ratio);
+    let ratio = fields.get("failure_ratio").and_then(|node| node.percent(reader));
+    // What is stated here replaces what holds otherwise, be it a number or a share.
+    (rule.failure_ratio, rule.combines) = match (failures, ratio) {
+        (None, None) => (rule.failure_ratio, rule.combines),
+        (failures, ratio) => (ratio, failures.is_some() && ratio.is_some()),
+    };
     let minimum = fields.get("minimum_requests").and_then(|node| node.whole(reader));
     rule.minimum_requests = minimum.unwrap_or(rule.minimum_requests);
     rule.interval = read_duration(&fields, "interval", reader).unwrap_or(rule.interval);
@@ -27,21 +31,13 @@ pub(super) fn read_breaker(
     rule.max_trip = read_duration(&fields, "max_trip", reader).unwrap_or(rule.max_trip);
     let statuses = fields.get("statuses").and_then(|node| read_set(&node, reader));
     rule.statuses = statuses.unwrap_or(rule.statuses);
+    rule.abandoned_after =
+        read_duration(&fields, "abandoned_after", reader).or(rule.abandoned_after);
     rule.scope = match fields.get("scope").and_then(|node| node.word(reader)) {
         Some("deployment") => BreakerScope::Deployment,
         Some("backend") => BreakerScope::Backend,
         _ => rule.scope,
     };
-    if failures.is_some() {
-        // A pool that counts failures has no use for the file's share.
-        match fields.get("failure_ratio") {
-            None => rule.failure_ratio = None,
-            Some(ratio) => {
-                let hint = "remove one of the two";
-                reader.say(&ratio.path, "`failures` and `failure_ratio` exclude each other", hint);
-            }
-        }
-    }
     let stated = fields.get("max_trip").or_else(|| fields.get("trip"));
     if let Some(stated) = stated
         && rule.max_trip < rule.trip

@@ -95,6 +95,7 @@ fn affinity_has_a_short_form() {
         cookie: "Spillway-Affinity".into(),
         secure: SecureCookie::Auto,
         required: false,
+        returns: false,
     };
     let of = |value| read("/models/gpt-4o/session_affinity", value).models[0].affinity.clone();
     assert_eq!(of(json!(true)), Some(affinity.clone()));

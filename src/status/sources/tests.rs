@@ -60,7 +60,8 @@ impl Scene {
     }
 
     fn report(&self, now: Timestamp) -> Report {
-        let config = Config { digest: "0123456789ab".into(), loaded_ms: 5 };
+        let config =
+            Config { digest: "0123456789ab".into(), loaded_ms: 5, refused: Some(refused()) };
         let Self { gateway, rows, store, activity } = self;
         let sources = Sources { gateway, rows, config: &config, store, activity, now };
         sources.report()
@@ -69,8 +70,16 @@ impl Scene {
 
 fn attempt(member: usize, model: ModelId, result: AttemptResult, fails_over: bool) -> Observation {
     let status = if result == AttemptResult::NoAnswer { None } else { Some(429) };
-    let took = Millis(3);
-    Observation::Attempt { model, member, status, result, fails_over, pinned: false, took }
+    Observation::Attempt {
+        model,
+        member,
+        status,
+        result,
+        fails_over,
+        pinned: false,
+        streamed: false,
+        waited: Millis(3),
+    }
 }
 
 fn request(member: usize, model: ModelId, outcome: Outcome, usage: Usage) -> Observation {
@@ -87,6 +96,7 @@ fn request(member: usize, model: ModelId, outcome: Outcome, usage: Usage) -> Obs
         own: Micros(0),
         streamed: false,
         generates: true,
+        worked_for: true,
         usage,
     }
 }
@@ -195,6 +205,11 @@ fn names_come_from_the_configuration_alone() {
     let text = serde_json::to_string(&report).expect("JSON");
     assert!(!text.contains("user-secret") && !text.contains("http"), "{text}");
     assert!(!text.contains("\"old\"") && !text.contains("\"new\""), "{text}");
+}
+
+fn refused() -> crate::status::report::Refused {
+    let places = vec!["models.gpt-4o.pool".to_owned()];
+    crate::status::report::Refused { at_ms: 9, problems: 1, places }
 }
 
 /// What docs/status.md says is what there is, field by field.

@@ -54,8 +54,8 @@ impl Request {
     /// What was told of each attempt.
     fn attempts(&self) -> Vec<(usize, Option<u16>, AttemptResult, bool, Millis)> {
         let attempt = |told: &Observation| match *told {
-            Observation::Attempt { member, status, result, fails_over, took, .. } => {
-                Some((member, status, result, fails_over, took))
+            Observation::Attempt { member, status, result, fails_over, waited, .. } => {
+                Some((member, status, result, fails_over, waited))
             }
             _ => None,
         };
@@ -117,8 +117,15 @@ fn a_failover_is_two_attempts_and_one_request_with_the_gateways_own_time() {
         .at(31_062, leaving(200))
         .at(45_000, ended(true));
     let first = (0, Some(429), AttemptResult::Throttled, true, Millis(9));
-    let second = (1, Some(200), AttemptResult::Ok, false, Millis(20));
+    let second = (1, Some(200), AttemptResult::Ok, false, Millis(21));
     assert_eq!(request.attempts(), [first, second]);
+    let whole = request.told.iter().filter_map(|told| match *told {
+        Observation::Over { member, took, .. } => Some((member, took)),
+        _ => None,
+    });
+    assert_eq!(whole.collect::<Vec<_>>(), [(0, Millis(9)), (1, Millis(35))]);
+    let begun = |told: &&Observation| matches!(told, Observation::Begun { .. });
+    assert_eq!(request.told.iter().filter(begun).count(), 2, "as many as are over");
     let Some(Observation::Request { outcome, status, own, first_byte, total, attempts, .. }) =
         request.told.last()
     else {
@@ -149,7 +156,7 @@ fn an_attempt_that_nobody_answers_is_told_when_the_next_begins_or_envoy_answers(
 fn a_client_that_leaves_is_told_as_such() {
     let early = Request::for_two().arrives(false).at(1, attempt);
     let early = early.at(9_000, ended(false));
-    assert_eq!(early.attempts(), [(0, None, AttemptResult::Abandoned, false, Millis(0))]);
+    assert_eq!(early.attempts(), [(0, None, AttemptResult::Abandoned, false, Millis(9))]);
     let late = Request::for_two().arrives(false).at(1, attempt);
     let late = late.at(5, answered(200)).at(6, leaving(200)).at(9, ended(false));
     for (request, status) in [(early, None), (late, Some(200))] {
@@ -167,7 +174,7 @@ fn what_the_end_of_the_process_cuts_off_is_nobodys_failure() {
     };
     let waiting = Request::for_two().arrives(false).at(1, attempt).at(9_000, shut_down);
     let waiting = waiting.at(9_001, leaving(503)).at(9_002, ended(true));
-    assert_eq!(waiting.attempts(), [(0, None, AttemptResult::Abandoned, false, Millis(0))]);
+    assert_eq!(waiting.attempts(), [(0, None, AttemptResult::Abandoned, false, Millis(9))]);
     let answered = Request::for_two().arrives(true).at(1, attempt).at(5, answered(200));
     let answered = answered.at(6, opening).at(7, leaving(200)).at(9, shut_down);
     let answered = answered.at(10, ended(false));

@@ -23,6 +23,7 @@ pub(super) fn reference() -> String {
                 Label::Backend => "a backend's name".to_owned(),
                 Label::Client => "a client's name".to_owned(),
                 Label::Tier => "`1`, `2`, …: the rank of the backend's priority".to_owned(),
+                Label::Digest => "the first twelve hexadecimal digits of its SHA-256".to_owned(),
                 Label::Word("version", _) => "the version".to_owned(),
                 Label::Word(_, words) => listed(words),
             };
@@ -94,8 +95,9 @@ prompt or completion can stand in one. A label that does not apply is left out, 
 is the same as an empty one. In a model's name, `%`, `;`, `=`, `\"`, `\\` and control characters are
 written as in a URL (`%3B`).
 
-What alerts look at is there from the start, at 0: 18 series for each member of a pool, 4 for each
-model, and one for each model and client. The others come when they first move. Counters and gauges move at once, histograms when
+What alerts and bills read is there from the start, at 0: 23 series for each member of a pool, 10 for
+each model, and for each member and client the four kinds of tokens. The others come when they first
+move. Counters and gauges move at once, histograms when
 Envoy merges those of its workers: every 5 seconds, unless `stats_flush_interval` says otherwise.
 
 ";

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::numbers::{bars, clock, counted, part, percent, span, used};
 use spillway::breaker::Unavailability;
 use spillway::status::Report;
-use spillway::status::report::{Failover, Member, Model, State};
+use spillway::status::report::{Failover, Member, Model, Refused, State};
 use spillway_figures::grouped;
 
 /// How it is to look.
@@ -32,6 +32,7 @@ pub(super) fn screen(report: &Report, at: SocketAddr, look: &Look) -> Vec<String
         ),
         format!("Counts of the last {}, {}", span(report.span_ms), workers(report)),
     ];
+    lines.extend(report.config.refused.as_ref().map(|what| refused(what, report.now_ms)));
     for model in &report.models {
         lines.push(String::new());
         lines.push(heading(&title(model), look));
@@ -50,6 +51,14 @@ pub(super) fn screen(report: &Report, at: SocketAddr, look: &Look) -> Vec<String
         }
     }
     lines
+}
+
+fn refused(what: &Refused, now_ms: u64) -> String {
+    let ago = span(now_ms.saturating_sub(what.at_ms));
+    let problems = counted(what.problems as u64, "problem", "problems");
+    let places = if what.places.is_empty() { "" } else { ": " };
+    let places = format!("{places}{}", what.places.join(", "));
+    format!("A newer configuration was refused {ago} ago, with {problems}{places}")
 }
 
 fn workers(report: &Report) -> String {

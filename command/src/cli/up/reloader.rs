@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::change;
 use crate::cli::Output;
@@ -16,6 +16,7 @@ use crate::envoy::xds_writer::Failure as Undelivered;
 use crate::envoy::{Abilities, Options, following};
 use crate::lint::{Severity, lint};
 use spillway::config::{Config, Problem};
+use spillway::status::report::Refused;
 use spillway::time::{Millis, Timestamp};
 
 /// No request is waited for longer than this before a backend that was removed is forgotten.
@@ -43,6 +44,8 @@ pub(super) struct Reloader<'a> {
     changed: Timestamp,
     /// Something had to be seen to before Envoy had taken all.
     interrupted: bool,
+    /// What Envoy has been told of a newer file that was refused.
+    refused: Option<Refused>,
 }
 
 impl<'a> Reloader<'a> {
@@ -69,6 +72,7 @@ impl<'a> Reloader<'a> {
                 xds_state,
                 changed,
                 interrupted,
+                refused: None,
             },
             first,
         )
@@ -117,18 +121,37 @@ impl<'a> Reloader<'a> {
                 .and_then(|loaded| loaded.for_envoy(self.options.envoy)),
             Err(error) => {
                 writeln!(output.talk, "error: cannot read `{name}`: {error}")?;
-                return writeln!(output.talk, "kept the running configuration");
+                writeln!(output.talk, "kept the running configuration")?;
+                self.show(Some(refused(&[])), envoy, stop);
+                return Ok(());
             }
         };
-        let refused = match loaded {
+        let failure = match loaded {
             Ok(loaded) => self.tell(loaded, envoy, stop, output)?,
             Err(failure) => Some(failure),
         };
-        let Some(Failure::Wrong(mut problems, places)) = refused else { return Ok(()) };
+        let Some(Failure::Wrong(mut problems, places)) = failure else { return Ok(()) };
+        self.show(Some(refused(&problems)), envoy, stop);
         problems.iter_mut().for_each(advise);
         let found = count(problems.len(), "problem");
         writeln!(output.talk, "kept the running configuration; {name} has {found}:")?;
         Findings::wrong(self.path, &places, &problems).write(Format::Text, output)
+    }
+
+    /// Has metrics and status show that a newer file was refused, or that none is any more. Requests
+    /// see nothing of it.
+    fn show(&mut self, refused: Option<Refused>, envoy: &Envoy, stop: &mut dyn FnMut() -> bool) {
+        if refused.is_none() && self.refused.is_none() {
+            return;
+        }
+        let value = &self.loaded.value;
+        let (xds_state, update) =
+            self.xds_state.with_refused(value, refused.as_ref(), self.options);
+        let told = envoy.tell(self.directory, &update, stop);
+        (self.xds_state, self.refused) = (xds_state, refused);
+        if matches!(told, Err((Undelivered::Interrupted, _))) {
+            self.interrupted = true;
+        }
     }
 
     /// Tells the clients that still wait for an answer that the process ends.
@@ -174,6 +197,7 @@ impl<'a> Reloader<'a> {
         let name = name(self.path);
         let Some(change) = change::between(&self.loaded.value, &loaded.value) else {
             self.loaded = loaded;
+            self.show(None, envoy, stop);
             writeln!(output.talk, "read {name} again: nothing has changed")?;
             return Ok(None);
         };
@@ -187,6 +211,7 @@ impl<'a> Reloader<'a> {
         match envoy.tell(self.directory, &update, stop) {
             Ok(()) => {
                 (self.loaded, self.xds_state, self.changed) = (loaded, xds_state, self.now());
+                self.refused = None;
                 writeln!(output.talk, "reloaded {name}: {change}")?;
                 self.warn(output)?;
             }
@@ -206,6 +231,7 @@ impl<'a> Reloader<'a> {
                     _ => xds_state,
                 };
                 self.go_back(until, envoy, stop, output)?;
+                self.show(Some(refused(&[])), envoy, stop);
             }
         }
         Ok(None)
@@ -268,6 +294,21 @@ impl<'a> Reloader<'a> {
         Findings::new(self.path, places, found).write(Format::Text, output)
     }
 }
+
+/// What is shown of a file that was refused now. Paths hold names alone: what stands there may be a key.
+#[expect(clippy::disallowed_methods, reason = "an operator reads it off the clock on the wall")]
+fn refused(problems: &[Problem]) -> Refused {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let places = problems.iter().map(|problem| problem.path.clone());
+    Refused {
+        at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        problems: problems.len().max(1),
+        places: places.filter(|path| !path.is_empty()).take(MOST_PLACES).collect(),
+    }
+}
+
+/// So many places are shown of a file that was refused.
+const MOST_PLACES: usize = 5;
 
 /// A variable that is missing cannot come into the environment of a process that runs.
 fn advise(problem: &mut Problem) {

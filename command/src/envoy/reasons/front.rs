@@ -27,6 +27,11 @@ pub(super) const BOOTSTRAP: &[Row] = &[
 pub(super) const LISTENER: &[Row] = &[
     yours("name", "for logs and counters"),
     yours("address", "where clients connect; plain HTTP, because TLS ends in front or is added"),
+    yours(
+        "traffic_direction",
+        "when `spillway up` ends, it closes the inbound listeners and leaves those for metrics and \
+         status open until the last request is over",
+    ),
     warning(
         "per_connection_buffer_limit_bytes",
         AtLeast,

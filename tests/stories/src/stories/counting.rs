@@ -26,10 +26,15 @@ pub(super) const STORIES: &[Story] = &[
             stage.expect_counted("spillway_failovers_total", &[], 1);
             stage.expect_counted("spillway_breaker_openings_total", &eastus, 1);
             stage.expect_counted("spillway_breaker_openings_total", &[], 1);
-            let tier = [("backend", "eastus"), ("tier", "1")];
-            stage.expect_counted("spillway_breaker_state", &tier, 2);
-            stage.expect_counted("spillway_breaker_state", &[("tier", "2")], 0);
-            stage.expect_counted("spillway_client_throttled_total", &[], 0);
+            stage.expect_counted("spillway_breaker_state", &[("backend", "eastus")], 2);
+            stage.expect_counted("spillway_breaker_state", &[("backend", "westus")], 0);
+            for tier in
+                [[("backend", "eastus"), ("tier", "1")], [("backend", "westus"), ("tier", "2")]]
+            {
+                stage.expect_counted("spillway_pool_member_info", &tier, 1);
+            }
+            stage.expect_counted("spillway_attempts_in_flight", &[], 0);
+            stage.expect_counted("spillway_errors_total", &[], 0);
             stage.expect_counted("spillway_rejections_total", &[], 0);
         },
     },
@@ -47,7 +52,9 @@ pub(super) const STORIES: &[Story] = &[
             stage.expect_counted("spillway_attempts_total", &[("cause", "throttled")], 2);
             stage.expect_counted("spillway_attempts_total", &[], 2);
             stage.expect_counted("spillway_failovers_total", &[], 1);
-            stage.expect_counted("spillway_client_throttled_total", &[("model", "gpt-4o")], 2);
+            let exhausted = [("model", "gpt-4o"), ("outcome", "exhausted")];
+            stage.expect_counted("spillway_errors_total", &exhausted, 2);
+            stage.expect_counted("spillway_errors_total", &[], 2);
             let kind = [("model", "gpt-4o"), ("kind", "throttled")];
             stage.expect_counted("spillway_pool_exhausted_total", &kind, 2);
             stage.expect_counted("spillway_requests_total", &[("outcome", "exhausted")], 2);

@@ -66,7 +66,8 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
             stage.expect_counted("spillway_pool_exhausted_total", &[("kind", "throttled")], 0);
             stage.expect_counted("spillway_requests_total", &[("outcome", "unavailable")], 1);
             stage.expect_counted("spillway_requests_total", &[("outcome", "exhausted")], 0);
-            stage.expect_counted("spillway_client_throttled_total", &[], 0);
+            stage.expect_counted("spillway_errors_total", &[("outcome", "unavailable")], 1);
+            stage.expect_counted("spillway_errors_total", &[("outcome", "exhausted")], 0);
         },
     },
     Story {

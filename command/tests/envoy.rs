@@ -73,7 +73,7 @@ fn the_status_listener_answers_to_any_name_only_where_others_may_ask() {
     assert_eq!(gateways.len(), 1);
     let of_gateway = gateways[0].pointer(filters).unwrap();
     for (address, any_host) in [("127.0.0.1:1", false), ("[::1]:1", false), ("0.0.0.0:1", true)] {
-        let seat = listeners(Some(address))[1].pointer(filters).unwrap()[0].clone();
+        let seat = listeners(Some(address))[1].pointer(filters).unwrap()[1].clone();
         let of = |pointer: &str| seat["typed_config"]["config"].pointer(pointer).cloned();
         let told: Value =
             serde_json::from_str(of("/configuration/value").unwrap().as_str().unwrap()).unwrap();

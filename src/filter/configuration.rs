@@ -83,7 +83,7 @@ impl Plugin {
     ) -> Result<Self, Vec<Problem>> {
         let read = Self::read(bytes, plugin, call);
         if read.is_err() {
-            meters::refuse(call.host);
+            meters::refuse(call.worker.newest().map(Rc::as_ref), call.host);
         }
         read
     }

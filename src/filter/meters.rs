@@ -18,6 +18,7 @@ use std::cell::{Cell, RefCell};
 
 use hashbrown::HashMap;
 
+use super::instance::Instance;
 use crate::breaker::store;
 use crate::gateway::Gateway;
 use crate::host::{self, Host};
@@ -144,14 +145,8 @@ impl Meters {
     }
 
     fn move_by(&self, sample: Sample, gateway: &Gateway, host: &dyn Host) {
-        let Sample { series, amount, how } = sample;
-        let Some(id) = self.id(series, gateway, host) else { return };
-        let by = || i64::try_from(amount).unwrap_or(i64::MAX);
-        match (how, series.metric.definition().kind) {
-            (Move::Up, _) => host.move_gauge(id, by()),
-            (Move::Down, _) => host.move_gauge(id, by().saturating_neg()),
-            (Move::Usual, Kind::Counter) => host.increment(id, amount),
-            (Move::Usual, Kind::Gauge | Kind::Histogram(_)) => host.record(id, amount),
+        if let Some(id) = self.id(sample.series, gateway, host) {
+            move_one(id, sample, host);
         }
     }
 
@@ -166,14 +161,32 @@ impl Meters {
     }
 }
 
-/// The filter was brought a configuration that it has refused.
-pub(super) fn refuse(host: &dyn Host) {
-    let of = |metric: Metric| metric.definition();
-    let refusals = of(Metric::ConfigRefusals);
-    if let Some(id) = host.define(refusals.kind, refusals.name) {
-        host.increment(id, 1);
+/// The filter was brought a configuration that it has refused. `instance`: what it serves with instead.
+pub(super) fn refuse(instance: Option<&Instance>, host: &dyn Host) {
+    let samples = [
+        Series::of(Metric::ConfigRefusals).by(1),
+        Series::of(Metric::ConfigRefused).by(host.now().0 / 1000),
+    ];
+    for sample in samples {
+        let definition = sample.series.metric.definition();
+        let id = match instance {
+            Some(instance) => instance.meters.id(sample.series, &instance.gateway, host),
+            None => host.define(definition.kind, definition.name),
+        };
+        if let Some(id) = id {
+            move_one(id, sample, host);
+        }
     }
-    set(of(Metric::ConfigRefused).name, host.now().0 / 1000, host);
+}
+
+fn move_one(id: u32, Sample { series, amount, how }: Sample, host: &dyn Host) {
+    let by = || i64::try_from(amount).unwrap_or(i64::MAX);
+    match (how, series.metric.definition().kind) {
+        (Move::Up, _) => host.move_gauge(id, by()),
+        (Move::Down, _) => host.move_gauge(id, by().saturating_neg()),
+        (Move::Usual, Kind::Counter) => host.increment(id, amount),
+        (Move::Usual, Kind::Gauge | Kind::Histogram(_)) => host.record(id, amount),
+    }
 }
 
 fn set(gauge: &str, to: u64, host: &dyn Host) {

@@ -24,6 +24,7 @@ mod in_place;
 mod metrics;
 mod metrics_listener;
 mod odd_requests;
+mod per_backend;
 mod pools;
 mod readme;
 mod recovery;

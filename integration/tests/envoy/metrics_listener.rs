@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use rustix::process::Signal;
-use spillway_integration::{Answer, Call, Client, eventually, find, region};
-use spillway_simulator::Region;
+use spillway_integration::prometheus::Metrics;
+use spillway_integration::{Answer, Call, Client, Journal, eventually, find, region};
+use spillway_simulator::{Fault, Region};
+use tokio::net::TcpStream;
 
 use crate::started::{Started, folder};
 
@@ -113,4 +115,29 @@ async fn health_follows_the_gateway() {
     let output = health();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stderr), format!("not ready: asked {admin}\n"));
+}
+
+/// What ends is worth seeing: while the last requests run, only the clients' listener is closed.
+#[tokio::test]
+async fn metrics_and_readiness_go_on_until_the_last_request_is_over() {
+    let eastus = region("eastus").await;
+    eastus.script(Fault { delay_ms: Some(120_000), ..Fault::default() });
+    let (mut up, at, _, metrics) = serving(&eastus).await;
+    assert_eq!(ask(metrics, "GET", "/healthz").await.status, 200);
+    let client = Client::at(at);
+    let waiting = tokio::spawn(async move { client.try_send(&Call::chat("gpt-4o-mini")).await });
+    eventually("the request", async || (eastus.count() == 1).then_some(())).await;
+
+    up.signal(Signal::TERM);
+    let closed = async || TcpStream::connect(at).await.is_err().then_some(());
+    eventually("no more clients", closed).await;
+    assert_eq!(ask(metrics, "GET", "/healthz").await.status, 503);
+    let answer = ask(metrics, "GET", "/stats/prometheus").await;
+    let scraped = Metrics::parse(&answer.text());
+    assert_eq!(scraped.sum("spillway_attempts_in_flight", &[("backend", "eastus")]), 1.0);
+    assert!(up.status().is_some_and(|at| std::net::TcpStream::connect(at).is_ok()), "the status");
+
+    // Its client leaves, and so nothing is left to wait for.
+    waiting.abort();
+    assert_eq!(up.end().await.code(), Some(0), "{}", up.read("stderr"));
 }

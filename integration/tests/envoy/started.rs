@@ -57,6 +57,13 @@ impl Started {
         .await
     }
 
+    /// Where the status page is, once the command has said so.
+    pub(crate) fn status(&self) -> Option<SocketAddr> {
+        let line =
+            |line: &str| line.strip_prefix("status on http://")?.strip_suffix('/')?.parse().ok();
+        self.read("stderr").lines().find_map(line)
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }

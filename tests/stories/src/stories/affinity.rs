@@ -207,6 +207,39 @@ models:
         },
     },
     Story {
+        name: "a client stays in the lower tier that a 429 has led it to",
+        behaviours: &[],
+        needs: &[],
+        config: TIERS,
+        play: |stage| {
+            stage.will("eastus", [throttled("retry-after-ms", "1000")]);
+            let cookie = cookie_of(stage.chat("gpt-4o").is(200).from("westus"));
+            stage.expect_rest("eastus", millis(1000), &chat("gpt-4o"));
+            let pinned = chat("gpt-4o").with("cookie", cookie);
+            stage.send(&pinned).is(200).from("westus").lacks("set-cookie");
+            stage.chat("gpt-4o").is(200).from("eastus");
+        },
+    },
+    Story {
+        name: "a client that may return leaves the lower tier when the better one is back",
+        behaviours: &[],
+        needs: &[],
+        config: RETURNING,
+        play: |stage| {
+            stage.will("eastus", [throttled("retry-after-ms", "1000")]);
+            let lower = cookie_of(stage.chat("gpt-4o").is(200).from("westus"));
+            let pinned = chat("gpt-4o").with("cookie", lower);
+            stage.send(&pinned).is(200).from("westus").lacks("set-cookie");
+            stage.expect_rest("eastus", millis(1000), &chat("gpt-4o"));
+            let better = cookie_of(stage.send(&pinned).is(200).from("eastus"));
+            // Within its tier it stays where it is.
+            let pinned = chat("gpt-4o").with("cookie", better);
+            for _ in 0..3 {
+                stage.send(&pinned).is(200).from("eastus").lacks("set-cookie");
+            }
+        },
+    },
+    Story {
         name: "a required backend's failure is passed on, for no other one has the state",
         behaviours: &[25],
         needs: &[],
@@ -229,6 +262,20 @@ fn cookie_of(answer: &Answer) -> String {
 }
 
 const TWO: &str = "models: { gpt-4o: { pool: [eastus, westus], session_affinity: true } }";
+
+const TIERS: &str = "
+models:
+  gpt-4o:
+    pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }]
+    session_affinity: true
+";
+
+const RETURNING: &str = "
+models:
+  gpt-4o:
+    pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }]
+    session_affinity: { return_to_better_tier: true }
+";
 
 const TWO_POOLS: &str = "
 models:

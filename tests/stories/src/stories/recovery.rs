@@ -179,6 +179,33 @@ models: { gpt-4o: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, 
         },
     },
     Story {
+        name: "a number and a share that are both written down each open the circuit",
+        behaviours: &[],
+        needs: &[],
+        config: "
+circuit_breaker: { failures: 2, failure_ratio: 50%, minimum_requests: 100, trip: 60s }
+models:
+  number: { pool: [{ backend: eastus, priority: 1 }, { backend: westus, priority: 2 }] }
+  share:
+    pool: [{ backend: uksouth, priority: 1 }, { backend: westus, priority: 2 }]
+    circuit_breaker: { failures: 100, failure_ratio: 50%, minimum_requests: 4 }",
+        play: |stage| {
+            // Two failures among eight answers are no share of a hundred.
+            assert_eq!(stage.regions("number", 6), ["eastus"; 6]);
+            stage.will("eastus", vec![failure(500); 2]);
+            stage.chat("number").from("westus").has("x-spillway-attempts", "2");
+            stage.chat("number").from("westus").has("x-spillway-attempts", "2");
+            stage.chat("number").from("westus").has("x-spillway-attempts", "1");
+
+            // Two of four answers are half of them, and no hundred.
+            assert_eq!(stage.regions("share", 2), ["uksouth"; 2]);
+            stage.will("uksouth", vec![failure(500); 2]);
+            stage.chat("share").from("westus").has("x-spillway-attempts", "2");
+            stage.chat("share").from("westus").has("x-spillway-attempts", "2");
+            stage.chat("share").from("westus").has("x-spillway-attempts", "1");
+        },
+    },
+    Story {
         name: "failures of all workers are one share",
         behaviours: &[15],
         needs: &[Need::Workers],

@@ -51,6 +51,7 @@ fn the_module_is_no_last_words_filter() {
     let mut worker = vm::Worker::start(&filter, &config, FailoverMode::Retry, &clock, &shared);
     let why = worker.refusal(&json!({ "seat": "writer" }));
     assert!(why.contains("unknown variant `writer`"), "{why}");
+    assert_eq!(shared.borrow().counted["spillway_config_refusals_total"], 1);
     assert!(why.contains("`spillway render envoy` writes the plugin's configuration"), "{why}");
 }
 

@@ -51,6 +51,21 @@ impl<R: Runtime> Modelled<R> {
     }
 }
 
+/// After every story, each attempt that has begun is over.
+impl<R> Drop for Modelled<R> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let shared = self.envoy.shared.borrow();
+        let is_left = |(name, count): &(&String, &u64)| {
+            name.starts_with("spillway_attempts_in_flight") && **count != 0
+        };
+        let left: Vec<_> = shared.counted.iter().filter(is_left).collect();
+        assert!(left.is_empty(), "attempts that never end: {left:?}");
+    }
+}
+
 impl<R> fmt::Debug for Modelled<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Modelled").field("config", &self.config).finish_non_exhaustive()

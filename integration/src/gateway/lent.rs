@@ -221,12 +221,19 @@ fn take(setup: &Setup) -> Option<Gateway> {
     Some(pool.idle.remove(at))
 }
 
-/// The ports that a configuration names: each backend has one of its own. Other numbers that stand
-/// behind a colon do no harm.
+/// The ports that a configuration names, each behind a host: each backend has one of its own. (A field of
+/// JSON, such as `"priority":1`, has a quotation mark before its colon.)
 pub(super) fn ports(config: &str) -> BTreeSet<u16> {
-    let after = config.split(':').skip(1);
-    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    after.filter_map(|text| text[..digits(text)].parse().ok()).collect()
+    let mut ports = BTreeSet::new();
+    let mut before = None;
+    for part in config.split(':') {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        if before.is_some_and(|last: char| last.is_ascii_alphanumeric() || last == ']') {
+            ports.extend(part[..digits].parse::<u16>());
+        }
+        before = part.chars().next_back();
+    }
+    ports
 }
 
 fn length(file: &std::path::Path) -> usize {

@@ -20,6 +20,8 @@ const NEEDED: &str = include_str!("extensions.tsv");
 /// What the branches link, all of it, where it is there.
 const ALL: &str = "../shared/reference/istio-extensions.tsv";
 
+const CEL: &str = "%CEL";
+
 const BRANCHES: [&str; 5] = ["1.28", "1.29", "1.30", "1.31", "master"];
 
 /// What we need to be true of an extension.
@@ -134,14 +136,15 @@ fn config() -> Value {
             "a": { "url": "https://a.openai.azure.com", "api_key": "${A}" },
             "b": { "url": "https://b.example.com", "bearer_token": "${B}", "ca_file": "/ca.pem" },
             "c": { "url": "http://10.0.0.1:8000" },
+            "d": { "url": "https://d.openai.azure.com", "api_key": { "file": "/keys/d" } },
         },
-        "models": { "m": { "pool": ["a", "b", "c"], "session_affinity": true } },
+        "models": { "m": { "pool": ["a", "b", "c", "d"], "session_affinity": true } },
         "clients": [{ "name": "chat", "key": "${CHAT}" }],
         "timeouts": { "per_try": "30s", "request": "5m" },
     })
 }
 
-/// The types of all messages in a value.
+/// The types of all messages in a value, and the command in format strings that is no part of every Envoy.
 fn types(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => fields.values().for_each(|value| types(value, into)),
@@ -149,6 +152,8 @@ fn types(value: &Value, into: &mut BTreeSet<String>) {
         Value::String(text) => {
             if let Some(message) = text.strip_prefix("type.googleapis.com/") {
                 into.insert(message.to_owned());
+            } else if text.contains(CEL) {
+                into.insert(CEL.to_owned());
             }
         }
         _ => {}

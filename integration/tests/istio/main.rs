@@ -17,11 +17,13 @@ mod alone;
 #[path = "../scenarios/backend.rs"]
 mod backend;
 mod extensions;
+mod keys;
 mod merge;
 mod mesh;
 mod neighbours;
 mod others;
 mod pages;
+mod pod;
 mod proxy;
 mod size;
 #[path = "../scenarios/stage.rs"]

@@ -73,10 +73,10 @@ fn envoy_filter(config: &Config, raw: &Value, options: &Options) -> Value {
     let envoy = options.envoy();
     let mut patches = Vec::new();
     patches.extend(shared::listeners(config, place, &envoy));
-    patches.push(shared::connection_manager(place, &envoy));
+    patches.push(shared::connection_manager(options, &envoy));
     patches.extend(filters::discovered(config, raw, options));
     patches.extend(filters::downstream(options));
-    patches.extend(route::routes(config, place, &envoy));
+    patches.extend(route::routes(config, options, &envoy));
     patches.extend(backend::clusters(config, options));
     let mut spec = place.target();
     envoy::merge(&mut spec, json!({ "configPatches": patches }));

@@ -83,6 +83,23 @@ pub(super) fn ingress_that_fetches(config: &str, folder: &Path) -> Value {
     gateway(config, folder, &INGRESS, IMAGE, |_| ())
 }
 
+/// The same, which the agent cannot fetch: in place of each filter it brings one that denies everything.
+pub(super) fn ingress_without_the_module(config: &str, folder: &Path) -> Value {
+    let denial = |name: &str| {
+        json!({
+            "name": name,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+                "rules": {},
+                "rules_stat_prefix": "wasm-default-deny",
+            },
+        })
+    };
+    gateway(config, folder, &INGRESS, IMAGE, |all| {
+        all.iter_mut().for_each(|(name, extension)| *extension = denial(name));
+    })
+}
+
 /// A gateway of the Kubernetes Gateway API.
 pub(super) fn gateway_api(config: &str, folder: &Path) -> Value {
     let attach = ["--attach", "gateway-api", "--host", "*", "--gateway", "public"];
@@ -134,7 +151,11 @@ fn module() -> String {
 
 /// An ingress gateway whose requests pass these filters before ours.
 pub(super) fn ingress_behind(config: &str, folder: &Path, filters: &[Value]) -> Value {
-    let mut bootstrap = ingress(config, folder);
+    behind(ingress(config, folder), filters)
+}
+
+/// The same in this gateway.
+pub(super) fn behind(mut bootstrap: Value, filters: &[Value]) -> Value {
     let manager =
         "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
     let chain = bootstrap.pointer_mut(manager).and_then(Value::as_array_mut).expect("filters");

@@ -20,6 +20,20 @@ const NEEDED: &str = include_str!("extensions.tsv");
 /// What the branches link, all of it, where it is there.
 const ALL: &str = "../shared/reference/istio-extensions.tsv";
 
+/// What is rendered for each place, and each way to the module.
+pub(super) const RENDERINGS: [&[&str]; 3] = [
+    &["--attach", "sidecar", "--selector", "app=chat"],
+    &["--host", "ai.example.com", "--gateway", "ingress"],
+    &[
+        "--host",
+        "ai.example.com",
+        "--gateway",
+        "ingress",
+        "--wasm",
+        "oci://registry.example.com/spillway:0.1",
+    ],
+];
+
 const CEL: &str = "%CEL";
 
 const BRANCHES: [&str; 5] = ["1.28", "1.29", "1.30", "1.31", "master"];
@@ -110,11 +124,8 @@ fn our_list_agrees_with_the_whole_one() {
 fn each_rendering_names_only_what_its_proxies_link() {
     let rows = rows();
     let folder = tempfile::tempdir().expect("a folder");
-    let sidecar = ["--attach", "sidecar", "--selector", "app=chat"];
-    let ingress = ["--host", "ai.example.com", "--gateway", "ingress"];
-    let fetched = [&ingress[..], &["--wasm", "oci://registry.example.com/spillway:0.1"]].concat();
     for (at, branch) in BRANCHES.into_iter().enumerate() {
-        for arguments in [&sidecar[..], &ingress, &fetched] {
+        for arguments in RENDERINGS {
             let rendered =
                 mesh::render_for(branch, &config().to_string(), folder.path(), arguments);
             let mut named = BTreeSet::new();
@@ -130,7 +141,7 @@ fn each_rendering_names_only_what_its_proxies_link() {
 }
 
 /// All that changes what is rendered: keys of both kinds, TLS, another CA, plain HTTP, every time-out.
-fn config() -> Value {
+pub(super) fn config() -> Value {
     json!({
         "backends": {
             "a": { "url": "https://a.openai.azure.com", "api_key": "${A}" },

@@ -16,6 +16,7 @@
 mod alone;
 #[path = "../scenarios/backend.rs"]
 mod backend;
+mod descriptors;
 mod extensions;
 mod keys;
 mod merge;
@@ -23,6 +24,7 @@ mod mesh;
 mod neighbours;
 mod others;
 mod pages;
+mod parsed;
 mod pod;
 mod proxy;
 mod size;

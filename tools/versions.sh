@@ -66,8 +66,9 @@ the stories of [tests/stories](../tests/stories/src/stories) that a real Envoy c
 In a mesh: the stories of failover, what neighbours notice, also while something of ours fails, and what other
 filters say, in an ingress gateway, in one of the Gateway API and in a sidecar, all shaped as that Istio makes
 them, under what `spillway render istio` prints. These are stock Envoys without the extensions that Istio's own
-build of that minor lacks (read in its sources: integration/tests/istio/extensions.tsv). Neither istiod nor
-Istio's proxy has run here.
+build of that minor lacks (read in its sources: integration/tests/istio/extensions.tsv). Each patch is parsed by
+itself as well, strictly, with all messages inside: by the protobuf descriptors that the stock Envoy of that row is
+built with (integration/tests/istio/parsed.rs). Neither istiod nor Istio's proxy has run here.
 
 | Envoy | Istio | fails over by | stories passed | left out | in a mesh |
 |---|---|---|---|---|---|

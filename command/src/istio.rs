@@ -15,7 +15,9 @@
 
 mod backend;
 mod filters;
+mod key;
 pub mod module;
+mod mount;
 mod patch;
 mod place;
 mod proxy;
@@ -26,7 +28,7 @@ pub mod version;
 use serde_json::{Value, json};
 
 use crate::envoy::{self, AccessLog};
-use spillway::config::{Config, Problem, Secret};
+use spillway::config::{Config, Problem};
 
 pub use module::Module;
 pub use place::{Attach, Place};
@@ -43,6 +45,8 @@ pub struct Options {
     pub module: Module,
     /// The Kubernetes Secret with the keys that the configuration refers to.
     pub secret: String,
+    /// The Deployment that the proxies run in, for a patch that says so.
+    pub deployment: Option<String>,
     /// Where the line for each of our requests goes, besides the mesh's own log.
     pub access_log: AccessLog,
     /// The CA bundle in the proxy's image.
@@ -53,16 +57,8 @@ pub struct Options {
 pub(crate) const NAME: &str = "spillway";
 
 /// What this configuration wants and a mesh's proxy cannot give.
-pub fn problems(config: &Config) -> Vec<Problem> {
-    let keys_in_files = config.secrets().into_iter().filter_map(|(place, secret)| match secret {
-        Secret::Env(_) => None,
-        Secret::File(_) => Some(Problem::new(
-            place,
-            "in a mesh, keys come from the proxy's environment, not from files",
-            "write `${NAME}`, and put the key under that name into the Secret",
-        )),
-    });
-    keys_in_files.collect()
+pub fn problems(config: &Config, options: &Options) -> Vec<Problem> {
+    mount::problems(config, options)
 }
 
 /// What `kubectl apply` gets: what gives our host a place in the mesh, and the `EnvoyFilter`.
@@ -77,10 +73,10 @@ fn envoy_filter(config: &Config, raw: &Value, options: &Options) -> Value {
     let envoy = options.envoy();
     let mut patches = Vec::new();
     patches.extend(shared::listeners(config, place, &envoy));
-    patches.push(shared::connection_manager(place, &envoy));
+    patches.push(shared::connection_manager(options, &envoy));
     patches.extend(filters::discovered(config, raw, options));
     patches.extend(filters::downstream(options));
-    patches.extend(route::routes(config, place, &envoy));
+    patches.extend(route::routes(config, options, &envoy));
     patches.extend(backend::clusters(config, options));
     let mut spec = place.target();
     envoy::merge(&mut spec, json!({ "configPatches": patches }));

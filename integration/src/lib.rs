@@ -38,6 +38,7 @@ mod raw;
 mod regions;
 pub mod scraper;
 mod turn;
+mod volume;
 mod wait;
 
 pub use authority::Authority;
@@ -49,4 +50,5 @@ pub use plain::Plain;
 pub use python::Python;
 pub use raw::{Raw, RawAnswer, fields};
 pub use regions::{key_of, region, region_with};
+pub use volume::Volume;
 pub use wait::{eventually, time_passes};

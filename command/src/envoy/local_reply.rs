@@ -14,7 +14,7 @@
 
 use serde_json::{Value, json};
 
-use super::extension;
+use super::{extension, merge};
 use spillway::reply::Lost;
 
 /// What a client is told: the reply's text and the two words that programs look at.
@@ -155,6 +155,21 @@ pub(crate) fn of_known_details() -> Value {
         Some(mapper(reply, when))
     };
     json!({ "mappers": REPLIES.iter().filter_map(mapper).collect::<Vec<Value>>() })
+}
+
+/// Says that the filter's module was not fetched, where Istio's agent has put a filter in its place that
+/// denies everything. `reached`: that the request came so far; others who deny came before.
+pub(crate) fn of_no_module(reached: &Value) -> Value {
+    const REPLY: Reply = Reply {
+        when: When::Details("rbac_access_denied_matched_policy[none]"),
+        kind: SERVER,
+        code: "gateway_misconfigured",
+        message: "The gateway could not fetch its filter. The gateway's operator finds the reason in the log of Istio's agent.",
+    };
+    let denied = filter(&REPLY.when);
+    let mut mapper = mapper(&REPLY, json!({ "and_filter": { "filters": [denied, reached] } }));
+    merge(&mut mapper, json!({ "status_code": 503 }));
+    mapper
 }
 
 fn mapper(reply: &Reply, filter: Value) -> Value {

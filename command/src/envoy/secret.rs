@@ -77,16 +77,48 @@ pub(super) fn files(config: &Config, keys: Keys, options: &Options) -> Vec<Secre
     let file = |(backend, secret): (&Backend, &Secret)| {
         let Secret::File(key) = secret else { return None };
         let name = secret_name(backend, secret, keys);
-        let content = json!({ "resources": [any(
-            "envoy.extensions.transport_sockets.tls.v3.Secret",
-            json!({ "name": name, "generic_secret": { "secret": { "filename": key } } }),
-        )]});
-        Some(SecretFile { path: discovery_path(&name, options), content })
+        Some(SecretFile { path: discovery_path(&name, options), content: discovery(&name, key) })
     };
     let mut files: Vec<SecretFile> = backends_with_keys(config).filter_map(file).collect();
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.path.clone()));
     files
+}
+
+/// What the discovery service answers who asks for this secret: the key is in this file.
+pub(crate) fn discovery(name: &str, key: &str) -> Value {
+    json!({ "resources": [any(
+        "envoy.extensions.transport_sockets.tls.v3.Secret",
+        json!({ "name": name, "generic_secret": { "secret": { "filename": key } } }),
+    )]})
+}
+
+/// The secret of this name, which the file at this path is the discovery service of.
+pub(crate) fn discovered(name: &str, path: &str) -> Value {
+    json!({
+        "name": name,
+        "sds_config": {
+            "path_config_source": { "path": path },
+            "resource_api_version": "V3",
+        },
+    })
+}
+
+/// Adds a secret to each attempt in this header, and lets an attempt pass for which there is none.
+pub(crate) fn injector_of(secret: &Value, header: &str) -> Value {
+    extension(
+        "envoy.filters.http.credential_injector",
+        "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+        json!({
+            "overwrite": true,
+            "allow_request_without_credential": true,
+            "credential": extension(
+                "envoy.http.injected_credentials.generic",
+                "envoy.extensions.http.injected_credentials.generic.v3.Generic",
+                json!({ "credential": secret, "header": header }),
+            ),
+        }),
+    )
 }
 
 /// The filters that add the backend's key to every attempt, after the upstream filter has removed
@@ -102,33 +134,15 @@ pub(super) fn injector(backend: &Backend, keys: Keys, options: &Options) -> Vec<
     };
     let apart = !prefix.is_empty() && !options.envoy.prefixes_keys;
     let name = secret_name(backend, &credential.secret, keys);
-    let mut secret = json!({ "name": name });
-    if let Secret::File(_) = credential.secret {
-        merge(
-            &mut secret,
-            json!({ "sds_config": {
-                "path_config_source": { "path": discovery_path(&name, options) },
-                "resource_api_version": "V3",
-            }}),
-        );
+    let secret = match credential.secret {
+        Secret::Env(_) => json!({ "name": name }),
+        Secret::File(_) => discovered(&name, &discovery_path(&name, options)),
+    };
+    let mut injector = injector_of(&secret, header);
+    let generic = injector.pointer_mut("/typed_config/credential/typed_config");
+    if let Some(generic) = generic.filter(|_| !prefix.is_empty() && !apart) {
+        merge(generic, json!({ "header_value_prefix": prefix }));
     }
-    let mut generic = json!({ "credential": secret, "header": header });
-    if !prefix.is_empty() && !apart {
-        merge(&mut generic, json!({ "header_value_prefix": prefix }));
-    }
-    let injector = extension(
-        "envoy.filters.http.credential_injector",
-        "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
-        json!({
-            "overwrite": true,
-            "allow_request_without_credential": true,
-            "credential": extension(
-                "envoy.http.injected_credentials.generic",
-                "envoy.extensions.http.injected_credentials.generic.v3.Generic",
-                generic,
-            ),
-        }),
-    );
     let mut filters = vec![injector];
     filters.extend(apart.then(|| prefixed(header, prefix)));
     // Before no key at all, the filter apart writes `Bearer -`.

@@ -9,23 +9,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{NAME, Options, filters, patch};
+use super::{NAME, Options, filters, key, patch};
 use crate::envoy::cluster::{self, Known};
 use crate::envoy::secret::Keys;
 use crate::envoy::wasm::Environment;
-use crate::envoy::{self, extension, merge};
-use spillway::config::{Backend, Config, CredentialHeader, Secret};
-
-/// What the mesh puts on a request, and no company outside of it should see. The filter of the
-/// listener cannot remove them: some are written behind it.
-const NOT_FOR_BACKENDS: [&str; 6] = [
-    "x-envoy-attempt-count",
-    "x-envoy-expected-rq-timeout-ms",
-    "x-envoy-decorator-operation",
-    "x-envoy-peer-metadata",
-    "x-envoy-peer-metadata-id",
-    "x-forwarded-client-cert",
-];
+use crate::envoy::{self, merge};
+use spillway::config::{Backend, Config};
 
 /// The name of a backend's cluster.
 pub(super) fn cluster_name(backend: &str) -> String {
@@ -71,36 +60,8 @@ fn cluster(backend: &Backend, config: &Config, options: &Options) -> Value {
         let codec = filters.pop();
         filters.clear();
         filters.push(filters::backend());
-        filters.push(headers(backend));
+        filters.extend(key::filters(backend));
         filters.extend(codec);
     }
     cluster
-}
-
-/// Removes the mesh's headers and adds the backend's key, for every attempt anew.
-///
-/// Envoy's `credential_injector` wants a secret by discovery, which istiod has not, or in the
-/// bootstrap, which a gateway reads once, long before us. A header can take its value from the
-/// environment all the same: what is rendered, and what a config dump shows, is the variable's name.
-fn headers(backend: &Backend) -> Value {
-    let removed = NOT_FOR_BACKENDS.iter().map(|name| json!({ "remove": name }));
-    let mutations: Vec<Value> = removed.chain(key(backend)).collect();
-    extension(
-        "spillway.headers",
-        "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-        json!({ "mutations": { "request_mutations": mutations } }),
-    )
-}
-
-fn key(backend: &Backend) -> Option<Value> {
-    let credential = backend.credential.as_ref()?;
-    let Secret::Env(variable) = &credential.secret else { return None };
-    let (header, value) = match credential.header {
-        CredentialHeader::ApiKey => ("api-key", format!("%ENVIRONMENT({variable})%")),
-        CredentialHeader::Bearer => ("authorization", format!("Bearer %ENVIRONMENT({variable})%")),
-    };
-    Some(json!({ "append": {
-        "header": { "key": header, "value": value },
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    }}))
 }

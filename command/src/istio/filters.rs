@@ -12,6 +12,9 @@ use spillway::exchange::timeouts::PER_TRY;
 /// The filter that takes away what clients may not say.
 pub(super) const SWEEPER: &str = "spillway.sweeper";
 
+/// The filter that notes that a request has come as far as ours.
+const MARKER: &str = "spillway.marker";
+
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// What Istio's agent puts in the place of a filter whose module it cannot fetch: it denies everything.
@@ -52,7 +55,9 @@ pub(super) fn discovered(config: &Config, raw: &Value, options: &Options) -> Vec
 pub(super) fn downstream(options: &Options) -> Vec<Value> {
     let place: &Place = &options.place;
     let gateway = by_discovery("spillway.gateway", &[WASM, RBAC]);
-    let filters = [sweeper(), wasm::last_words_filter(), gateway];
+    let mut filters = vec![sweeper(), wasm::last_words_filter()];
+    filters.extend(options.module.is_fetched().then(marker));
+    filters.push(gateway);
     let off = |mut filter: Value| {
         merge(&mut filter, json!({ "disabled": true }));
         patch::before_router(place, filter)
@@ -66,10 +71,35 @@ pub(super) fn backend() -> Value {
 }
 
 /// What a route says of the filters that are switched off everywhere else.
-pub(super) fn switched_on() -> Value {
+pub(super) fn switched_on(options: &Options) -> Value {
     let on =
         json!({ "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} });
-    json!({ SWEEPER: on, "spillway.writer": on, "spillway.gateway": on })
+    let mut all = json!({ SWEEPER: on, "spillway.writer": on, "spillway.gateway": on });
+    if options.module.is_fetched() {
+        merge(&mut all, json!({ MARKER: on }));
+    }
+    all
+}
+
+/// Matches requests that have come as far as the agent's denial: an `AuthorizationPolicy` denies with the
+/// same words, but before.
+pub(super) fn marked() -> Value {
+    json!({ "metadata_filter": {
+        "matcher": {
+            "filter": MARKER,
+            "path": [{ "key": "reached" }],
+            "value": { "bool_match": true },
+        },
+        "match_if_key_not_found": false,
+    }})
+}
+
+fn marker() -> Value {
+    extension(
+        MARKER,
+        "envoy.extensions.filters.http.set_metadata.v3.Config",
+        json!({ "metadata": [{ "metadata_namespace": MARKER, "value": { "reached": true } }] }),
+    )
 }
 
 fn sweeper() -> Value {

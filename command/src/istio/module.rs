@@ -73,6 +73,11 @@ impl Module {
         }
     }
 
+    /// Whether Istio's agent fetches it.
+    pub(super) fn is_fetched(&self) -> bool {
+        self.file().is_none()
+    }
+
     /// What the VM's `code` says of a module that is fetched.
     pub(super) fn remote_code(&self) -> Option<Value> {
         let Self::Remote { address, sha256 } = self else { return None };

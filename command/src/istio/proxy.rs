@@ -1,33 +1,62 @@
-//! What the proxies' own pods need: the keys in their environment, and the module's file.
+//! What the proxies' own pods need: keys in their environment, files, and annotations.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Attach, NAME, Options, Place};
+use super::{Attach, Options, Place, mount};
 use crate::envoy::merge;
 use spillway::config::Config;
 
 /// A patch for the Deployment that the proxies run in, for `kubectl patch` or kustomize.
 ///
-/// It names Secret and variables; the keys themselves only ever stand in the Secret.
+/// kustomize takes it with the Deployment's name in it alone. It names Secret and variables; the keys themselves only ever stand in the Secret.
 pub fn proxy_patch(config: &Config, options: &Options) -> Value {
-    let mut container = json!({ "name": "istio-proxy" });
-    if options.place.attach == Attach::Sidecar {
-        // The injector replaces it and keeps what stands beside it.
-        merge(&mut container, json!({ "image": "auto" }));
-    }
+    let sidecar = options.place.attach == Attach::Sidecar;
+    let mut annotations = mount::annotations(config);
+    let mut own = Map::new();
+    let mut pod = Map::new();
     let environment = environment(config, &options.secret);
     if !environment.is_empty() {
-        merge(&mut container, json!({ "env": environment }));
+        own.insert("env".into(), json!(environment));
     }
-    let mut pod = Map::new();
-    if let Some((mount, volume)) = module_file(options) {
-        merge(&mut container, json!({ "volumeMounts": [mount] }));
-        pod.insert("volumes".into(), json!([volume]));
+    if sidecar {
+        annotations.extend(for_the_injector(config, options));
+    } else {
+        let (mounts, volumes) = volumes(config, options);
+        if !volumes.is_empty() {
+            own.insert("volumeMounts".into(), json!(mounts));
+            pod.insert("volumes".into(), json!(volumes));
+        }
     }
-    pod.insert("containers".into(), json!([container]));
-    let patch = json!({ "spec": { "template": { "spec": pod } } });
+    if !own.is_empty() {
+        let mut container = json!({ "name": "istio-proxy" });
+        if sidecar {
+            // The injector replaces it and keeps what stands beside it.
+            merge(&mut container, json!({ "image": "auto" }));
+        }
+        merge(&mut container, Value::Object(own));
+        pod.insert("containers".into(), json!([container]));
+    }
+    let mut template = json!({});
+    if !annotations.is_empty() {
+        merge(&mut template, json!({ "metadata": { "annotations": annotations } }));
+    }
+    if !pod.is_empty() {
+        merge(&mut template, json!({ "spec": pod }));
+    }
+    let mut patch = json!({});
+    if let Some(name) = &options.deployment {
+        merge(
+            &mut patch,
+            json!({
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": { "name": name, "namespace": options.place.namespace },
+            }),
+        );
+    }
+    merge(&mut patch, json!({ "spec": { "template": template } }));
     match options.place.attach {
         Attach::GatewayApi { .. } => parameters(&patch, options),
         Attach::Ingress { .. } | Attach::Sidecar => patch,
@@ -49,26 +78,45 @@ fn parameters(patch: &Value, options: &Options) -> Value {
 /// `envVarFrom`, which the charts of 1.28 to 1.31 have.
 pub fn chart_values(config: &Config, options: &Options) -> Value {
     let mut values = json!({});
+    let annotations = mount::annotations(config);
+    if !annotations.is_empty() {
+        merge(&mut values, json!({ "podAnnotations": annotations }));
+    }
     let environment = environment(config, &options.secret);
     if !environment.is_empty() {
         merge(&mut values, json!({ "envVarFrom": environment }));
     }
-    if let Some((mount, volume)) = module_file(options) {
-        merge(&mut values, json!({ "volumeMounts": [mount], "volumes": [volume] }));
+    let (mounts, volumes) = volumes(config, options);
+    if !volumes.is_empty() {
+        merge(&mut values, json!({ "volumeMounts": mounts, "volumes": volumes }));
     }
     values
 }
 
-/// The module's file: where it is mounted, and the volume.
-fn module_file(options: &Options) -> Option<(Value, Value)> {
-    let (folder, file) = options.module.file()?.rsplit_once('/')?;
-    let volume = format!("{NAME}-wasm");
-    let folder = if folder.is_empty() { "/" } else { folder };
-    let items = json!([{ "key": "spillway.wasm", "path": file }]);
-    Some((
-        json!({ "name": volume, "mountPath": folder, "readOnly": true }),
-        json!({ "name": volume, "configMap": { "name": volume, "items": items } }),
-    ))
+/// The container's mounts, and the pod's volumes.
+fn volumes(config: &Config, options: &Options) -> (Vec<Value>, Vec<Value>) {
+    let one = |mount: mount::Mount| {
+        let mut volume = json!({ "name": mount.name });
+        merge(&mut volume, mount.source);
+        let mount = json!({ "name": mount.name, "mountPath": mount.folder, "readOnly": true });
+        (mount, volume)
+    };
+    mount::all(config, options).into_iter().map(one).unzip()
+}
+
+/// The same as annotations that the injector reads: the application's own container has no share in it.
+fn for_the_injector(config: &Config, options: &Options) -> Map<String, Value> {
+    let (mut mounts, mut volumes) = (Map::new(), Map::new());
+    for mount in mount::all(config, options) {
+        let place = json!({ "mountPath": mount.folder, "readOnly": true });
+        mounts.insert(mount.name.clone(), place);
+        volumes.insert(mount.name, mount.source);
+    }
+    let all = [("userVolume", volumes), ("userVolumeMount", mounts)];
+    let some = all.into_iter().filter(|(_, fields)| !fields.is_empty());
+    let annotation =
+        |(name, fields)| (format!("sidecar.istio.io/{name}"), json!(json!(fields).to_string()));
+    some.map(annotation).collect()
 }
 
 /// The environment variables that the configuration refers to, each once. Their values are the Secret's

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::place::Place;
-use super::{backend, filters, patch};
+use super::{Options, backend, filters, patch};
 use crate::envoy::{self, merge};
 use spillway::config::Config;
 
@@ -15,12 +15,13 @@ const FOR_ALL_ROUTES: [&str; 3] =
     ["request_body_buffer_limit", "request_headers_to_remove", "response_headers_to_remove"];
 
 /// The route, before all others of each of our hosts.
-pub(super) fn routes(config: &Config, place: &Place, envoy: &envoy::Options) -> Vec<Value> {
-    let route = route(config, place, envoy);
+pub(super) fn routes(config: &Config, options: &Options, envoy: &envoy::Options) -> Vec<Value> {
+    let place = &options.place;
+    let route = route(config, options, envoy);
     place.hosts.iter().map(|host| patch::first_route(place, host, route.clone())).collect()
 }
 
-fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> Value {
+fn route(config: &Config, options: &Options, envoy: &envoy::Options) -> Value {
     let names = config.backends.iter().map(|backend| backend.name.as_str());
     let rendered = envoy::route::routes(config, names, envoy);
     let host = rendered.pointer("/virtual_hosts/0").unwrap_or(&Value::Null);
@@ -34,8 +35,8 @@ fn route(config: &Config, place: &Place, envoy: &envoy::Options) -> Value {
     merge(
         &mut route,
         json!({
-            "match": matched(place),
-            "typed_per_filter_config": filters::switched_on(),
+            "match": matched(&options.place),
+            "typed_per_filter_config": filters::switched_on(options),
             // What a developer sees in an exception is what an operator finds in the log.
             "response_headers_to_add": [{
                 "header": { "key": "x-request-id", "value": "%REQ(x-request-id)%" },

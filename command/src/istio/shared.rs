@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::patch;
 use super::place::Place;
 use super::route::NAME;
+use super::{Options, filters, patch};
 use crate::envoy::{self, access_log, extension, listener, local_reply, merge};
 use spillway::config::Config;
 use spillway::filter::CLUSTER_HEADER;
@@ -25,10 +25,13 @@ pub(super) fn listeners(config: &Config, place: &Place, envoy: &envoy::Options) 
 
 /// Envoy's own replies in OpenAI's shape, and our line in the access log: for our route alone. Where the
 /// router goes by a header, no client may send it: the route is chosen before any filter runs.
-pub(super) fn connection_manager(place: &Place, envoy: &envoy::Options) -> Value {
+pub(super) fn connection_manager(options: &Options, envoy: &envoy::Options) -> Value {
     let mut replies = local_reply::of_known_details();
-    for mapper in replies.get_mut("mappers").and_then(Value::as_array_mut).into_iter().flatten() {
-        only_ours(mapper);
+    if let Some(mappers) = replies.get_mut("mappers").and_then(Value::as_array_mut) {
+        if options.module.is_fetched() {
+            mappers.insert(0, local_reply::of_no_module(&filters::marked()));
+        }
+        mappers.iter_mut().for_each(only_ours);
     }
     let mut logs = access_log::access_log(envoy);
     logs.iter_mut().for_each(only_ours);
@@ -41,7 +44,7 @@ pub(super) fn connection_manager(place: &Place, envoy: &envoy::Options) -> Value
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         fields,
     );
-    patch::connection_managers(place, value)
+    patch::connection_managers(&options.place, value)
 }
 
 /// Takes the header that leads to a cluster away from clients.

@@ -25,7 +25,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 #[test]
 fn kubernetes_knows_every_field() {
@@ -53,6 +53,53 @@ fn the_proxies_patch_fits_a_deployment() {
         deployment["spec"]["template"] = patch["spec"]["template"].clone();
         knows_all_of(&deployment);
     }
+}
+
+/// What Istio's `gateway` chart has of these, under its own names (`values.yaml` and
+/// `templates/deployment.yaml` in `manifests/charts/gateway` of release-1.28 to release-1.31).
+#[test]
+fn the_charts_values_are_the_same_as_the_patch() {
+    let say = |how| rendered::istio("1.28", &[&rendered::INGRESS[..], &[how]].concat()).remove(0);
+    let (values, patch) = (say("--values"), say("--proxy-patch"));
+    let template = &patch["spec"]["template"];
+    let container = &template["spec"]["containers"][0];
+    let same = json!({
+        "podAnnotations": template["metadata"]["annotations"],
+        "envVarFrom": container["env"],
+        "volumeMounts": container["volumeMounts"],
+        "volumes": template["spec"]["volumes"],
+    });
+    assert_eq!(values, same);
+}
+
+/// The injector makes a sidecar's volumes and mounts of annotations (`userVolume` and `userVolumeMount` in
+/// Istio's `injection-template.yaml`); what stands in them is Kubernetes' own.
+#[test]
+fn kubernetes_knows_what_the_injector_reads() {
+    let patch = [&rendered::SIDECAR[..], &["--proxy-patch"]].concat();
+    let patch = rendered::istio("1.31", &patch).remove(0);
+    let named = |annotation: &str| -> Vec<Value> {
+        let told = &patch["spec"]["template"]["metadata"]["annotations"][annotation];
+        let told: Map<String, Value> = serde_json::from_str(told.as_str().unwrap()).expect("JSON");
+        let one = |(name, mut fields): (String, Value)| {
+            fields["name"] = json!(name);
+            fields
+        };
+        told.into_iter().map(one).collect()
+    };
+    let mounts = named("sidecar.istio.io/userVolumeMount");
+    let container = json!({ "name": "istio-proxy", "volumeMounts": mounts });
+    let volumes = named("sidecar.istio.io/userVolume");
+    assert_eq!((mounts.len(), volumes.len()), (3, 3));
+    knows_all_of(&json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {},
+        "spec": {
+            "selector": {},
+            "template": { "spec": { "containers": [container], "volumes": volumes } },
+        },
+    }));
 }
 
 #[test]

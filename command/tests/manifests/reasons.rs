@@ -64,7 +64,7 @@ fn compare(file: &str, fields: &BTreeSet<String>) {
 }
 
 /// The paths of a resource's leaves behind its kind, without what is the user's own: names of
-/// labels and of data. What an `EnvoyFilter` patches ends in `value`: those are Envoy's messages.
+/// backends, of labels and of data. What an `EnvoyFilter` patches ends in `value`: those are Envoy's messages.
 fn fields(resource: &Value) -> BTreeSet<String> {
     let kind = resource["kind"].as_str().unwrap_or("Patch");
     let mut paths = BTreeSet::new();
@@ -78,6 +78,8 @@ fn walk(value: &Value, path: &str, paths: &mut BTreeSet<String>) {
         Value::Object(fields) if !opaque.iter().any(|end| path.ends_with(end)) => {
             for (name, value) in fields {
                 let dot = if path.is_empty() { "" } else { "." };
+                let is_of_backend = name.starts_with("keys.spillway/");
+                let name = if is_of_backend { "keys.spillway/NAME" } else { name };
                 walk(value, &format!("{path}{dot}{name}"), paths);
             }
         }

@@ -50,13 +50,11 @@ async fn a_configuration_that_the_filter_refuses() {
 /// Istio's agent brings a filter that denies everything in place of each that it cannot fetch.
 #[tokio::test]
 async fn a_module_that_the_agent_cannot_fetch() {
-    let (gateway, _regions) = started(|config, folder| {
-        mesh::ingress_but(config, folder, |all| {
-            all.iter_mut().for_each(|(name, extension)| *extension = denial(name));
-        })
-    })
-    .await;
-    assert_eq!(gateway.send(&chat()).await.status, 403);
+    let (gateway, _regions) = started(mesh::ingress_without_the_module).await;
+    let ours = gateway.send(&chat()).await;
+    assert_eq!((ours.status, ours.header("content-type")), (503, "application/json"));
+    assert_eq!(ours.json()["error"]["code"], "gateway_misconfigured", "{}", ours.text());
+    assert!(ours.text().contains("could not fetch"), "{}", ours.text());
     the_neighbour_lives(&gateway).await;
 }
 
@@ -142,16 +140,6 @@ fn lose(extension: &mut Value) {
 
 fn refuse(extension: &mut Value) {
     extension["typed_config"]["config"]["configuration"]["value"] = json!("{}");
-}
-
-fn denial(name: &str) -> Value {
-    json!({
-        "name": name,
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
-            "rules": {},
-        },
-    })
 }
 
 async fn rejected(gateway: &Gateway) -> u64 {

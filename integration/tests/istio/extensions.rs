@@ -20,6 +20,22 @@ const NEEDED: &str = include_str!("extensions.tsv");
 /// What the branches link, all of it, where it is there.
 const ALL: &str = "../shared/reference/istio-extensions.tsv";
 
+/// What is rendered for each place, and each way to the module.
+pub(super) const RENDERINGS: [&[&str]; 3] = [
+    &["--attach", "sidecar", "--selector", "app=chat"],
+    &["--host", "ai.example.com", "--gateway", "ingress"],
+    &[
+        "--host",
+        "ai.example.com",
+        "--gateway",
+        "ingress",
+        "--wasm",
+        "oci://registry.example.com/spillway:0.1",
+    ],
+];
+
+const CEL: &str = "%CEL";
+
 const BRANCHES: [&str; 5] = ["1.28", "1.29", "1.30", "1.31", "master"];
 
 /// What we need to be true of an extension.
@@ -108,11 +124,8 @@ fn our_list_agrees_with_the_whole_one() {
 fn each_rendering_names_only_what_its_proxies_link() {
     let rows = rows();
     let folder = tempfile::tempdir().expect("a folder");
-    let sidecar = ["--attach", "sidecar", "--selector", "app=chat"];
-    let ingress = ["--host", "ai.example.com", "--gateway", "ingress"];
-    let fetched = [&ingress[..], &["--wasm", "oci://registry.example.com/spillway:0.1"]].concat();
     for (at, branch) in BRANCHES.into_iter().enumerate() {
-        for arguments in [&sidecar[..], &ingress, &fetched] {
+        for arguments in RENDERINGS {
             let rendered =
                 mesh::render_for(branch, &config().to_string(), folder.path(), arguments);
             let mut named = BTreeSet::new();
@@ -128,20 +141,21 @@ fn each_rendering_names_only_what_its_proxies_link() {
 }
 
 /// All that changes what is rendered: keys of both kinds, TLS, another CA, plain HTTP, every time-out.
-fn config() -> Value {
+pub(super) fn config() -> Value {
     json!({
         "backends": {
             "a": { "url": "https://a.openai.azure.com", "api_key": "${A}" },
             "b": { "url": "https://b.example.com", "bearer_token": "${B}", "ca_file": "/ca.pem" },
             "c": { "url": "http://10.0.0.1:8000" },
+            "d": { "url": "https://d.openai.azure.com", "api_key": { "file": "/keys/d" } },
         },
-        "models": { "m": { "pool": ["a", "b", "c"], "session_affinity": true } },
+        "models": { "m": { "pool": ["a", "b", "c", "d"], "session_affinity": true } },
         "clients": [{ "name": "chat", "key": "${CHAT}" }],
         "timeouts": { "per_try": "30s", "request": "5m" },
     })
 }
 
-/// The types of all messages in a value.
+/// The types of all messages in a value, and the command in format strings that is no part of every Envoy.
 fn types(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => fields.values().for_each(|value| types(value, into)),
@@ -149,6 +163,8 @@ fn types(value: &Value, into: &mut BTreeSet<String>) {
         Value::String(text) => {
             if let Some(message) = text.strip_prefix("type.googleapis.com/") {
                 into.insert(message.to_owned());
+            } else if text.contains(CEL) {
+                into.insert(CEL.to_owned());
             }
         }
         _ => {}

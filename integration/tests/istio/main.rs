@@ -16,12 +16,16 @@
 mod alone;
 #[path = "../scenarios/backend.rs"]
 mod backend;
+mod descriptors;
 mod extensions;
+mod keys;
 mod merge;
 mod mesh;
 mod neighbours;
 mod others;
 mod pages;
+mod parsed;
+mod pod;
 mod proxy;
 mod size;
 #[path = "../scenarios/stage.rs"]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use spillway_command::envoy::version;
 use spillway_integration::{access_log_in, find};
 
-use super::{merge, proxy};
+use super::{merge, pod, proxy};
 
 /// Where the module is said to be where it is fetched.
 const IMAGE: &str = "oci://registry.example.com/spillway:0.1";
@@ -83,6 +83,23 @@ pub(super) fn ingress_that_fetches(config: &str, folder: &Path) -> Value {
     gateway(config, folder, &INGRESS, IMAGE, |_| ())
 }
 
+/// The same, which the agent cannot fetch: in place of each filter it brings one that denies everything.
+pub(super) fn ingress_without_the_module(config: &str, folder: &Path) -> Value {
+    let denial = |name: &str| {
+        json!({
+            "name": name,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+                "rules": {},
+                "rules_stat_prefix": "wasm-default-deny",
+            },
+        })
+    };
+    gateway(config, folder, &INGRESS, IMAGE, |all| {
+        all.iter_mut().for_each(|(name, extension)| *extension = denial(name));
+    })
+}
+
 /// A gateway of the Kubernetes Gateway API.
 pub(super) fn gateway_api(config: &str, folder: &Path) -> Value {
     let attach = ["--attach", "gateway-api", "--host", "*", "--gateway", "public"];
@@ -92,25 +109,14 @@ pub(super) fn gateway_api(config: &str, folder: &Path) -> Value {
 /// A sidecar whose application calls the stories' host.
 pub(super) fn sidecar(config: &str, folder: &Path) -> Value {
     let host = "gateway.ai.svc.cluster.local";
-    let resources = render(
-        config,
-        folder,
-        &[
-            "--attach",
-            "sidecar",
-            "--selector",
-            "app=chat",
-            "--namespace",
-            "ai",
-            "--host",
-            host,
-            "--wasm",
-            &module(),
-        ],
-    );
+    let attach = ["--attach", "sidecar", "--selector", "app=chat", "--namespace", "ai"];
+    let module = module();
+    let arguments = [&attach[..], &["--host", host, "--wasm", &module]].concat();
+    let resources = render(config, folder, &arguments);
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
     let mut bootstrap = proxy::sidecar(service, &folder.join("mesh.log"));
     let extensions = merge::apply(filter, "SIDECAR_OUTBOUND", &proxy_version(), &mut bootstrap);
+    pod::start(&render(config, folder, &with_patch(&arguments)), folder, &mut bootstrap);
     serve(&extensions, &mut bootstrap, folder);
     bootstrap
 }
@@ -122,13 +128,20 @@ fn gateway(
     module: &str,
     change: impl FnOnce(&mut merge::Extensions),
 ) -> Value {
-    let resources = render(config, folder, &[attach, &["--wasm", module]].concat());
+    let arguments = [attach, &["--wasm", module]].concat();
+    let resources = render(config, folder, &arguments);
     let [service, filter] = resources.as_slice() else { panic!("{resources:#?}") };
     let mut bootstrap = proxy::ingress(service, 80, &folder.join("mesh.log"));
     let mut extensions = merge::apply(filter, "GATEWAY", &proxy_version(), &mut bootstrap);
     change(&mut extensions);
+    pod::start(&render(config, folder, &with_patch(&arguments)), folder, &mut bootstrap);
     serve(&extensions, &mut bootstrap, folder);
     bootstrap
+}
+
+/// Asks for the patch of the proxies' pods.
+fn with_patch<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["--proxy-patch"]].concat()
 }
 
 /// The module's file.
@@ -138,7 +151,11 @@ fn module() -> String {
 
 /// An ingress gateway whose requests pass these filters before ours.
 pub(super) fn ingress_behind(config: &str, folder: &Path, filters: &[Value]) -> Value {
-    let mut bootstrap = ingress(config, folder);
+    behind(ingress(config, folder), filters)
+}
+
+/// The same in this gateway.
+pub(super) fn behind(mut bootstrap: Value, filters: &[Value]) -> Value {
     let manager =
         "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
     let chain = bootstrap.pointer_mut(manager).and_then(Value::as_array_mut).expect("filters");
@@ -160,10 +177,28 @@ pub(super) fn serve(extensions: &merge::Extensions, bootstrap: &mut Value, folde
             manager["rds"] =
                 json!({ "route_config_name": routes["name"], "config_source": source });
             routes["@type"] = json!("type.googleapis.com/envoy.config.route.v3.RouteConfiguration");
-            put(&folder.join(ROUTES), &routes);
+            put(&folder.join(ROUTES), &[routes]);
         }
     }
     discover(bootstrap, folder);
+}
+
+/// Brings the clusters too: what of them is refused, is refused alone.
+pub(super) fn serve_clusters(bootstrap: &mut Value, folder: &Path) {
+    let clusters = bootstrap["static_resources"]["clusters"].clone();
+    bootstrap["static_resources"]["clusters"] = json!([]);
+    let kind = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+    let of_kind = |cluster: &Value| {
+        let mut cluster = cluster.clone();
+        cluster["@type"] = json!(kind);
+        cluster
+    };
+    let clusters: Vec<Value> = clusters.as_array().expect("clusters").iter().map(of_kind).collect();
+    put(&folder.join(CLUSTERS), &clusters);
+    bootstrap["dynamic_resources"]["cds_config"] = json!({
+        "resource_api_version": "V3",
+        "path_config_source": { "path": folder.join(CLUSTERS) },
+    });
 }
 
 /// Brings a filter's configuration.
@@ -172,7 +207,7 @@ pub(super) fn bring(extension: &Value, folder: &Path) {
     let kind = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
     resource["@type"] = json!(kind);
     let name = extension["name"].as_str().expect("a name");
-    put(&folder.join(format!("{name}.json")), &resource);
+    put(&folder.join(format!("{name}.json")), &[resource]);
 }
 
 /// Has istiod say something else of the routes.
@@ -180,13 +215,13 @@ pub(super) fn change_routes(folder: &Path, change: impl FnOnce(&mut Value)) {
     let file = fs::read_to_string(folder.join(ROUTES)).expect("routes");
     let mut answer: Value = serde_json::from_str(&file).expect("JSON");
     change(&mut answer["resources"][0]);
-    put(&folder.join(ROUTES), &answer["resources"][0]);
+    put(&folder.join(ROUTES), &[answer["resources"][0].take()]);
 }
 
 /// Moved into its place, so that Envoy sees that there is something new.
-fn put(place: &Path, resource: &Value) {
+fn put(place: &Path, resources: &[Value]) {
     let beside = place.with_extension("new");
-    fs::write(&beside, json!({ "resources": [resource] }).to_string()).expect("a file");
+    fs::write(&beside, json!({ "resources": resources }).to_string()).expect("a file");
     fs::rename(beside, place).expect("a move");
 }
 
@@ -204,6 +239,7 @@ fn fetched(extension: &Value) -> Value {
 }
 
 const ROUTES: &str = "routes.json";
+const CLUSTERS: &str = "clusters.json";
 
 /// istiod is not here: what is asked of it comes from files.
 fn discover(value: &mut Value, folder: &Path) {

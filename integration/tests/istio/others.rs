@@ -15,6 +15,36 @@ async fn an_authorization_policy_that_denies_keeps_its_words() {
     assert_eq!((answer.status, answer.text().as_str()), (403, "RBAC: access denied"));
 }
 
+/// The agent's denial, where it could not fetch the module, has the same details.
+#[tokio::test]
+async fn an_authorization_policy_keeps_its_words_while_the_module_is_missing() {
+    let answer = answered(|config, folder| {
+        mesh::behind(mesh::ingress_without_the_module(config, folder), &[policy()])
+    });
+    let answer = answer.await;
+    assert_eq!((answer.status, answer.text().as_str()), (403, "RBAC: access denied"));
+}
+
+/// A redirect passes the policies before us once more, and what they then deny is still theirs.
+#[tokio::test]
+async fn an_authorization_policy_keeps_its_words_when_it_denies_the_second_attempt() {
+    let (eastus, westus) = regions().await;
+    let config = "models: { gpt-4o: { pool: [eastus, { backend: westus, priority: 2 }] } }\n";
+    let setup = Gateway::setup(config, [&eastus, &westus]);
+    let setup = setup.in_bootstrap(|config, folder| {
+        mesh::behind(mesh::ingress_that_fetches(config, folder), &[only_with_a_pass(), takes_it()])
+    });
+    let gateway = setup.without(extensions::lacking()).start().await;
+    let call = chat().header("x-pass", "one way");
+    eastus.script(Fault::too_many_requests(RetryAfter::Seconds(9)));
+    let answer = gateway.send(&call).await;
+    if version::ask(&find::envoy()).expect("a version").abilities().failover.redirects() {
+        assert_eq!((answer.status, answer.text().as_str()), (403, "RBAC: access denied"));
+    } else {
+        assert_eq!(answer.ok().backend(), "westus");
+    }
+}
+
 #[tokio::test]
 async fn a_request_authentication_that_refuses_keeps_its_words() {
     let answer =
@@ -91,6 +121,20 @@ fn filter(name: &str, message: &str, mut fields: Value) -> Value {
 /// As istiod makes it of a policy whose rules match nobody.
 fn policy() -> Value {
     filter("envoy.filters.http.rbac", "rbac.v3.RBAC", json!({ "rules": { "action": "ALLOW" } }))
+}
+
+/// A policy that lets only those through who have a pass.
+fn only_with_a_pass() -> Value {
+    let pass = json!({ "header": { "name": "x-pass", "present_match": true } });
+    let policy = json!({ "permissions": [pass], "principals": [{ "any": true }] });
+    let rules = json!({ "rules": { "action": "ALLOW", "policies": { "passes": policy } } });
+    filter("envoy.filters.http.rbac", "rbac.v3.RBAC", rules)
+}
+
+/// And what takes the pass, as `RequestAuthentication` takes the token.
+fn takes_it() -> Value {
+    let mutations = json!({ "mutations": { "request_mutations": [{ "remove": "x-pass" }] } });
+    filter("envoy.filters.http.header_mutation", "header_mutation.v3.HeaderMutation", mutations)
 }
 
 /// As istiod makes it of a `RequestAuthentication`; `needed`: a token must be there.

@@ -16,17 +16,17 @@ use spillway_integration::{Gateway, eventually, find, region_with};
 use spillway_simulator::Region;
 use tempfile::TempDir;
 
-use super::{merge, mesh, proxy};
+use super::{merge, mesh, pod, proxy};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_of_the_istio_ingress() {
     let walk = Walk::of("istio-ingress.md").await;
-    walk.until("curl");
+    walk.until("curl ");
     let [service, filter] = walk.applied().try_into().expect("two resources");
     let mut bootstrap = proxy::ingress(&service, 80, &walk.folder().join("mesh.log"));
     let extensions = merge::apply(&filter, "GATEWAY", "1.31.2", &mut bootstrap);
     let gateway = walk.in_proxy(&filter, extensions, bootstrap).await;
-    walk.rest(&gateway);
+    walk.rest("curl ", &gateway);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,13 +37,13 @@ async fn the_page_of_the_istio_sidecar() {
     let mut bootstrap = proxy::sidecar(&service, &walk.folder().join("mesh.log"));
     let extensions = merge::apply(&filter, "SIDECAR_OUTBOUND", "1.31.2", &mut bootstrap);
     let gateway = walk.in_proxy(&filter, extensions, bootstrap).await;
-    walk.rest(&gateway);
+    walk.rest("kubectl -n ai exec", &gateway);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_of_kubernetes() {
     let walk = Walk::of("kubernetes.md").await;
-    walk.until("curl");
+    walk.until("curl ");
     let applied = walk.applied();
     let of = |kind: &str| applied.iter().find(|it| it["kind"] == kind).expect(kind);
     let pod = &of("Deployment")["spec"]["template"]["spec"];
@@ -62,7 +62,7 @@ async fn the_page_of_kubernetes() {
     let namespace = of("Deployment")["metadata"]["namespace"].as_str().expect("a namespace");
     let gateway = Gateway::of(config.to_owned(), walk.environment(container, namespace));
     let gateway = gateway.start().await;
-    walk.rest(&gateway);
+    walk.rest("curl ", &gateway);
     let logged =
         eventually("a line", async || Some(gateway.log_lines()).filter(|it| !it.is_empty()));
     let paths: Vec<Value> = logged.await.iter().map(|line| line["path"].clone()).collect();
@@ -112,11 +112,12 @@ impl Walk {
         assert!(steps.map(|step| self.take(step, 0)).count() > 3, "too few commands");
     }
 
-    /// Everything that asks the gateway: all that the page says to come of it comes.
-    fn rest(&self, gateway: &Gateway) {
-        let asks = |step: &&Step| step.command.contains("curl ");
-        let asked = self.steps.iter().filter(asks).map(|step| self.take(step, gateway.at.port()));
-        assert!(asked.count() > 0, "the page asks nothing");
+    /// Everything from that command on: all that the page says to come of what it asks the gateway comes,
+    /// and what changes or removes something finds it there.
+    fn rest(&self, start: &str, gateway: &Gateway) {
+        let steps = self.steps.iter().skip_while(|step| !step.command.starts_with(start));
+        let taken = steps.map(|step| self.take(step, gateway.at.port()));
+        assert!(taken.count() > 0, "the page asks nothing");
     }
 
     fn take(&self, step: &Step, port: u16) {
@@ -151,10 +152,19 @@ impl Walk {
     ) -> Gateway {
         let patch = fs::read_to_string(self.folder().join("patched")).expect("a patch");
         let patch: Value = serde_saphyr::from_str(&patch).expect("YAML");
-        let container = &patch["spec"]["template"]["spec"]["containers"][0];
+        let template = &patch["spec"]["template"];
+        let container = &template["spec"]["containers"][0];
         let namespace = filter["metadata"]["namespace"].as_str().expect("a namespace");
-        let mounted = container["volumeMounts"][0]["mountPath"].as_str().expect("a folder");
-        let volume = &patch["spec"]["template"]["spec"]["volumes"][0]["configMap"];
+        let named = patch["metadata"]["name"].as_str().expect("the Deployment's name");
+        assert_eq!(patch["metadata"]["namespace"], namespace);
+        assert!(
+            self.called(&format!(
+                "-n {namespace} patch deployment {named} --patch-file proxy.yaml"
+            ))
+        );
+        let mounts = pod::mounts(template);
+        let (volume, mounted) = mounts.get("spillway-wasm").expect("the filter's volume");
+        let volume = &volume["configMap"];
         assert!(self.called(&format!(
             "-n {namespace} create configmap {} --from-file=dist/{}",
             volume["name"].as_str().expect("a name"),
@@ -226,7 +236,7 @@ fn read(text: &str, folder: &Path) -> Vec<Step> {
     steps
 }
 
-/// `kubectl` keeps what it is given; `curl` reaches the gateway whatever the host's name is.
+/// `kubectl` keeps what it is given, `helm` wants values, and `curl` reaches the gateway whatever the host's name is.
 fn stand_ins(folder: &Path) {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).expect("a folder");
@@ -240,21 +250,37 @@ fn stand_ins(folder: &Path) {
         .find(|curl| curl.is_file())
         .expect("curl on PATH");
     let curl = format!("exec {} --connect-to \"::127.0.0.1:$PORT\" \"$@\"", curl.display());
-    for (name, script) in [("kubectl", KUBECTL), ("curl", &curl)] {
+    let helm = r#"for last; do :; done; test -s "$last""#;
+    for (name, script) in [("kubectl", KUBECTL), ("helm", helm), ("curl", &curl)] {
         let file = bin.join(name);
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("a script");
+        fs::write(&file, format!("#!/bin/sh -e\n{script}\n")).expect("a script");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a script");
     }
 }
 
+/// A Secret or a ConfigMap that is made, changed or deleted is a file of its name. What is deleted by a file
+/// was applied from it.
 const KUBECTL: &str = r#"
 echo "$*" >>"$STANDS_IN/calls"
 for last; do :; done
+own="$STANDS_IN/own"
+mkdir -p "$own"
 case "$*" in
     *" exec "*) while [ "$1" != -- ]; do shift; done; shift; exec "$@" ;;
-    "apply -f "*) cat "$last" >>"$STANDS_IN/applied" ;;
+    "apply -f -" | "replace -f -")
+        read -r kind name
+        case "$1" in replace) test -e "$own/$kind-$name" ;; esac
+        : >"$own/$kind-$name" ;;
+    "apply -f "*) cat "$last" >>"$STANDS_IN/applied"; cp "$last" "$own/applied-$last" ;;
+    "delete -f "*) cmp "$last" "$own/applied-$last" ;;
+    *" delete secret "* | *" delete configmap "*) rm "$own/$4-$last" ;;
     *" patch deployment "*) cp "$last" "$STANDS_IN/patched" ;;
-    *" create secret "* | *" create configmap "*) test -s "${last#*=}" ;;
+    *" create secret "* | *" create configmap "*)
+        for argument; do
+            case "$argument" in --from-*) test -s "${argument#*=}" ;; esac
+        done
+        kind=$4; [ "$kind" != secret ] || shift
+        case "$*" in *--dry-run=client*) echo "$kind $5" ;; *) : >"$own/$kind-$5" ;; esac ;;
     *" rollout "* | "create namespace "*) ;;
     *) echo "the stand-in does not know: $*" >&2; exit 1 ;;
 esac

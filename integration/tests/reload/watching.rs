@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use spillway_integration::{Call, Client, Journal, eventually, find, region_with};
+use spillway_integration::{Call, Client, Journal, Volume, eventually, find, region_with};
 use spillway_simulator::Region;
 use tempfile::TempDir;
 
@@ -51,34 +50,24 @@ async fn answered_by(at: SocketAddr) -> String {
     Client::at(at).send(&Call::chat("gpt-4o-mini")).await.ok().header("x-ms-region").to_owned()
 }
 
-/// As the kubelet mounts a ConfigMap: the file is a link through `..data`, which is a link to a
-/// folder with a date, and a change is a new folder and one rename of the link in the middle.
 #[tokio::test]
 async fn the_kubelets_swap_of_a_config_map_goes_live() {
     let [one, two] = regions().await;
     let folder = folder();
     let mount = folder.path().join("mount");
-    let publish = |version: &str, text: &str| {
-        fs::create_dir_all(mount.join(version)).expect("a folder");
-        fs::write(mount.join(version).join("spillway.yaml"), text).expect("a file");
-        symlink(version, mount.join("..data_tmp")).expect("a link");
-        fs::rename(mount.join("..data_tmp"), mount.join("..data")).expect("a rename");
-    };
-    publish("..2026_11_20_10_00_00.1", &file(&one));
-    symlink("..data/spillway.yaml", mount.join("spillway.yaml")).expect("a link");
-    let path = mount.join("spillway.yaml").display().to_string();
+    let mut volume = Volume::mount(&mount, &[("spillway.yaml", &file(&one))]);
+    let path = volume.file("spillway.yaml").display().to_string();
     let (mut up, at) = up(folder, &["--config", &path]).await;
     assert_eq!(answered_by(at).await, "one");
 
-    publish("..2026_11_20_10_01_00.2", &file(&two));
-    fs::remove_dir_all(mount.join("..2026_11_20_10_00_00.1")).expect("the old one goes");
+    volume.publish(&[("spillway.yaml", &file(&two))]);
     eventually("the announcement", async || {
         up.read("stderr").contains("1 backend changed\n").then_some(())
     })
     .await;
     assert_eq!(answered_by(at).await, "two");
 
-    publish("..2026_11_20_10_02_00.3", "backends: 7\n");
+    volume.publish(&[("spillway.yaml", "backends: 7\n")]);
     eventually("the refusal", async || {
         up.read("stderr").contains("kept the running configuration;").then_some(())
     })

@@ -48,7 +48,7 @@ pub(super) struct Istio {
     /// What the filter's SHA-256 digest must be; `https://…` needs it
     #[arg(long, value_name = "DIGEST")]
     wasm_sha256: Option<String>,
-    /// The Kubernetes Secret with the keys, each under the name of its variable
+    /// The Kubernetes Secret with the keys, each under the name of its variable or file
     #[arg(long, value_name = "NAME", default_value = "spillway-keys")]
     secret: String,
     /// Where the line for each request goes: a file, `-` for standard output, or `off`
@@ -57,10 +57,13 @@ pub(super) struct Istio {
     /// The CA bundle in the proxies' image
     #[arg(long, value_name = "PATH", default_value = "/etc/ssl/certs/ca-certificates.crt")]
     ca_bundle: String,
-    /// Print the patch for the proxies' Deployment instead: keys from the Secret, and the filter's
-    /// file
+    /// Print the patch for the proxies' Deployment instead: keys from the Secret, files, and
+    /// annotations
     #[arg(long)]
     proxy_patch: bool,
+    /// The Deployment that the proxies run in: its name stands in the patch then, as kustomize wants it
+    #[arg(long, value_name = "NAME", requires = "proxy_patch")]
+    deployment: Option<String>,
     /// Print the same as values for Istio's `gateway` chart
     #[arg(long, conflicts_with = "proxy_patch")]
     values: bool,
@@ -85,7 +88,7 @@ impl Istio {
             Ok(options) => options,
             Err(problems) => return super::refuse(&problems, output),
         };
-        let problems = istio::problems(&loaded.config);
+        let problems = istio::problems(&loaded.config, &options);
         if problems.is_empty() {
             self.print(&loaded, &options, output)
         } else {
@@ -155,6 +158,15 @@ impl Istio {
             );
         }
         problems.extend(super::no_name("namespace", namespace));
+        if self.attach == Proxies::GatewayApi && self.deployment.is_some() {
+            problems.push(Problem::new(
+                "",
+                "--deployment: that of a Gateway is istiod's",
+                "leave it out: the patch is printed as the Gateway's parameters",
+            ));
+        }
+        let deployment = self.deployment.as_deref();
+        problems.extend(deployment.and_then(|name| super::no_dotted_name("deployment", name)));
         problems.extend(super::no_dotted_name("name", &self.name));
         problems.extend(super::no_dotted_name("secret", &self.secret));
         let module = Module::named(&self.wasm, self.wasm_sha256.as_deref());
@@ -176,6 +188,7 @@ impl Istio {
             },
             module,
             secret: self.secret.clone(),
+            deployment: self.deployment.clone(),
             access_log: self.access_log.clone(),
             ca_bundle: self.ca_bundle.clone(),
         })

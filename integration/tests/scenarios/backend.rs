@@ -201,4 +201,4 @@ async fn more(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Long enough for Envoy to see each part on its own.
-const BETWEEN_PARTS: Duration = Duration::from_millis(5);
+const BETWEEN_PARTS: Duration = Duration::from_millis(20);

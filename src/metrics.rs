@@ -3,8 +3,8 @@
 //! Every metric is defined once, in [`definitions`]: its name, kind, labels and meaning, from which
 //! `docs/metrics.md` is printed. [`mod@measure`] makes samples of what the core tells
 //! ([`crate::observation::Observation`]), and [`mod@breakers`] of the breaker store. [`series`] writes the name
-//! under which Envoy keeps a series, [`standing`] which of them go with a configuration, and `envoy::stats` the rules by which Envoy finds the labels
-//! in it again.
+//! under which Envoy keeps a series, [`standing`] knows which of them go with a configuration, and
+//! `envoy::stats` has the rules by which Envoy finds the labels in a name again.
 //!
 //! Labels come from the configuration (models, backends, clients) and from closed lists of words,
 //! never from what a client or a backend wrote: how many series there are is known before the first

@@ -140,7 +140,9 @@ impl Plugin {
         for circuit in gateway.counted() {
             host::lay_out(host, &window::key(circuit), &[]);
         }
-        let instance = Rc::new(Instance::new(gateway.clone(), clusters, about));
+        let before = call.worker.newest().cloned();
+        let instance = Instance::new(gateway.clone(), clusters, about, before.as_deref());
+        let instance = Rc::new(instance);
         call.serve(&instance);
         Self::Downstream(instance)
     }

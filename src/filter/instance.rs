@@ -20,7 +20,7 @@ pub struct Instance {
     /// What is counted for the status, by row.
     pub(super) rows: Rows,
     pub(super) about: About,
-    pub(super) pools: RefCell<Vec<PoolState>>,
+    pub(super) pools: Rc<RefCell<Vec<PoolState>>>,
     pub(super) meters: Meters,
     clusters: Clusters,
 }
@@ -35,9 +35,17 @@ pub struct Clusters {
 }
 
 impl Instance {
-    /// An instance that has served nothing yet.
-    pub(super) fn new(gateway: Rc<Gateway>, clusters: Clusters, about: About) -> Self {
-        let pools = RefCell::new(gateway.pools());
+    /// An instance that has served nothing yet. Where it is delivered once more, for what is to be said of
+    /// it, it goes on with what the one `before` knows of its pools.
+    pub(super) fn new(
+        gateway: Rc<Gateway>,
+        clusters: Clusters,
+        about: About,
+        before: Option<&Self>,
+    ) -> Self {
+        let same = before.filter(|before| before.about.digest == about.digest);
+        let pools = same.map(|same| same.pools.clone());
+        let pools = pools.unwrap_or_else(|| Rc::new(RefCell::new(gateway.pools())));
         let rows = Rows::new(&gateway.config);
         let meters = Meters::default();
         Self { gateway, rows, about, pools, meters, clusters }

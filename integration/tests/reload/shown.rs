@@ -150,3 +150,21 @@ async fn a_file_that_is_refused_is_seen_until_one_is_taken() {
     let second = digest().await;
     assert!(second.len() == 1 && second != first, "{second:?}");
 }
+
+#[tokio::test]
+async fn what_is_known_of_a_pool_outlives_a_file_that_is_refused() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let both = [("eastus", &eastus), ("westus", &westus)];
+    let right = file(&both, &["ONE"]);
+    let setup = Gateway::setup(&right, [&eastus, &westus]).env("ONE", "key-1");
+    let gateway = setup.workers(1).start().await;
+    let call = Call::chat("gpt-4o-mini").header("api-key", "key-1");
+    assert_eq!(gateway.send(&call).await.backend(), "eastus");
+    gateway.refuse("models: [").await;
+    let refused = async || {
+        let metrics = gateway.metrics().await;
+        (metrics.sum("spillway_config_refusals_total", &[]) == 1.0).then_some(())
+    };
+    eventually("the refusal", refused).await;
+    assert_eq!(gateway.send(&call).await.backend(), "westus", "whose turn it was");
+}

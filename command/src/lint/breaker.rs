@@ -1,7 +1,7 @@
 //! Circuits that cannot open as they should.
 
 use super::Lints;
-use spillway::config::BreakerRule;
+use spillway::config::{BreakerRule, Model};
 
 pub(super) fn look(lints: &mut Lints<'_>) {
     for (place, models) in lints.places("circuit_breaker", "minimum_requests") {
@@ -24,11 +24,21 @@ pub(super) fn look(lints: &mut Lints<'_>) {
         }
     }
     for (place, models) in lints.places("circuit_breaker", "failures") {
-        let late =
-            |rule: &BreakerRule| rule.failure_ratio.is_none() && too_often(rule.failures, rule);
+        let counts = |rule: &BreakerRule| rule.failure_ratio.is_none() || rule.combines;
+        let late = |rule: &BreakerRule| counts(rule) && too_often(rule.failures, rule);
         if models.iter().all(|model| late(&model.breaker)) {
             let hint = "lower it, or make `interval` longer";
             lints.warn(&place, too_many(), hint);
+        }
+    }
+    for (place, models) in lints.places("circuit_breaker", "abandoned_after") {
+        let late = |model: &&Model| {
+            let first_byte = model.timeouts.first_byte;
+            model.breaker.abandoned_after.is_some_and(|after| after >= first_byte)
+        };
+        if models.iter().all(late) {
+            let hint = "make it shorter than `first_byte`, or remove it";
+            lints.warn(&place, "`first_byte` is not longer and comes first", hint);
         }
     }
 }

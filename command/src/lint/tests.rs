@@ -105,6 +105,17 @@ fn circuits_that_open_too_late() {
     says("models:", &rule("failure_ratio: 50%, interval: 100ms"), &interval);
     let failures = ["warning circuit_breaker.failures"];
     says("models:", &rule("failures: 10000, interval: 1s"), &failures);
+    says("models:", &rule("failures: 10000, failure_ratio: 50%, interval: 1s"), &failures);
+}
+
+#[test]
+fn a_client_that_leaves_after_the_time_out() {
+    let rule = |after: &str, first_byte: &str| {
+        let rule = format!("circuit_breaker: {{ abandoned_after: {after} }}");
+        format!("{rule}\ntimeouts: {{ first_byte: {first_byte} }}\nmodels:")
+    };
+    says("models:", &rule("10s", "10s"), &["warning circuit_breaker.abandoned_after"]);
+    says("models:", &rule("10s", "11s"), &[]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{Options, extension, socket_address};
+use super::{Options, any, extension, socket_address};
 use spillway::exchange::effect::LogField;
 
 /// Envoy's `tracing`; nothing where no collector is named.
@@ -39,6 +39,16 @@ pub(super) fn tracing(options: &Options) -> Option<Value> {
         "max_path_tag_length": 0,
         "custom_tags": tags,
     }))
+}
+
+/// How requests get their ids where spans are made. By itself, Envoy writes the reason for a trace
+/// into the client's own id, makes no span for an id that is no UUID, and decides by the id what the
+/// `traceparent` has decided already.
+pub(super) fn request_ids() -> Value {
+    json!({ "typed_config": any(
+        "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig",
+        json!({ "pack_trace_reason": false, "use_request_id_for_trace_sampling": false }),
+    )})
 }
 
 /// The collector as a cluster.

@@ -14,7 +14,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use spillway_integration::{Call, Gateway, Journal, eventually, region};
-use spillway_simulator::Fault;
+use spillway_simulator::{Fault, Region, SeenRequest};
 use tokio::net::TcpListener;
 
 const CONFIG: &str = "
@@ -80,6 +80,38 @@ async fn each_attempt_has_its_span_and_the_one_that_answered_says_what_it_used()
     }
 }
 
+/// Envoy's own way with ids would write the trace's reason into a UUID, and make no span for another.
+#[tokio::test]
+async fn ids_stay_as_they_are_and_what_a_client_does_not_sample_is_not_sampled() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let collector = Collector::start().await;
+    let setup = Gateway::setup(CONFIG, [&eastus, &westus]).env("CLIENT", "the-clients-key");
+    let gateway = setup.otlp(collector.at).start().await;
+    let call = || Call::chat("gpt-4o-mini").header("api-key", "the-clients-key");
+    let uuid = "6f1d3c0e-7a52-4b1e-9c0d-3a5b7e9f1c2d";
+    for id in [uuid, "mine", "0123456789abcdef"] {
+        let answer = gateway.send(&call().header("x-request-id", id)).await;
+        assert_eq!((answer.status, answer.header("x-request-id")), (200, id));
+        assert_eq!(last(&eastus).header("x-request-id"), Some(id), "at the backend");
+        let trace = gateway.log_line(id).await["trace_id"].as_str().expect("an id").to_owned();
+        eventually("both spans", async || (collector.of(&trace).len() >= 2).then_some(())).await;
+    }
+
+    let unsampled = "00-2af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    assert_eq!(gateway.send(&call().header("traceparent", unsampled)).await.status, 200);
+    let seen = last(&eastus);
+    let context = seen.header("traceparent").expect("a trace");
+    let trace = "2af7651916cd43dd8448eb211c80319c";
+    assert!(context.starts_with(&format!("00-{trace}-")) && context.ends_with("-00"), "{context}");
+    // What is sent later comes later: then a span of this trace would be there.
+    assert_eq!(gateway.send(&call().header("traceparent", OTHER_TRACE)).await.status, 200);
+    eventually("the last spans", async || {
+        (collector.of("1af7651916cd43dd8448eb211c80319c").len() >= 2).then_some(())
+    })
+    .await;
+    assert!(collector.of(trace).is_empty(), "a span that its client did not want");
+}
+
 /// A collector that keeps what it gets.
 struct Collector {
     at: SocketAddr,
@@ -120,6 +152,11 @@ impl Collector {
         resources.flat_map(|resource| resource.scopes).flat_map(|scope| scope.spans).collect()
     }
 
+    /// The spans of this trace.
+    fn of(&self, trace: &str) -> Vec<Span> {
+        self.spans().into_iter().filter(|span| hex(&span.trace_id) == trace).collect()
+    }
+
     fn holds(&self, text: &str) -> bool {
         let received = self.received.lock().expect("nobody panicked");
         received.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(text))
@@ -131,6 +168,10 @@ impl Span {
         let attributes = self.attributes.iter().map(|pair| (pair.key.as_str(), &pair.value));
         attributes.collect::<BTreeMap<_, _>>().get(key)?.as_ref().map(|value| value.text.as_str())
     }
+}
+
+fn last(region: &Region) -> SeenRequest {
+    region.requests().pop().expect("a request")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -22,6 +22,7 @@ mod log;
 pub mod metrics_listener;
 pub mod pieces;
 pub mod process;
+mod provider;
 pub mod reasons;
 pub(crate) mod route;
 pub(crate) mod secret;

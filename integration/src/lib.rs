@@ -27,6 +27,7 @@ pub mod find;
 mod foreign;
 mod gateway;
 mod journal;
+pub mod log_line;
 mod nginx;
 pub mod outage;
 pub mod page;

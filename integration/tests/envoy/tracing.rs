@@ -14,7 +14,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use spillway_integration::{Call, Gateway, Journal, eventually, region};
-use spillway_simulator::{Fault, Region, SeenRequest};
+use spillway_simulator::{Fault, Region, Reset, SeenRequest};
 use tokio::net::TcpListener;
 
 const CONFIG: &str = "
@@ -61,7 +61,14 @@ async fn each_attempt_has_its_span_and_the_one_that_answered_says_what_it_used()
         assert_eq!(span.parent, request.id, "{span:#?}");
         assert_eq!(span.tag("http.status_code"), Some(status));
         assert_eq!(span.tag("gen_ai.request.model"), Some("gpt-4o-mini"));
-        assert_eq!(span.tag("gen_ai.provider.name"), Some("azure.ai.openai"));
+        assert_eq!(span.name, "chat gpt-4o-mini");
+        assert_eq!(span.tag("gen_ai.operation.name"), Some("chat"));
+        assert_eq!(span.tag("gen_ai.provider.name"), Some("openai"), "no host of Azure");
+        let failed = tokens.is_none();
+        assert_eq!(span.tag("error.type"), failed.then_some("503"), "{span:#?}");
+        assert_eq!(span.is_error(), failed);
+        let answered = (!failed).then_some("gpt-4o-mini");
+        assert_eq!(span.tag("gen_ai.response.model"), answered);
         let tokens = tokens.map(|usage| (usage.prompt.to_string(), usage.completion.to_string()));
         let told =
             span.tag("gen_ai.usage.input_tokens").zip(span.tag("gen_ai.usage.output_tokens"));
@@ -71,12 +78,38 @@ async fn each_attempt_has_its_span_and_the_one_that_answered_says_what_it_used()
         assert_eq!(seen.header("traceparent"), Some(context.as_str()), "the backend's parent");
         assert_eq!(seen.header("tracestate"), Some("vendor=its-own"));
     }
+    assert_eq!((request.tag("error.type"), request.is_error()), (None, false), "{request:#?}");
     assert_eq!(request.tag("spillway.client"), Some("chat-app"));
     assert!(request.tag("url.path").is_some_and(|path| path.ends_with("/chat/completions")));
 
     for secret in ["the-clients-key", "key-of-eastus", "key-of-westus", "sarcastic", "api-version"]
     {
         assert!(!collector.holds(secret), "{secret} in a span");
+    }
+}
+
+/// Its head was a good one: only the filter knows.
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_an_error_on_both_of_its_spans() {
+    let (eastus, westus) = (region("eastus").await, region("westus").await);
+    let collector = Collector::start().await;
+    let setup = Gateway::setup(CONFIG, [&eastus, &westus]).env("CLIENT", "the-clients-key");
+    let gateway = setup.otlp(collector.at).start().await;
+    eastus.script(Fault::reset(Reset::MidStream));
+    let call = Call::streamed_chat("gpt-4o-mini").header("api-key", "the-clients-key");
+    let broken = gateway.client().try_send(&call.header("x-request-id", "breaks")).await;
+    assert!(broken.is_err(), "{broken:?}");
+    let line = gateway.log_line("breaks").await;
+    assert_eq!(line["error"]["type"], "stream_interrupted", "{line}");
+    assert_eq!(line["attempts"][0]["end"], "broken", "{line}");
+    let trace = line["trace_id"].as_str().expect("an id").to_owned();
+    let spans = eventually("both spans", async || {
+        Some(collector.of(&trace)).filter(|spans| spans.len() >= 2)
+    })
+    .await;
+    for span in spans {
+        assert_eq!(span.tag("error.type"), Some("stream_interrupted"), "{span:#?}");
+        assert_eq!((span.tag("http.status_code"), span.is_error()), (Some("200"), true));
     }
 }
 
@@ -164,6 +197,11 @@ impl Collector {
 }
 
 impl Span {
+    /// `STATUS_CODE_ERROR`.
+    fn is_error(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.code == 2)
+    }
+
     fn tag(&self, key: &str) -> Option<&str> {
         let attributes = self.attributes.iter().map(|pair| (pair.key.as_str(), &pair.value));
         attributes.collect::<BTreeMap<_, _>>().get(key)?.as_ref().map(|value| value.text.as_str())
@@ -216,6 +254,14 @@ struct Span {
     kind: i32,
     #[prost(message, repeated, tag = "9")]
     attributes: Vec<Pair>,
+    #[prost(message, optional, tag = "15")]
+    status: Option<Status>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Status {
+    #[prost(int32, tag = "3")]
+    code: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

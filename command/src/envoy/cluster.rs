@@ -135,7 +135,7 @@ fn thresholds(priority: &str) -> Value {
 /// All of a name's addresses are used (`STRICT_DNS` in Envoy's older words), which a headless
 /// Kubernetes service needs, and requests in flight may finish when DNS drops an address.
 /// `all_addresses_in_single_endpoint` (`LOGICAL_DNS`) would only ever use the first one.
-fn discovery(host: &str) -> Value {
+pub(super) fn discovery(host: &str) -> Value {
     if is_address(host) {
         return json!({ "type": "STATIC" });
     }

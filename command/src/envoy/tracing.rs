@@ -8,28 +8,35 @@
 //! calls `finalizeUpstreamSpan`, which applies the same tags as to the request's own span, from the
 //! same filter state). The filter notes the tokens with the last byte of the answer, just before.
 
-use std::net::SocketAddr;
-
 use serde_json::{Value, json};
 
 use super::access_log::OPERATION_NAME;
-use super::{Options, any, extension, merge, provider, socket_address};
+use super::{Options, any, collector, extension, merge, provider};
+use crate::otlp::{Root, Sampler};
 use spillway::exchange::effect::LogField;
 
 /// Envoy's `tracing`; nothing where no collector is named.
 pub(super) fn tracing(options: &Options) -> Option<Value> {
-    let collector = options.otlp?;
+    let exporter = options.otlp.as_ref()?;
+    let mut fields = json!({
+        "service_name": exporter.resource.service,
+        "sampler": sampler(exporter.sampler),
+    });
+    merge(&mut fields, collector::service(exporter));
+    if !exporter.resource.attributes.is_empty() {
+        merge(
+            &mut fields,
+            json!({ "resource_detectors": [extension(
+                "envoy.tracers.opentelemetry.resource_detectors.static_config",
+                "envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig",
+                json!({ "attributes": exporter.resource.attributes }),
+            )] }),
+        );
+    }
     let provider = extension(
         "envoy.tracers.opentelemetry",
         "envoy.config.trace.v3.OpenTelemetryConfig",
-        json!({
-            "service_name": "spillway",
-            "http_service": { "http_uri": {
-                "uri": format!("http://{collector}/v1/traces"),
-                "cluster": CLUSTER,
-                "timeout": "5s",
-            }},
-        }),
+        fields,
     );
     let formats = options.envoy.formats_tags;
     let mut tracing = json!({
@@ -60,17 +67,29 @@ pub(super) fn request_ids() -> Value {
     )})
 }
 
-/// The collector as a cluster.
-pub(super) fn cluster(options: &Options) -> Option<Value> {
-    let collector: SocketAddr = options.otlp?;
-    let endpoint = socket_address(&collector.ip().to_string(), collector.port());
-    Some(json!({
-        "name": CLUSTER,
-        "connect_timeout": "5s",
-        "load_assignment": { "cluster_name": CLUSTER, "endpoints": [{ "lb_endpoints": [
-            { "endpoint": { "address": endpoint } },
-        ]}]},
-    }))
+/// Envoy has no sampler that is always off: none of a million is.
+fn sampler(sampler: Sampler) -> Value {
+    let root = match sampler.root {
+        Root::All => of_samplers("always_on", "AlwaysOnSamplerConfig", json!({})),
+        Root::Share(millionths) => of_samplers(
+            "trace_id_ratio_based",
+            "TraceIdRatioBasedSamplerConfig",
+            json!({ "sampling_percentage": { "numerator": millionths, "denominator": "MILLION" } }),
+        ),
+    };
+    if sampler.by_parent {
+        of_samplers("parent_based", "ParentBasedSamplerConfig", json!({ "wrapped_sampler": root }))
+    } else {
+        root
+    }
+}
+
+fn of_samplers(name: &str, message: &str, fields: Value) -> Value {
+    extension(
+        &format!("envoy.tracers.opentelemetry.samplers.{name}"),
+        &format!("envoy.extensions.tracers.opentelemetry.samplers.v3.{message}"),
+        fields,
+    )
 }
 
 /// A tag whose text is empty or missing is not set. Envoy's tags are text: a count is one too.
@@ -104,16 +123,13 @@ fn tags(formats: bool) -> Vec<Value> {
     noted.chain(others).chain([provider]).collect()
 }
 
-/// What the filter has noted; of an attempt that had no answer it hears nothing, and Envoy knows.
+/// What the filter has noted. Of an attempt that had no answer it hears nothing, and Envoy has no status.
 const ERROR_TYPE: &str = "\
-    filter_state['wasm.spillway.error_type'] != '' ? filter_state['wasm.spillway.error_type'] : \
-    response.code == 0 ? 'no_answer' : ''";
+    'wasm.spillway.error_type' in filter_state && filter_state['wasm.spillway.error_type'] != '' ? \
+    filter_state['wasm.spillway.error_type'] : has(response.code) ? '' : 'no_answer'";
 
 /// Envoy derives the status of a span from the answer's own, which is good where the answer breaks off
 /// later. The only other tag that it derives it from is this one: 14, unavailable, is an error.
 const BROKEN: &str = "\
     response.code < 400 && filter_state['wasm.spillway.error_type'] != '' && \
     filter_state['wasm.spillway.error_type'] != 'client_left' ? '14' : ''";
-
-/// No backend has this name: theirs have no `_`.
-const CLUSTER: &str = "spillway_otlp";

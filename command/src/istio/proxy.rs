@@ -17,7 +17,7 @@ pub fn proxy_patch(config: &Config, options: &Options) -> Value {
         // The injector replaces it and keeps what stands beside it.
         merge(&mut container, json!({ "image": "auto" }));
     }
-    let environment = environment(config, &options.secret);
+    let environment = environment(config, &[], &options.secret);
     if !environment.is_empty() {
         merge(&mut container, json!({ "env": environment }));
     }
@@ -49,7 +49,7 @@ fn parameters(patch: &Value, options: &Options) -> Value {
 /// `envVarFrom`, which the charts of 1.28 to 1.31 have.
 pub fn chart_values(config: &Config, options: &Options) -> Value {
     let mut values = json!({});
-    let environment = environment(config, &options.secret);
+    let environment = environment(config, &[], &options.secret);
     if !environment.is_empty() {
         merge(&mut values, json!({ "envVarFrom": environment }));
     }
@@ -71,11 +71,15 @@ fn module_file(options: &Options) -> Option<(Value, Value)> {
     ))
 }
 
-/// The environment variables that the configuration refers to, each once. Their values are the Secret's
-/// entries of the same names.
-pub(crate) fn environment(config: &Config, secret: &str) -> Vec<Value> {
+/// The environment variables that the configuration refers to, and these, each once. Their values are
+/// the Secret's entries of the same names.
+pub(crate) fn environment(config: &Config, others: &[&str], secret: &str) -> Vec<Value> {
     let from_secret = |name| json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": name } } });
     let secrets = config.secrets();
-    let names: BTreeSet<&str> = secrets.iter().filter_map(|(_, own)| own.variable()).collect();
+    let names: BTreeSet<&str> = secrets
+        .iter()
+        .filter_map(|(_, own)| own.variable())
+        .chain(others.iter().copied())
+        .collect();
     names.into_iter().map(from_secret).collect()
 }

@@ -36,7 +36,7 @@ const TRACES: &str = "
 # Traces
 
 `--otlp` has Envoy send a span for each request and one for each attempt to an OpenTelemetry collector.
-`traceparent` and `tracestate` pass through
+[traces.md](traces.md) says how to set that up. `traceparent` and `tracestate` pass through
 to the backend, and a trace that the client does not sample (`-00`) is not sampled here; where a client
 sends none, a trace begins here. A span is called after the operation and the model:
 `chat gpt-4o-mini`. All spans have Envoy's own tags, of which `upstream_cluster.name` is the attempt's

@@ -154,7 +154,10 @@ impl Attempts {
         for attempt in &self.attempts {
             let name = name(attempt.member).unwrap_or("?");
             let (status, end) = match attempt.end {
-                Some(End { status, broke: Some(how), .. }) => (status, how.word()),
+                // What was an error by its status ends as one, however it breaks off.
+                Some(End {
+                    status: status @ (None | Some(200..400)), broke: Some(how), ..
+                }) => (status, how.word()),
                 Some(End { status: Some(status), .. }) => (Some(status), ""),
                 Some(End { status: None, .. }) => (None, "failed"),
                 None => (None, "unfinished"),

@@ -23,6 +23,7 @@
 mod admin;
 mod authority;
 mod call;
+pub mod collector;
 pub mod find;
 mod foreign;
 mod gateway;

@@ -28,6 +28,7 @@ mod admission;
 mod answer;
 pub mod answer_head;
 mod attempt;
+pub mod attempt_list;
 mod attempts;
 mod blame;
 mod choice;

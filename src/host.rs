@@ -191,6 +191,8 @@ pub enum Declaration {
     Lasting,
     /// It is text for Envoy's expressions, which make numbers of it. Otherwise it is bytes.
     Text,
+    /// It is a list for Envoy's expressions, in protobuf ([`crate::exchange::attempt_list`]).
+    List,
 }
 
 /// Changes a shared value, and again the newer one where another worker was faster. Returns whether it

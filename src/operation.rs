@@ -34,6 +34,19 @@ pub struct Operation {
     pub body: Body,
 }
 
+impl Operation {
+    /// What it is about, in one word: `chat`, `completions`, `embeddings`, `responses`, `images` and so
+    /// on. `other`: its path is one that the configuration opens.
+    pub fn word(&self) -> &'static str {
+        match self.path {
+            ["extensions", "chat", ..] => "chat",
+            [.., "embeddings"] => "embeddings",
+            [first, ..] => first,
+            [] => "other",
+        }
+    }
+}
+
 /// What a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
@@ -180,6 +193,24 @@ mod tests {
         let (path, model, found) = found("V1/responses/Resp_1/Input_items", Method::Get);
         assert_eq!((path.as_str(), model), ("v1/responses/Resp_1/input_items", None));
         assert!(matches!(found, Found::Operation { .. }));
+    }
+
+    #[test]
+    fn an_operation_has_one_word() {
+        for (path, word) in [
+            ("openai/deployments/a/chat/completions", "chat"),
+            ("openai/deployments/a/extensions/chat/completions", "chat"),
+            ("openai/deployments/a/completions", "completions"),
+            ("models/images/embeddings", "embeddings"),
+            ("v1/responses", "responses"),
+            ("v1/images/generations", "images"),
+            ("anthropic/v1/messages", "messages"),
+        ] {
+            let (.., found) = found(path, Method::Post);
+            let Found::Operation { operation, .. } = found else { panic!("{path}: {found:?}") };
+            assert_eq!(operation.word(), word, "{path}");
+        }
+        assert_eq!(ALLOWED.word(), "other");
     }
 
     #[test]

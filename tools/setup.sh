@@ -2,7 +2,7 @@
 # Installs what building, the demo and the tests need: setup.sh PART…
 #
 # Parts: rust, deny, node, envoy, envoys, oldest-envoy, demo, clients, browser, server, nginx, prometheus,
-# counts, all; and fuzz and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
+# otel, counts, all; and fuzz and peers, which `make test` has no use for. Everything goes into .tools/, except that rustup adds the wasm
 # targets to the toolchain. A part that is there already is left alone: its stamp file is named after
 # what it was made from, so a changed pin makes it again.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -121,6 +121,12 @@ setup_prometheus() {
     [ -x "$folder/usr/bin/promtool" ] && return
     unpack prometheus "$folder" "Prometheus and promtool of 2.40 or newer are needed in .tools/prometheus/usr/bin" \
         prometheus
+}
+
+# otel: a collector of spans that is not ours (Rotel), and OpenTelemetry's own SDK as the client before
+# the gateway and the server behind it.
+setup_otel() {
+    venv otel "a collector and OpenTelemetry's SDK" -r integration/python/requirements-otel.txt
 }
 
 # counts: what counts instructions. Valgrind comes from the machine, or unpacked as Debian packages
@@ -247,6 +253,7 @@ setup_all() {
     setup_server
     setup_nginx
     setup_prometheus
+    setup_otel
     setup_node
     setup_counts
 }
@@ -302,10 +309,10 @@ apt_install() {
 }
 
 [ $# -gt 0 ] ||
-    fail "usage: tools/setup.sh rust|deny|node|envoy|envoys|oldest-envoy|demo|clients|browser|server|nginx|prometheus|counts|fuzz|peers|all …"
+    fail "usage: tools/setup.sh rust|deny|node|envoy|envoys|oldest-envoy|demo|clients|browser|server|nginx|prometheus|otel|counts|fuzz|peers|all …"
 for part; do
     case $part in
-        rust | deny | node | envoy | envoys | oldest-envoy | demo | clients | browser | server | nginx | prometheus | counts | fuzz | peers | all)
+        rust | deny | node | envoy | envoys | oldest-envoy | demo | clients | browser | server | nginx | prometheus | otel | counts | fuzz | peers | all)
             "setup_$part"
             ;;
         *) fail "tools/setup.sh knows no part $part" ;;

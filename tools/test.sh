@@ -191,7 +191,7 @@ needs() {
             needs_filter_and_command
             ;;
         envoy | clients)
-            tools/setup.sh envoy clients prometheus server nginx
+            tools/setup.sh envoy clients prometheus server nginx otel
             # The filter last, so that its artefact is what cargo leaves behind.
             tools/build.sh traps
             needs_filter_and_command
@@ -276,6 +276,7 @@ export SPILLWAY_PYTHON_NEW=$tools/openai-newest/bin/python
 export SPILLWAY_PYTHON_BROWSER=$tools/browser/bin/python
 export SPILLWAY_PYTHON_SERVER=$tools/server/bin/python
 export SPILLWAY_NGINX=$tools/nginx/nginx
+export SPILLWAY_OTEL=$tools/otel/bin
 
 [ $# -gt 0 ] || fail "usage: tools/test.sh STAGE… or all"
 [ "$*" != all ] || set -- "${stages[@]}"

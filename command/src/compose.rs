@@ -11,6 +11,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::otlp::Flags;
 use spillway::config::{Config, Secret};
 
 /// What rendering needs besides the configuration itself.
@@ -22,6 +23,8 @@ pub struct Options<'a> {
     pub image: &'a str,
     /// Where clients connect, on the machine.
     pub publish: SocketAddr,
+    /// Where spans go.
+    pub otlp: &'a Flags,
 }
 
 /// Seconds to spare behind the time that running requests get.
@@ -31,16 +34,26 @@ const MARGIN: u64 = 5;
 pub fn compose(config: &Config, options: &Options<'_>) -> Value {
     let mounted = Mounted::of(options.file);
     let mut volumes = vec![bind(&mounted.source, &mounted.target)];
-    volumes.extend(places(config).iter().map(|place| bind(place, place)));
-    let mut gateway = json!({
-        "image": options.image,
-        "command": [
-            "up", "--config", mounted.config, "--listen", format!("0.0.0.0:{PORT}"),
-            "--admin", "127.0.0.1:9901", "--metrics", "0.0.0.0:9902",
-            "--status", format!("0.0.0.0:{STATUS}"),
-        ],
-    });
-    let environment = variables(config);
+    let mut places = places(config);
+    places.extend(options.otlp.otlp_ca.clone());
+    volumes.extend(places.iter().map(|place| bind(place, place)));
+    let mut command = json!([
+        "up",
+        "--config",
+        mounted.config,
+        "--listen",
+        format!("0.0.0.0:{PORT}"),
+        "--admin",
+        "127.0.0.1:9901",
+        "--metrics",
+        "0.0.0.0:9902",
+        "--status",
+        format!("0.0.0.0:{STATUS}"),
+    ]);
+    let spans = options.otlp.arguments().into_iter().map(|text| json!(escaped(&text)));
+    command.as_array_mut().into_iter().for_each(|all| all.extend(spans.clone()));
+    let mut gateway = json!({ "image": options.image, "command": command });
+    let environment = variables(config, options.otlp);
     if let (Value::Object(gateway), false) = (&mut gateway, environment.is_empty()) {
         gateway.insert("environment".into(), Value::Object(environment));
     }
@@ -135,7 +148,7 @@ fn from_here(path: &str) -> String {
 
 /// The environment: each variable that the file refers to, from the shell or `.env`. Without it the
 /// container is not even made.
-fn variables(config: &Config) -> Map<String, Value> {
+fn variables(config: &Config, otlp: &Flags) -> Map<String, Value> {
     let names: BTreeSet<&str> = config
         .secrets()
         .into_iter()
@@ -143,6 +156,7 @@ fn variables(config: &Config) -> Map<String, Value> {
             Secret::Env(name) => Some(name.as_str()),
             Secret::File(_) => None,
         })
+        .chain(otlp.variables())
         .collect();
     let value = |name: &str| json!(format!("${{{name}:?set it in the shell or in .env}}"));
     names.into_iter().map(|name| (name.to_owned(), value(name))).collect()
@@ -190,7 +204,8 @@ mod tests {
     fn rendered(file: &str, config: &Value) -> Value {
         let config = config::check(config).unwrap();
         let publish = SocketAddr::from(([127, 0, 0, 1], 10_000));
-        compose(&config, &Options { file: Path::new(file), image: "spillway:0", publish })
+        let otlp = &Flags::default();
+        compose(&config, &Options { file: Path::new(file), image: "spillway:0", publish, otlp })
     }
 
     fn with_key(key: &Value) -> Value {

@@ -12,6 +12,7 @@ pub mod access_log;
 pub mod admin;
 mod bootstrap;
 pub(crate) mod cluster;
+mod collector;
 pub mod discovery;
 mod failover;
 pub mod find;
@@ -22,6 +23,7 @@ mod log;
 pub mod metrics_listener;
 pub mod pieces;
 pub mod process;
+mod provider;
 pub mod reasons;
 pub(crate) mod route;
 pub(crate) mod secret;
@@ -39,6 +41,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use crate::otlp::Exporter;
 pub use abilities::Abilities;
 pub use access_log::AccessLog;
 pub use bootstrap::{bootstrap, following};
@@ -65,8 +68,8 @@ pub struct Options {
     pub ca_bundle: String,
     /// What the Envoy that runs it can do.
     pub envoy: Abilities,
-    /// Where spans go: an OpenTelemetry collector that takes OTLP over HTTP. `None`: nowhere.
-    pub otlp: Option<SocketAddr>,
+    /// Where spans go. `None`: nowhere.
+    pub otlp: Option<Exporter>,
 }
 
 /// A typed extension configuration: the message's full name, then its fields.

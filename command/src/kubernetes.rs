@@ -12,6 +12,7 @@ mod pod;
 
 use serde_json::{Value, json};
 
+use crate::otlp::Flags;
 use spillway::config::{Config, Problem};
 
 /// What rendering needs besides the configuration itself.
@@ -31,6 +32,8 @@ pub struct Options {
     pub max_replicas: u32,
     /// How clients outside of the cluster get there.
     pub entry: Option<Entry>,
+    /// Where spans go.
+    pub otlp: Flags,
 }
 
 /// A way in from outside: a host at a Gateway.
@@ -48,9 +51,9 @@ const PORT: u16 = 10_000;
 /// Where Prometheus finds the metrics, and nothing else of the admin interface.
 const METRICS_PORT: u16 = 9902;
 
-/// What this configuration wants and a pod cannot give.
-pub fn problems(config: &Config) -> Vec<Problem> {
-    files::problems(config)
+/// What this configuration and these flags want and a pod cannot give.
+pub fn problems(config: &Config, otlp: &Flags) -> Vec<Problem> {
+    files::problems(config, otlp)
 }
 
 /// The resources, in the order in which they are wanted; `text` is the file as it was written.
@@ -76,5 +79,62 @@ impl Options {
 
     fn metadata(&self) -> Value {
         json!({ "name": self.name, "namespace": self.namespace, "labels": self.labels() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spillway::config::check;
+
+    #[test]
+    fn a_pod_gets_what_spans_need() {
+        let file = json!({
+            "backends": { "a": { "url": "https://a.example.com", "api_key": "${KEY}" } },
+            "models": { "m": { "pool": ["a"] } },
+        });
+        let otlp = Flags {
+            otlp: Some("https://collector:4318".into()),
+            otlp_header: vec!["api-key=${OTLP_KEY}".into()],
+            otlp_ca: Some("/run/ca/otlp.pem".into()),
+            ..Flags::default()
+        };
+        let options = Options {
+            image: "i".into(),
+            name: "gateway".into(),
+            namespace: "default".into(),
+            secret: "keys".into(),
+            min_replicas: 1,
+            max_replicas: 1,
+            entry: None,
+            otlp,
+        };
+        let config = check(&file).expect("a right file");
+        assert_eq!(problems(&config, &options.otlp), []);
+        let all = resources(&config, "", &options);
+        let pod = &all[2]["spec"]["template"]["spec"];
+        let arguments = pod["containers"][0]["args"].as_array().expect("a list");
+        let spans = [
+            "--otlp",
+            "https://collector:4318",
+            "--otlp-ca",
+            "/run/ca/otlp.pem",
+            "--otlp-header",
+            "api-key=${OTLP_KEY}",
+        ];
+        assert!(arguments.ends_with(&spans.map(|text| json!(text))), "{arguments:?}");
+        let from = json!({ "secretKeyRef": { "name": "keys", "key": "OTLP_KEY" } });
+        let variable = json!({ "name": "OTLP_KEY", "valueFrom": from });
+        assert!(pod["containers"][0]["env"].as_array().expect("a list").contains(&variable));
+        let authority =
+            json!({ "name": "gateway-ca", "items": [{ "key": "otlp.pem", "path": "otlp.pem" }] });
+        assert!(
+            pod["volumes"].as_array().expect("a list").iter().any(|v| v["configMap"] == authority)
+        );
+        let egress = &all[6]["spec"]["egress"][1]["ports"];
+        assert!(
+            egress.as_array().expect("a list").iter().any(|port| port["port"] == 4318),
+            "{egress}"
+        );
     }
 }

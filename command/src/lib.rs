@@ -7,7 +7,7 @@
 //! `envoy` renders Envoy's configuration and runs it; `istio`, `kubernetes` and `compose` render what
 //! attaches it elsewhere. `simulate` and `explain` play the core in virtual time: for many requests,
 //! and for one. `import` reads other gateways' configurations, `lint` finds settings that have no
-//! effect, and `envoy_check` looks at what is around the filter in an Envoy's configuration. `cli` is
+//! effect, `otlp` what OpenTelemetry's variables say, and `envoy_check` looks at what is around the filter in an Envoy's configuration. `cli` is
 //! the command itself.
 
 pub mod cli;
@@ -19,4 +19,5 @@ pub mod import;
 pub mod istio;
 pub mod kubernetes;
 pub mod lint;
+pub mod otlp;
 pub mod simulate;

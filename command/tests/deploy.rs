@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use spillway::config;
 use spillway_command::compose::{Options, compose};
+use spillway_command::otlp::Flags;
 
 /// A file of the repository.
 fn read(path: &str) -> String {
@@ -129,7 +130,8 @@ fn every_rendered_field_has_a_reason() {
     }));
     let publish = ([127, 0, 0, 1], 10_000).into();
     let file = Path::new("spillway.yaml");
-    let rendered = compose(&config.unwrap(), &Options { file, image: "spillway", publish });
+    let otlp = &Flags::default();
+    let rendered = compose(&config.unwrap(), &Options { file, image: "spillway", publish, otlp });
     let mut fields = BTreeSet::new();
     walk(&rendered["services"]["gateway"], "", &mut fields);
     let page = read("docs/rendered/compose.md");

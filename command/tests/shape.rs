@@ -86,6 +86,7 @@ fn base() -> Value {
         "timeouts": {},
         "first_event": {},
         "usage": {},
+        "metrics": {},
         "paths": {},
         "clients": [{ "name": "chat-app", "key": "${A}" }],
     })
@@ -106,6 +107,7 @@ fn places() -> BTreeMap<&'static str, &'static str> {
         ("model timeouts", "/models/gpt-4o/timeouts"),
         ("first_event", "/first_event"),
         ("usage", "/usage"),
+        ("metrics", "/metrics"),
         ("paths", "/paths"),
         ("client", "/clients/0"),
     ])

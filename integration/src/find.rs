@@ -61,6 +61,17 @@ pub fn prometheus(name: &str) -> PathBuf {
     place
 }
 
+/// A program of the collector that is not ours and of OpenTelemetry's SDK: in the folder that
+/// `$SPILLWAY_OTEL` names, else the project's own.
+pub(crate) fn otel(name: &str) -> PathBuf {
+    let own = workspace().join(".tools/otel/bin");
+    let named = env::var_os("SPILLWAY_OTEL").filter(|value| !value.is_empty());
+    let place = named.map_or(own, PathBuf::from).join(name);
+    let hint = "run `tools/setup.sh otel` first, or set SPILLWAY_OTEL";
+    assert!(place.exists(), "`{}` was not found: {hint}", place.display());
+    place
+}
+
 /// The repository.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member of a workspace").to_owned()

@@ -23,10 +23,12 @@
 mod admin;
 mod authority;
 mod call;
+pub mod collector;
 pub mod find;
 mod foreign;
 mod gateway;
 mod journal;
+pub mod log_line;
 mod nginx;
 pub mod outage;
 pub mod page;

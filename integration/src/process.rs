@@ -38,8 +38,8 @@ pub(crate) struct Start<'a> {
     pub workers: u32,
     /// The environment that it gets besides ours.
     pub environment: &'a [(String, String)],
-    /// Where its spans go.
-    pub otlp: Option<SocketAddr>,
+    /// Arguments about its spans.
+    pub otlp: &'a [String],
     /// The extensions that an Envoy of somebody else's lacks.
     pub disabled: &'a [String],
 }
@@ -63,7 +63,7 @@ impl Process {
             .arg(start.filter)
             .envs(start.environment.iter().map(|(name, value)| (name, value)))
             .env("TMPDIR", start.directory)
-            .args(start.otlp.iter().flat_map(|to| ["--otlp".to_owned(), to.to_string()]))
+            .args(start.otlp)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log);

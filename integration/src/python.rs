@@ -18,6 +18,8 @@ pub enum Python {
     Two,
     /// The newest.
     New,
+    /// OpenTelemetry's SDK.
+    Traces,
     /// No SDK, but what drives a browser.
     Browser,
 }
@@ -40,6 +42,7 @@ impl Python {
             Self::One => find::python("SPILLWAY_PYTHON_1", "openai-1"),
             Self::Two => find::python("SPILLWAY_PYTHON_2", "openai-2"),
             Self::New => find::python("SPILLWAY_PYTHON_NEW", "openai-newest"),
+            Self::Traces => find::otel("python"),
             Self::Browser => find::python("SPILLWAY_PYTHON_BROWSER", "browser"),
         };
         Command::new(python)

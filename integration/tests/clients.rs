@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use spillway_integration::{
-    Call, Gateway, Journal, Lent, Python, eventually, region, region_with, story,
+    Call, Gateway, Journal, Lent, Python, eventually, log_line, region, region_with, story,
 };
 use spillway_simulator::{Fault, Limits, Region, Reset, RetryAfter, Script};
 
@@ -387,8 +387,11 @@ async fn behaviour_32_a_stream_shows_tokens_to_those_who_asked_and_to_nobody_els
             assert_eq!(line["finished"], true, "{line}");
         }
         requests_taken(&gateway, 4).await;
-        let known =
-            gateway.log_lines().iter().filter(|line| line["tokens"]["prompt"].is_u64()).count();
+        let known = gateway
+            .log_lines()
+            .iter()
+            .filter(|line| log_line::tokens(line)["prompt"].is_u64())
+            .count();
         assert_eq!(known, 4, "the log knows all");
     }
 }

@@ -93,6 +93,7 @@ impl Exchange {
     pub(super) fn follow(&mut self, verdict: Verdict, cx: &mut Context<'_>) -> Judged {
         let result = AttemptResult::of(verdict, self.attempts.status());
         self.learn(verdict, cx);
+        self.note_failure(result, cx);
         if !verdict.elsewhere || !self.may_repeat(verdict) {
             // Of an answer that was lost before anybody saw it, only Envoy knows what follows.
             if result != AttemptResult::NoAnswer {

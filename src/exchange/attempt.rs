@@ -24,6 +24,8 @@ impl Exchange {
         (self.reading, self.retry_after, self.throttled_inside) = (None, None, false);
         self.verdict = None;
         self.telemetry.usage = Usage::default();
+        self.telemetry.model = None;
+        self.note_error("", cx);
         if self.attempts.len() > 0 && self.is_over() {
             self.tell_silence(false, cx);
             return Passage::Reply(

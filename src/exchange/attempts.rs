@@ -1,5 +1,6 @@
 //! The attempts of one request, in their order: who was asked, what they said, how long they took.
 
+use super::attempt_list::AttemptList;
 use crate::time::{Millis, Timestamp};
 
 /// The attempts so far.
@@ -37,6 +38,16 @@ pub(super) enum Break {
     TooEarly,
     /// The gateway was stopped.
     Shutdown,
+}
+
+impl Break {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::TooEarly => "broken",
+            Self::Shutdown => "cut",
+        }
+    }
 }
 
 impl Attempts {
@@ -137,18 +148,32 @@ impl Attempts {
         self.status().is_some()
     }
 
+    /// The attempts as the list that the access log shows.
+    pub(super) fn list<'a>(&self, name: impl Fn(usize) -> Option<&'a str>) -> Vec<u8> {
+        let mut list = AttemptList::default();
+        for attempt in &self.attempts {
+            let name = name(attempt.member).unwrap_or("?");
+            let (status, end) = match attempt.end {
+                // What was an error by its status ends as one, however it breaks off.
+                Some(End {
+                    status: status @ (None | Some(200..400)), broke: Some(how), ..
+                }) => (status, how.word()),
+                Some(End { status: Some(status), .. }) => (Some(status), ""),
+                Some(End { status: None, .. }) => (None, "failed"),
+                None => (None, "unfinished"),
+            };
+            list.add(name, status, attempt.end.map(|end| end.took), end);
+        }
+        list.into_bytes()
+    }
+
     pub(super) fn text<'a>(&self, name: impl Fn(usize) -> Option<&'a str>) -> String {
         let one = |attempt: &Attempt| {
             let name = name(attempt.member).unwrap_or("?");
             match attempt.end {
                 Some(End { status: Some(status), took, broke, .. }) => {
-                    let end = match broke {
-                        None => "",
-                        Some(Break::Error) => " error",
-                        Some(Break::TooEarly) => " broken",
-                        Some(Break::Shutdown) => " cut",
-                    };
-                    format!("{name} {status}{end} {}ms", took.0)
+                    let (space, end) = broke.map_or(("", ""), |how| (" ", how.word()));
+                    format!("{name} {status}{space}{end} {}ms", took.0)
                 }
                 Some(End { status: None, took, .. }) => format!("{name} failed {}ms", took.0),
                 None => format!("{name} unfinished"),

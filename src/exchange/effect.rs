@@ -65,6 +65,8 @@ pub enum Effect {
     },
     /// Set a field for the access log.
     Log(LogField, String),
+    /// Set the access log's list of attempts, as [`super::attempt_list`] writes it.
+    LogAttempts(Vec<u8>),
     /// Tell this to whoever watches over the gateway.
     Tell(Observation),
 }
@@ -78,8 +80,15 @@ pub enum LogField {
     Client,
     /// The backends that were tried, what they said and how long they took; or why none was.
     Attempts,
+    /// What is asked for, in one word ([`crate::operation::Operation::word`]).
+    Operation,
     /// What the backend that was asked last calls the model.
     Deployment,
+    /// What the answer that goes to the client says that its model is.
+    ResponseModel,
+    /// What went wrong with the last attempt so far, and at the end with the request: a status, or a
+    /// word. Empty: nothing.
+    ErrorType,
     /// The `api-version` that the client asked for.
     ApiVersion,
     /// How the request ended, in one word ([`crate::observation::Outcome`]).
@@ -98,11 +107,14 @@ pub enum LogField {
 
 impl LogField {
     /// Every field.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Model,
         Self::Client,
         Self::Attempts,
+        Self::Operation,
         Self::Deployment,
+        Self::ResponseModel,
+        Self::ErrorType,
         Self::ApiVersion,
         Self::Outcome,
         Self::Marks,
@@ -119,7 +131,10 @@ impl LogField {
             Self::Model => "spillway.model",
             Self::Client => "spillway.client",
             Self::Attempts => "spillway.attempts",
+            Self::Operation => "spillway.operation",
             Self::Deployment => "spillway.deployment",
+            Self::ResponseModel => "spillway.response_model",
+            Self::ErrorType => "spillway.error_type",
             Self::ApiVersion => "spillway.api_version",
             Self::Outcome => "spillway.outcome",
             Self::Marks => "spillway.marks",

@@ -6,12 +6,16 @@
 
 use super::effect::LogField;
 use super::{Context, Effect, Exchange};
-use crate::observation::Outcome;
+use crate::observation::{AttemptResult, Outcome};
+use crate::reason::Reason;
 
 impl Exchange {
     /// The fields of a request that is over.
-    pub(super) fn log_end(&self, outcome: Outcome, cx: &mut Context<'_>) {
+    pub(super) fn log_end(&mut self, outcome: Outcome, cx: &mut Context<'_>) {
         cx.push(Effect::Log(LogField::Outcome, outcome.word().to_owned()));
+        self.log_error(outcome, cx);
+        let list = self.attempt_list();
+        cx.extend((!list.is_empty()).then_some(Effect::LogAttempts(list)));
         let version = self.info.as_ref().and_then(|info| info.target.api_version());
         cx.extend(version.and_then(sane).map(|text| Effect::Log(LogField::ApiVersion, text)));
         let member = self.attempts.last();
@@ -44,6 +48,49 @@ impl Exchange {
         // What another attempt's answer had reported is unknown again.
         let text = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
         cx.extend(differ.map(|(field, _, count)| Effect::Log(field, text(count))));
+        let model = all.model.take();
+        cx.extend(model.map(|model| Effect::Log(LogField::ResponseModel, model)));
+    }
+
+    /// What is wrong with the attempt that was judged, for its span.
+    pub(super) fn note_failure(&mut self, result: AttemptResult, cx: &mut Context<'_>) {
+        match (result, self.attempts.status()) {
+            (AttemptResult::Ok, _) => {}
+            // How its answer broke off has been noted by now.
+            _ if !self.telemetry.error.is_empty() => {}
+            (_, Some(status @ 400..)) => self.note_error(&status.to_string(), cx),
+            _ => self.note_error(result.word(), cx),
+        }
+    }
+
+    /// Notes an error, or with an empty text that there is none.
+    #[inline(never)]
+    pub(super) fn note_error(&mut self, error: &str, cx: &mut Context<'_>) {
+        if self.telemetry.error != error {
+            error.clone_into(&mut self.telemetry.error);
+            cx.push(Effect::Log(LogField::ErrorType, error.to_owned()));
+        }
+    }
+
+    /// What went wrong with the request: why the gateway answered by itself, else how the last attempt
+    /// failed, else how it ended.
+    fn log_error(&mut self, outcome: Outcome, cx: &mut Context<'_>) {
+        let reason = self.telemetry.reason.map(Reason::word);
+        match (outcome, reason) {
+            (Outcome::Answered, _) => self.note_error("", cx),
+            (Outcome::ClientLeft, _) => self.note_error(outcome.word(), cx),
+            (_, Some(reason)) => self.note_error(reason, cx),
+            _ if self.telemetry.error.is_empty() => self.note_error(outcome.word(), cx),
+            _ => {}
+        }
+    }
+
+    fn attempt_list(&self) -> Vec<u8> {
+        let Some(route) = self.route() else { return Vec::new() };
+        self.attempts.list(|member| {
+            let backend = self.gateway.backend(route.model.pool.get(member)?)?;
+            Some(backend.name.as_str())
+        })
     }
 
     /// The attempts so far, such as `eastus 429 12ms, westus 200 340ms`.

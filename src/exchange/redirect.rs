@@ -15,6 +15,7 @@
 //! The router redirects only what it has received whole. A request that may be sent again is
 //! therefore held until its last byte is there ([`super::flow::RequestFlow::AwaitEnd`]).
 
+use super::effect::LogField;
 use super::flow::Retry;
 use super::head::Head;
 use super::repetition::most_retries;
@@ -76,6 +77,7 @@ impl Exchange {
         self.status_override = None;
         let (Some(info), Some(sending)) = (&mut self.info, &mut self.sending) else { return };
         info.passed = 0;
+        cx.push(Effect::Log(LogField::Operation, info.target.operation.word().to_owned()));
         sending.left.path = None;
         let next = sending.next;
         let Some(route) = self.route() else { return };

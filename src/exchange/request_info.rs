@@ -58,6 +58,7 @@ impl Exchange {
         let clients = self.gateway.config.clients.as_deref().unwrap_or_default();
         let name = client.and_then(|client| Some(client.of(clients)?.name.clone()));
         cx.extend(name.map(|name| Effect::Log(LogField::Client, name)));
+        cx.push(Effect::Log(LogField::Operation, target.operation.word().to_owned()));
         let redirects = self.gateway.failover.redirects();
         let url = if redirects { redirect::url(&head, &target, prefix) } else { Vec::new() };
         self.info = Some(RequestInfo {

@@ -37,6 +37,10 @@ impl Exchange {
             let headers = self.introduction(region).into_iter();
             cx.extend(headers.map(|(name, value)| Effect::SetAnswerHeader(name, value)));
         }
+        // The request's span ends before the request does.
+        if let Some(reason) = self.telemetry.reason {
+            self.note_error(reason.word(), cx);
+        }
         cx.push(Effect::Log(LogField::Attempts, self.story()));
         match replacement {
             Some(reply) => ResponseFlow::Replace(self.introduced(reply)),

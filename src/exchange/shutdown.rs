@@ -7,6 +7,7 @@
 use super::attempts::Break;
 use super::flow::Farewell;
 use super::{Context, Effect, Exchange};
+use crate::reason::Reason;
 use crate::reply::Reply;
 use crate::stream::Cut;
 
@@ -18,6 +19,7 @@ impl Exchange {
             return Farewell::Reply(self.refuse(Reply::shutting_down()));
         }
         if self.attempts.ended_badly(Break::Shutdown) {
+            self.note_error(Reason::ShuttingDown.word(), cx);
             self.log_attempts(cx);
             let stream = self.streaming.as_mut();
             let words = stream.and_then(|stream| stream.last_words(Cut::Shutdown));

@@ -67,6 +67,7 @@ impl Exchange {
         }
         let fault = stream.read(&part, end);
         self.telemetry.usage = stream.usage.usage();
+        self.telemetry.model = stream.usage.model().or_else(|| self.telemetry.model.take());
         if stream.held {
             stream.length = stream.length.saturating_add(part.len());
             let shown = fault.is_some() || stream.ending.has_content();
@@ -90,6 +91,7 @@ impl Exchange {
         } else if let Some(fault) = fault {
             self.telemetry.broken |= fault != StreamError::Requests;
             self.attempts.ended_badly(Break::Error);
+            self.note_error(STREAM_ERROR, cx);
             let verdict = self.verdict_on(fault, Verdict::on_stream_end);
             self.follow(verdict, cx);
             self.log_attempts(cx);
@@ -128,6 +130,7 @@ impl Exchange {
         let Some(scan) = &mut self.reading else { return };
         scan.push(bytes);
         self.telemetry.usage = scan.usage();
+        self.telemetry.model = scan.model().or_else(|| self.telemetry.model.take());
         if end {
             self.reading = None;
             self.log_usage(cx);
@@ -185,10 +188,17 @@ impl Exchange {
             return;
         }
         self.telemetry.broken = true;
+        self.note_error(STREAM_INTERRUPTED, cx);
         self.follow(Verdict::BROKEN_OFF, cx);
         self.log_attempts(cx);
     }
 }
+
+/// What the code of the error is that ends such a stream.
+const STREAM_INTERRUPTED: &str = "stream_interrupted";
+
+/// One of its events was an error.
+const STREAM_ERROR: &str = "stream_error";
 
 impl Streaming {
     /// Returns the fault of a stream that is over, or says so, and has brought no content. `bytes`:

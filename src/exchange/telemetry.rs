@@ -44,6 +44,10 @@ pub(super) struct Telemetry {
     pub(super) streamed: bool,
     /// What the answer that goes to the client has used.
     pub(super) usage: Usage,
+    /// What the answer that goes to the client says that its model is.
+    pub(super) model: Option<String>,
+    /// What the access log has been told of an error; empty: nothing.
+    pub(super) error: String,
     /// What of it the access log has been told.
     pub(super) logged: Usage,
     /// The gateway's own time.

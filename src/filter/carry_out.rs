@@ -86,6 +86,7 @@ impl Call<'_> {
                 instance.meters.tell(&observation, &instance.gateway, host);
             }
             Effect::Log(field, text) => host.set_state(field.property(), text.as_bytes()),
+            Effect::LogAttempts(list) => host.set_state(ATTEMPT_LIST, &list),
         }
     }
 
@@ -140,9 +141,11 @@ impl Call<'_> {
 pub(super) const LASTING: [&str; 4] =
     [REQUEST, LogField::Model.property(), LogField::Client.property(), ATTEMPTS];
 
-/// What the access log makes numbers and flags of.
-pub(super) const CALCULATED: [LogField; 5] = [
+/// What the access log and spans make numbers, flags and other words of.
+pub(super) const CALCULATED: [LogField; 7] = [
     LogField::Marks,
+    LogField::Operation,
+    LogField::ErrorType,
     LogField::PromptTokens,
     LogField::CompletionTokens,
     LogField::CachedTokens,
@@ -154,6 +157,12 @@ pub(super) const REQUEST: &str = "spillway.exchange";
 
 /// The attempts, for the access log.
 pub(super) const ATTEMPTS: &str = LogField::Attempts.property();
+
+/// The same as a list, for the access log.
+pub(super) const ATTEMPT_LIST: &str = "spillway.attempt_list";
+
+/// What tells the configuration from others, for the access log.
+pub(super) const DIGEST: &str = "spillway.digest";
 
 /// What is added to an answer that its backend has broken off; the last-words filter takes it from
 /// there (its text has the name too).

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::carry_out::{CALCULATED, LASTING};
+use super::carry_out::{ATTEMPT_LIST, CALCULATED, LASTING};
 use super::downstream::Downstream;
 use super::instance::{Clusters, Instance};
 use super::meters;
@@ -120,6 +120,7 @@ impl Plugin {
         let about = About { digest: digest(&config), loaded_ms: host.now().0, refused };
         let gateway = Gateway::new(check(&config)?, |name| plugin.variable(name))?;
         declare(plugin, Declaration::Text, CALCULATED.map(LogField::property));
+        declare(plugin, Declaration::List, [ATTEMPT_LIST]);
         if failover.redirects() {
             declare(plugin, Declaration::Lasting, LASTING);
         }

@@ -142,6 +142,7 @@ impl Downstream {
             let attempts = exchange.attempts_text();
             call.host.set_state(carry_out::ATTEMPTS, attempts.as_bytes());
         }
+        call.host.set_state(carry_out::DIGEST, self.instance.about.digest.as_bytes());
         let complete = self.complete;
         call.on(self.request, |exchange, cx| exchange.on_end(complete, cx));
     }

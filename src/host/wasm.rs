@@ -18,6 +18,7 @@ use super::{
     Version,
 };
 use crate::cleaning::Fields;
+use crate::exchange::attempt_list;
 use crate::metrics::Kind;
 use crate::time::{Micros, Millis};
 
@@ -187,9 +188,13 @@ impl Plugin for Wasm {
         let Ok(length @ ..=127) = u8::try_from(name.len()) else { return };
         let how = match how {
             // `span` is field 5, in which 1 is the request's life.
-            Declaration::Lasting => [0x28, 1],
-            // `type` is field 3, in which 1 is a string.
-            Declaration::Text => [0x18, 1],
+            Declaration::Lasting => vec![0x28, 1],
+            // `type` is field 3, in which 1 is a string, and 3 a message of the type that field 4 says.
+            Declaration::Text => vec![0x18, 1],
+            Declaration::List => {
+                let Ok(length @ ..=127) = u8::try_from(attempt_list::MESSAGE.len()) else { return };
+                [&[0x18, 3, 0x22, length], attempt_list::MESSAGE.as_bytes()].concat()
+            }
         };
         let arguments = [&[0x0a, length], name.as_bytes(), &how].concat();
         let _ = hostcalls::call_foreign_function("declare_property", Some(&arguments));

@@ -17,6 +17,7 @@ pub struct InEvents {
     /// The event that passes, where it is too long to be kept.
     long: Option<Scan>,
     usage: Usage,
+    model: Option<String>,
 }
 
 impl InEvents {
@@ -26,12 +27,18 @@ impl InEvents {
             place,
             long: None,
             usage: Usage { prompt: None, completion: None, cached: None, reasoning: None },
+            model: None,
         }
     }
 
     /// The last that was reported whole.
     pub const fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// The model that the event with the usage names.
+    pub const fn model(&mut self) -> Option<String> {
+        self.model.take()
     }
 
     /// Reads on.
@@ -41,8 +48,8 @@ impl InEvents {
                 let scan = self.long.get_or_insert_with(|| Scan::new(self.place));
                 scan.push(kept);
                 scan.push(more);
-                let usage = scan.usage();
-                self.take(usage);
+                let (usage, model) = (scan.usage(), scan.model());
+                self.take(usage, model);
             }
             Piece::Event(event) => {
                 let was_long = self.long.take().is_some();
@@ -51,15 +58,16 @@ impl InEvents {
                 if !was_long && reports() {
                     let mut scan = Scan::new(self.place);
                     scan.push(event.data);
-                    self.take(scan.usage());
+                    self.take(scan.usage(), scan.model());
                 }
             }
         }
     }
 
-    fn take(&mut self, usage: Usage) {
+    fn take(&mut self, usage: Usage, model: Option<String>) {
         if usage.is_known() {
             self.usage = usage;
         }
+        self.model = model.or_else(|| self.model.take());
     }
 }

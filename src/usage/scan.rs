@@ -30,12 +30,15 @@ pub struct Scan {
     /// It is no JSON object, or too deep.
     lost: bool,
     usage: Usage,
+    /// What it says that its model is.
+    model: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Response,
     Usage,
+    Model,
 }
 
 impl Scan {
@@ -51,12 +54,18 @@ impl Scan {
             object: None,
             lost: false,
             usage: Usage::default(),
+            model: None,
         }
     }
 
     /// What was reported so far: by the last `usage` that came whole.
     pub const fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// The model that the answer names: what a backend wrote, so only a short and plain word is one.
+    pub const fn model(&mut self) -> Option<String> {
+        self.model.take()
     }
 
     /// Reads on.
@@ -86,6 +95,12 @@ impl Scan {
                     let name = self.name.whole(piece, LONGEST_NAME.saturating_add(1));
                     self.wanted = name.and_then(|name| wants(self.place, depth, name));
                 }
+                Event::Text(piece) if self.wanted == Some(Wanted::Model) => {
+                    if let Some(model) = self.name.whole(piece, LONGEST_MODEL.saturating_add(1)) {
+                        self.model = plain(model);
+                        self.wanted = None;
+                    }
+                }
                 Event::Text(_) | Event::Word(_) => {
                     self.wanted = None;
                     self.lost = self.reader.nesting().depth() == 0;
@@ -106,7 +121,7 @@ impl Scan {
         match wanted {
             Some(Wanted::Response) => self.reader.tell_to(2),
             Some(Wanted::Usage) => self.object = Some(Vec::new()),
-            None => {}
+            Some(Wanted::Model) | None => {}
         }
         wanted == Some(Wanted::Usage)
     }
@@ -144,10 +159,23 @@ impl Scan {
 fn wants(place: Place, depth: usize, name: &[u8]) -> Option<Wanted> {
     match (name, place, depth) {
         (b"usage", Place::Top, 1) | (b"usage", Place::Response, 2) => Some(Wanted::Usage),
+        (b"model", Place::Top, 1) | (b"model", Place::Response, 2) => Some(Wanted::Model),
         (b"response", Place::Response, 1) => Some(Wanted::Response),
         _ => None,
     }
 }
+
+/// A model's name, if it is one that can stand in a log.
+fn plain(name: &[u8]) -> Option<String> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(byte);
+    if name.is_empty() || name.len() > LONGEST_MODEL || !name.iter().all(is_plain) {
+        return None;
+    }
+    String::from_utf8(name.to_vec()).ok()
+}
+
+/// `ft:gpt-4o-mini-2024-07-18:an-organisation::AbCdEfGh`, and some more.
+const LONGEST_MODEL: usize = 96;
 
 /// `response`.
 const LONGEST_NAME: usize = 8;
@@ -218,6 +246,38 @@ mod tests {
             r#"{"response":{"usage":null}}"#,
         ] {
             assert_eq!(response(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn the_model_that_answered_is_read_where_it_is_a_plain_name() {
+        let model = |place, parts: &[&str]| {
+            let mut scan = Scan::new(place);
+            parts.iter().for_each(|part| scan.push(part.as_bytes()));
+            scan.model()
+        };
+        let named = |name: &str| Some(name.to_owned());
+        let whole = r#"{"id":"x","model":"gpt-4o-2024-11-20","x":{"model":"no"},"usage":{}}"#;
+        assert_eq!(model(Place::Top, &[whole]), named("gpt-4o-2024-11-20"));
+        for at in 0..=whole.len() {
+            let (first, second) = whole.split_at(at);
+            assert_eq!(model(Place::Top, &[first, second]), named("gpt-4o-2024-11-20"), "{at}");
+        }
+        let told = r#"{"model":"no","response":{"model":"o3/a_b.c:d","output":[{"model":"no"}]}}"#;
+        assert_eq!(model(Place::Response, &[told]), named("o3/a_b.c:d"));
+        let long = format!(r#"{{"model":"{}"}}"#, "x".repeat(97));
+        for none in [
+            r#"{"model":null}"#,
+            r#"{"model":""}"#,
+            r#"{"model":"a b"}"#,
+            r#"{"model":"a\"b"}"#,
+            r#"{"model":"caf\u00e9"}"#,
+            r#"{"model":["a"]}"#,
+            r#"{"model":{"model":"a"}}"#,
+            r#"{"x":[{"model":"a"}]}"#,
+            long.as_str(),
+        ] {
+            assert_eq!(model(Place::Top, &[none]), None, "{none}");
         }
     }
 

@@ -31,6 +31,7 @@ use crate::envoy::process::{self, End, Envoy, Launch, Started};
 use crate::envoy::{
     AccessLog, Options, find, following, metrics_listener, start_up, transport, version,
 };
+use crate::otlp::Found;
 use spillway::config::{Problem, name};
 
 /// What `up` says about `--log-level debug` and `trace`.
@@ -69,9 +70,8 @@ pub struct Args {
     /// Where the line for each request goes: a file, `-` for standard output, or `off`
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: AccessLog,
-    /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
-    #[arg(long, value_name = "ADDRESS")]
-    otlp: Option<SocketAddr>,
+    #[command(flatten)]
+    otlp: crate::otlp::Flags,
     /// The least level of Envoy's own log that is shown; at debug and trace, Envoy writes the headers
     /// of requests into it, and clients' keys with them
     #[arg(long, value_name = "LEVEL", default_value = "warning",
@@ -98,7 +98,27 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
     });
     match loaded {
         Err(failure) => failure.report(&args.config, output),
-        Ok((content, loaded)) => match args.serve(content, loaded, output) {
+        Ok((content, loaded)) => match args.spans() {
+            Err(problems) => {
+                for problem in problems {
+                    writeln!(output.talk, "error: {problem}")?;
+                }
+                Ok(Exit::Failed)
+            }
+            Ok(spans) => args.run_with(content, loaded, spans, output),
+        },
+    }
+}
+
+impl Args {
+    fn run_with(
+        &self,
+        content: Vec<u8>,
+        loaded: file::Loaded,
+        spans: Found,
+        output: &mut Output<'_>,
+    ) -> io::Result<Exit> {
+        match self.serve(content, loaded, spans, output) {
             Ok(end) => {
                 if !end.asked {
                     writeln!(output.talk, "error: Envoy ended by itself: {}", end.status)?;
@@ -109,15 +129,22 @@ pub fn run(args: &Args, output: &mut Output<'_>) -> io::Result<Exit> {
                 writeln!(output.talk, "error: {problem}")?;
                 Ok(Exit::Failed)
             }
-        },
+        }
     }
-}
 
-impl Args {
+    /// Where spans go, by the command line and the environment.
+    fn spans(&self) -> Result<Found, Vec<Problem>> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let found = self.otlp.read(&variable)?;
+        let problems = found.missing(&variable);
+        if problems.is_empty() { Ok(found) } else { Err(problems) }
+    }
+
     fn serve(
         &self,
         content: Vec<u8>,
         loaded: file::Loaded,
+        spans: Found,
         output: &mut Output<'_>,
     ) -> Result<End, Problem> {
         let envoy = find::envoy(self.envoy.as_deref())?;
@@ -149,7 +176,7 @@ impl Args {
             state_dir: directory.path().to_string_lossy().into_owned(),
             ca_bundle: transport::system_ca().to_owned(),
             envoy: version.abilities(),
-            otlp: self.otlp,
+            otlp: spans.exporter,
         };
         for note in options.envoy.notes() {
             drop(writeln!(output.talk, "note: {note}"));
@@ -176,6 +203,7 @@ impl Args {
             update: &first,
             workers: self.workers,
             log_level: &self.log_level,
+            environment: &spans.environment,
         };
         match process::start(&launch, &mut || events.asked_to_end())? {
             Started::Ended(end) => Ok(end),

@@ -75,10 +75,12 @@ enum From {
     Number(LogField),
     /// Whether it has marked the request so.
     Marked(&'static str),
+    /// An expression's value, with its type.
+    Expression(&'static str),
 }
 
 /// Every field, in the line's order.
-pub static FIELDS: [Field; 29] = [
+pub static FIELDS: [Field; 36] = [
     field(
         "time",
         From::Envoy("%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"),
@@ -103,9 +105,34 @@ pub static FIELDS: [Field; 29] = [
     ),
     field("protocol", From::Envoy("%PROTOCOL%"), "What the client spoke, such as `HTTP/1.1`."),
     field(
-        "model",
+        "operation",
+        From::Noted(LogField::Operation),
+        "What was asked for: the first word of its path behind the API's own, such as `chat`, \
+         `completions`, `embeddings`, `responses`, `messages`, `images` or `audio`; `other` for a path of \
+         `paths.allow`; `null` for one that is refused.",
+    ),
+    field(
+        "gen_ai.operation.name",
+        From::Expression(OPERATION_NAME),
+        "The same as OpenTelemetry names it: `chat` for `responses` and `messages` too, \
+         `text_completion` for `completions`, otherwise the word of `operation`.",
+    ),
+    field(
+        "gen_ai.provider.name",
+        From::Envoy(PROVIDER),
+        "Of the backend of the last attempt: `azure.ai.openai` for a host of Azure, else `openai`.",
+    ),
+    field(
+        "gen_ai.request.model",
         From::Noted(LogField::Model),
         "The model that the request was for, as `models` names it.",
+    ),
+    field(
+        "gen_ai.response.model",
+        From::Noted(LogField::ResponseModel),
+        "The model that the answer names, where its tokens are reported too: `gpt-4o-2024-11-20`. \
+         `null` for a name that is longer than 96 characters, or of others than letters, digits, `-`, \
+         `_`, `.`, `:` and `/`.",
     ),
     field(
         "deployment",
@@ -121,11 +148,12 @@ pub static FIELDS: [Field; 29] = [
     field("backend", From::Envoy("%UPSTREAM_CLUSTER%"), "The backend of the last attempt."),
     field(
         "attempts",
-        From::Noted(LogField::Attempts),
-        "Each attempt's backend, what it answered and how long that took, separated by commas: \
-         `eastus 429 12ms, westus 200 340ms`. After the status stands `error` where the answer turned \
-         out to be one, `broken` where it broke off, `cut` where the gateway was stopped; instead of \
-         it `failed` where there was none. Where no backend was asked, why: one word.",
+        From::Expression("filter_state['wasm.spillway.attempt_list']"),
+        "A list of the attempts, each with `backend`, the `status` that it answered, `duration_ms` until \
+         its answer began or it had failed, and `end` where the status does not say how it ended: \
+         `error` where the answer turned out to be one, `broken` where it broke off, `cut` where the \
+         gateway was stopped, `failed` where there was none, `unfinished` where the client left before. \
+         `null`: no backend was asked.",
     ),
     field(
         "pinned",
@@ -140,22 +168,34 @@ pub static FIELDS: [Field; 29] = [
          `backend_refused`, `broken`, `shut_down` or `client_left`, as in [metrics.md](metrics.md).",
     ),
     field(
-        "tokens.prompt",
+        "error.type",
+        From::Expression(
+            "filter_state['wasm.spillway.error_type'] != '' ? \
+             filter_state['wasm.spillway.error_type'] : null",
+        ),
+        "What went wrong; `null`: nothing. If the gateway answered by itself, the code of its \
+         error, such as `invalid_api_key` or `model_not_found`. Otherwise the status that the last \
+         attempt got, such as `429`, or a word: `stream_interrupted` (the answer broke off), \
+         `stream_error` (an error came inside of the answer), `bad_start` (the answer began with an \
+         error), `no_answer`, `client_left`.",
+    ),
+    field(
+        "gen_ai.usage.input_tokens",
         From::Number(LogField::PromptTokens),
         "Tokens of the input, as the backend reported them; `null` where it did not.",
     ),
     field(
-        "tokens.completion",
+        "gen_ai.usage.output_tokens",
         From::Number(LogField::CompletionTokens),
         "Tokens of the answer, likewise.",
     ),
     field(
-        "tokens.cached",
+        "gen_ai.usage.cache_read.input_tokens",
         From::Number(LogField::CachedTokens),
         "Those of the input that came from a cache.",
     ),
     field(
-        "tokens.reasoning",
+        "gen_ai.usage.reasoning.output_tokens",
         From::Number(LogField::ReasoningTokens),
         "Those of the answer that were spent on reasoning.",
     ),
@@ -190,6 +230,12 @@ pub static FIELDS: [Field; 29] = [
     ),
     field("user_agent", From::Envoy("%REQ(USER-AGENT)%"), "What the client calls itself."),
     field("trace_id", From::Envoy("%TRACE_ID%"), "The trace, where spans are sent to a collector."),
+    field(
+        "config",
+        From::Envoy("%FILTER_STATE(wasm.spillway.digest:PLAIN)%"),
+        "Which configuration the request was served with: its digest, as the status page shows it.",
+    ),
+    field("instance", From::Envoy("%HOSTNAME%"), "The name of the host, or of the pod."),
 ];
 
 const fn field(name: &'static str, from: From, doc: &'static str) -> Field {
@@ -204,19 +250,23 @@ fn line() -> Value {
             From::Noted(note) => noted(*note),
             From::Number(note) => number(*note),
             From::Marked(mark) => marked(mark),
+            From::Expression(expression) => format!("%TYPED_CEL({expression})%"),
         };
-        match name.split_once('.') {
-            Some((object, name)) => merge_into(&mut line, object, name, format),
-            None => merge(&mut line, json!({ *name: format })),
-        }
+        put(&mut line, name, json!(format));
     }
     line
 }
 
-fn merge_into(line: &mut Value, object: &str, name: &str, format: String) {
-    let mut fields = line.get(object).cloned().unwrap_or_else(|| json!({}));
-    merge(&mut fields, json!({ name: format }));
-    merge(line, json!({ object: fields }));
+/// Each dot of a name leads into an object.
+fn put(into: &mut Value, name: &str, value: Value) {
+    match name.split_once('.') {
+        Some((object, name)) => {
+            let mut fields = into.get(object).cloned().unwrap_or_else(|| json!({}));
+            put(&mut fields, name, value);
+            merge(into, json!({ object: fields }));
+        }
+        None => merge(into, json!({ name: value })),
+    }
 }
 
 /// Text that the filter has noted.
@@ -234,3 +284,12 @@ fn marked(mark: &str) -> String {
     let marks = LogField::Marks.property();
     format!("%TYPED_CEL(filter_state['wasm.{marks}'].contains('{mark}'))%")
 }
+
+/// The operation by its name in OpenTelemetry's conventions, where these have one.
+pub(super) const OPERATION_NAME: &str = "\
+    filter_state['wasm.spillway.operation'] == 'completions' ? 'text_completion' : \
+    filter_state['wasm.spillway.operation'] in ['responses', 'messages'] ? 'chat' : \
+    filter_state['wasm.spillway.operation']";
+
+/// What a backend's cluster says of its provider.
+const PROVIDER: &str = "%METADATA(CLUSTER:spillway:provider)%";

@@ -13,8 +13,8 @@ use super::listener::Way;
 use super::secret::Keys;
 use super::wasm::{self, Environment};
 use super::{
-    Options, cluster, discovery, listener, merge, metrics_listener, route, secret, socket_address,
-    stats, status, tracing,
+    Options, cluster, collector, discovery, listener, merge, metrics_listener, route, secret,
+    socket_address, stats, status,
 };
 use spillway::config::Config;
 
@@ -80,7 +80,7 @@ pub fn following(config: &Config, variables: &BTreeSet<String>, options: &Option
 
 /// What is the process's, whatever the file says.
 fn process(options: &Options) -> Value {
-    json!({
+    let mut process = json!({
         "node": { "id": "spillway", "cluster": "spillway" },
         "admin": { "address": socket_address(&options.admin.ip().to_string(), options.admin.port()) },
         "overload_manager": {
@@ -91,7 +91,11 @@ fn process(options: &Options) -> Value {
             )],
         },
         "stats_config": stats::config(options.envoy),
-    })
+    });
+    if let Some(runtime) = collector::runtime(options) {
+        merge(&mut process, json!({ "layered_runtime": runtime }));
+    }
+    process
 }
 
 /// Every listener; the clients' is the first.
@@ -105,5 +109,5 @@ fn listeners(way: Way, status: Value, config: &Config, options: &Options) -> Vec
 /// The clusters that are no backends.
 fn clusters(options: &Options) -> impl Iterator<Item = Value> {
     let admin = options.metrics.map(|_| metrics_listener::cluster(options.admin));
-    tracing::cluster(options).into_iter().chain(admin)
+    collector::cluster(options).into_iter().chain(admin)
 }

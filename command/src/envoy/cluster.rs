@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::secret::Keys;
 use super::wasm::Environment;
-use super::{Options, any, duration, extension, merge, secret, socket_address, transport, wasm};
+use super::{
+    Options, any, duration, extension, merge, provider, secret, socket_address, transport, wasm,
+};
 use spillway::config::{Backend, Config, Model};
 use spillway::time::Millis;
 
@@ -53,6 +55,7 @@ pub(crate) fn cluster(
         },
         "upstream_bind_config": { "socket_options": [unread_limit(backend, config)] },
         "load_assignment": { "cluster_name": known.name, "endpoints": endpoints(backend) },
+        "metadata": provider::metadata(backend),
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(backend, known, config, options),
         },
@@ -132,7 +135,7 @@ fn thresholds(priority: &str) -> Value {
 /// All of a name's addresses are used (`STRICT_DNS` in Envoy's older words), which a headless
 /// Kubernetes service needs, and requests in flight may finish when DNS drops an address.
 /// `all_addresses_in_single_endpoint` (`LOGICAL_DNS`) would only ever use the first one.
-fn discovery(host: &str) -> Value {
+pub(super) fn discovery(host: &str) -> Value {
     if is_address(host) {
         return json!({ "type": "STATIC" });
     }

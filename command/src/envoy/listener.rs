@@ -122,7 +122,10 @@ fn connection_manager(way: Way, options: &Options, buffer: u64) -> Value {
         "http_filters": filters,
     });
     if let Some(tracing) = tracing::tracing(options) {
-        merge(&mut manager, json!({ "tracing": tracing }));
+        merge(
+            &mut manager,
+            json!({ "tracing": tracing, "request_id_extension": tracing::request_ids() }),
+        );
     }
     merge(&mut manager, way.routes);
     manager

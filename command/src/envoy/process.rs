@@ -50,6 +50,8 @@ pub struct Launch<'a> {
     pub workers: Option<u32>,
     /// The least level of Envoy's own log that is shown.
     pub log_level: &'a str,
+    /// What its environment has besides ours.
+    pub environment: &'a [(String, String)],
 }
 
 /// Where a running Envoy is reached.
@@ -244,6 +246,7 @@ const ADMIN_FILE: &str = "admin-address";
 fn spawn(launch: &Launch<'_>) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command
+        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .args(["up", BECOME_ENVOY])
         .arg(std::process::id().to_string())
         .arg(launch.envoy)

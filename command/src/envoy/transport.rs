@@ -32,8 +32,13 @@ pub(super) fn tls(backend: &Backend, options: &Options) -> Option<Value> {
     if !backend.url.tls {
         return None;
     }
-    let host = &backend.url.host;
     let ca = backend.ca_file.as_deref().unwrap_or(&options.ca_bundle);
+    Some(socket(&backend.url.host, ca, &[]))
+}
+
+/// The transport socket towards this host, whose certificate one of these authorities has signed.
+/// `speaks`: what is offered, where the cluster's protocol does not say it.
+pub(super) fn socket(host: &str, ca: &str, speaks: &[&str]) -> Value {
     let is_address = host.parse::<IpAddr>().is_ok();
     let mut context = json!({ "common_tls_context": {
         "validation_context": {
@@ -49,9 +54,12 @@ pub(super) fn tls(backend: &Backend, options: &Options) -> Option<Value> {
     if !is_address {
         merge(&mut context, json!({ "sni": host }));
     }
-    Some(extension(
+    if let (Some(common), false) = (context.get_mut("common_tls_context"), speaks.is_empty()) {
+        merge(common, json!({ "alpn_protocols": speaks }));
+    }
+    extension(
         "envoy.transport_sockets.tls",
         "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         context,
-    ))
+    )
 }

@@ -16,7 +16,7 @@ pub fn proxy_patch(config: &Config, options: &Options) -> Value {
     let mut annotations = mount::annotations(config);
     let mut own = Map::new();
     let mut pod = Map::new();
-    let environment = environment(config, &options.secret);
+    let environment = environment(config, &[], &options.secret);
     if !environment.is_empty() {
         own.insert("env".into(), json!(environment));
     }
@@ -82,7 +82,7 @@ pub fn chart_values(config: &Config, options: &Options) -> Value {
     if !annotations.is_empty() {
         merge(&mut values, json!({ "podAnnotations": annotations }));
     }
-    let environment = environment(config, &options.secret);
+    let environment = environment(config, &[], &options.secret);
     if !environment.is_empty() {
         merge(&mut values, json!({ "envVarFrom": environment }));
     }
@@ -119,11 +119,15 @@ fn for_the_injector(config: &Config, options: &Options) -> Map<String, Value> {
     some.map(annotation).collect()
 }
 
-/// The environment variables that the configuration refers to, each once. Their values are the Secret's
-/// entries of the same names.
-pub(crate) fn environment(config: &Config, secret: &str) -> Vec<Value> {
+/// The environment variables that the configuration refers to, and these, each once. Their values are
+/// the Secret's entries of the same names.
+pub(crate) fn environment(config: &Config, others: &[&str], secret: &str) -> Vec<Value> {
     let from_secret = |name| json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": name } } });
     let secrets = config.secrets();
-    let names: BTreeSet<&str> = secrets.iter().filter_map(|(_, own)| own.variable()).collect();
+    let names: BTreeSet<&str> = secrets
+        .iter()
+        .filter_map(|(_, own)| own.variable())
+        .chain(others.iter().copied())
+        .collect();
     names.into_iter().map(from_secret).collect()
 }

@@ -79,6 +79,9 @@ pub(super) fn autoscaler(options: &Options) -> Value {
 
 pub(super) fn network_policy(config: &Config, options: &Options) -> Value {
     let ports: BTreeSet<u16> = config.backends.iter().map(|backend| backend.url.port).collect();
+    let collector = options.otlp.read(&|_| None).ok().and_then(|found| found.exporter);
+    let ports: BTreeSet<u16> =
+        ports.into_iter().chain(collector.map(|exporter| exporter.url.port)).collect();
     let to_backends: Vec<Value> =
         ports.into_iter().map(|port| json!({ "protocol": "TCP", "port": port })).collect();
     let dns = json!([{ "protocol": "UDP", "port": 53 }, { "protocol": "TCP", "port": 53 }]);

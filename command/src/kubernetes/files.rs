@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::Options;
+use crate::otlp::Flags;
 use spillway::config::{Config, Problem, Secret, path};
 
 /// Folders that the image or the pod needs for itself.
@@ -21,7 +22,7 @@ enum Source {
 }
 
 /// Every file: its place in the configuration, its source, its path.
-fn files(config: &Config) -> Vec<(String, Source, &str)> {
+fn files<'a>(config: &'a Config, otlp: &'a Flags) -> Vec<(String, Source, &'a str)> {
     let keys = config.secrets().into_iter().filter_map(|(place, secret)| match secret {
         Secret::File(file) => Some((place, Source::Keys, file.as_str())),
         Secret::Env(_) => None,
@@ -30,7 +31,9 @@ fn files(config: &Config) -> Vec<(String, Source, &str)> {
         let place = path::key(&path::key("backends", &backend.name), "ca_file");
         Some((place, Source::Authorities, backend.ca_file.as_deref()?))
     });
-    keys.chain(authorities).collect()
+    let of_collector = otlp.otlp_ca.as_deref();
+    let of_collector = of_collector.map(|ca| ("--otlp-ca".to_owned(), Source::Authorities, ca));
+    keys.chain(authorities).chain(of_collector).collect()
 }
 
 fn parts(file: &str) -> (&str, &str) {
@@ -38,9 +41,12 @@ fn parts(file: &str) -> (&str, &str) {
 }
 
 /// The folders, each with its source and its files' names.
-fn folders(config: &Config) -> BTreeMap<(&str, Source), BTreeSet<&str>> {
+fn folders<'a>(
+    config: &'a Config,
+    otlp: &'a Flags,
+) -> BTreeMap<(&'a str, Source), BTreeSet<&'a str>> {
     let mut folders: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for (_, source, file) in files(config) {
+    for (_, source, file) in files(config, otlp) {
         let (folder, name) = parts(file);
         folders.entry((folder, source)).or_default().insert(name);
     }
@@ -48,8 +54,8 @@ fn folders(config: &Config) -> BTreeMap<(&str, Source), BTreeSet<&str>> {
 }
 
 /// Files in folders where no volume can be.
-pub(super) fn problems(config: &Config) -> Vec<Problem> {
-    let all = folders(config);
+pub(super) fn problems(config: &Config, otlp: &Flags) -> Vec<Problem> {
+    let all = folders(config, otlp);
     let wrong = |(place, source, file): (String, Source, &str)| {
         let (folder, _) = parts(file);
         let other = match source {
@@ -69,7 +75,7 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
             "give it a folder of its own, such as `/run/secrets/spillway`",
         ))
     };
-    files(config).into_iter().filter_map(wrong).collect()
+    files(config, otlp).into_iter().filter_map(wrong).collect()
 }
 
 pub(super) fn volumes(config: &Config, options: &Options) -> Vec<Value> {
@@ -86,12 +92,12 @@ pub(super) fn volumes(config: &Config, options: &Options) -> Vec<Value> {
             }}),
         }
     };
-    folders(config).into_iter().enumerate().map(volume).collect()
+    folders(config, &options.otlp).into_iter().enumerate().map(volume).collect()
 }
 
-pub(super) fn mounts(config: &Config) -> Vec<Value> {
+pub(super) fn mounts(config: &Config, options: &Options) -> Vec<Value> {
     let mount = |(index, (folder, _)): (usize, &(&str, Source))| json!({ "name": format!("files-{index}"), "mountPath": folder, "readOnly": true });
-    folders(config).keys().enumerate().map(mount).collect()
+    folders(config, &options.otlp).keys().enumerate().map(mount).collect()
 }
 
 /// 0440: for the pod's user, by its group, and for nobody else.

@@ -85,26 +85,39 @@ fn spread(key: &str, options: &Options) -> Value {
 }
 
 fn container(config: &Config, options: &Options) -> Value {
-    let environment = istio::environment(config, &options.secret);
+    let of_collector = options.otlp.variables();
+    let environment = istio::environment(config, &of_collector, &options.secret);
     let mut mounts = vec![
         json!({ "name": "config", "mountPath": FOLDER, "readOnly": true }),
         json!({ "name": "tmp", "mountPath": "/tmp" }),
     ];
-    mounts.extend(files::mounts(config));
+    mounts.extend(files::mounts(config, options));
+    let mut arguments = json!([
+        "up",
+        "--config",
+        format!("{FOLDER}/spillway.yaml"),
+        "--listen",
+        format!("0.0.0.0:{PORT}"),
+        "--admin",
+        "127.0.0.1:9901",
+        "--metrics",
+        format!("0.0.0.0:{METRICS_PORT}"),
+        // A `kubectl port-forward` reaches the pod's loopback: the page has no key.
+        "--status",
+        "127.0.0.1:10001",
+        "--workers",
+        "2",
+    ]);
+    let spans = options.otlp.arguments();
+    arguments
+        .as_array_mut()
+        .into_iter()
+        .for_each(|all| all.extend(spans.iter().map(|one| json!(one))));
     json!({
         "name": "spillway",
         "image": options.image,
         "command": ["spillway"],
-        "args": [
-            "up",
-            "--config", format!("{FOLDER}/spillway.yaml"),
-            "--listen", format!("0.0.0.0:{PORT}"),
-            "--admin", "127.0.0.1:9901",
-            "--metrics", format!("0.0.0.0:{METRICS_PORT}"),
-            // A `kubectl port-forward` reaches the pod's loopback: the page has no key.
-            "--status", "127.0.0.1:10001",
-            "--workers", "2",
-        ],
+        "args": arguments,
         "env": environment,
         "ports": [
             { "name": "http", "containerPort": PORT },

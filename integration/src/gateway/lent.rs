@@ -40,7 +40,7 @@ impl Setup {
     /// that names all variables that clients' keys come from: Envoy compiles the filter anew for
     /// each that is new.
     pub async fn lend_after(self, first: Option<&str>) -> Lent {
-        assert!(!self.may_trap && self.otlp.is_none(), "such a gateway is a test's own");
+        assert!(!self.may_trap && self.otlp.is_empty(), "such a gateway is a test's own");
         // Takes part from here on, however this ends.
         let mut lent = Lent::new(None, true);
         let first = first.filter(|_| self.bootstrap.is_none());

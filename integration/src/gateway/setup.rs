@@ -1,6 +1,5 @@
 //! What a gateway is started with.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -23,15 +22,15 @@ pub struct Setup {
     pub(super) workers: u32,
     pub(super) environment: Vec<(String, String)>,
     pub(super) may_trap: bool,
-    pub(super) otlp: Option<SocketAddr>,
+    pub(super) otlp: Vec<String>,
     pub(super) bootstrap: Option<Bootstrap>,
     pub(super) disabled: Vec<String>,
 }
 
 impl Setup {
-    pub(super) const fn new(config: String, environment: Vec<(String, String)>) -> Self {
-        let (may_trap, otlp, bootstrap) = (false, None, None);
-        Self { config, workers: 2, environment, may_trap, otlp, bootstrap, disabled: Vec::new() }
+    pub(super) fn new(config: String, environment: Vec<(String, String)>) -> Self {
+        let (may_trap, otlp, bootstrap, disabled) = (false, Vec::new(), None, Vec::new());
+        Self { config, workers: 2, environment, may_trap, otlp, bootstrap, disabled }
     }
 
     /// With so many worker threads; two where nothing is said.
@@ -53,10 +52,17 @@ impl Setup {
         self
     }
 
-    /// With its spans sent to this collector.
+    /// With its spans sent to this collector, soon.
     #[must_use]
-    pub fn otlp(self, collector: SocketAddr) -> Self {
-        Self { otlp: Some(collector), ..self }
+    pub fn otlp(self, collector: impl ToString) -> Self {
+        self.spans(["--otlp", &collector.to_string()]).env("OTEL_BSP_SCHEDULE_DELAY", "100")
+    }
+
+    /// With these arguments of `up` more, about spans.
+    #[must_use]
+    pub fn spans<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.otlp.extend(arguments.into_iter().map(str::to_owned));
+        self
     }
 
     /// In an Envoy of somebody else's, without `spillway up`: this function is given the
@@ -94,7 +100,7 @@ impl Setup {
             filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
             workers: self.workers,
             environment: &self.environment,
-            otlp: self.otlp,
+            otlp: &self.otlp,
             disabled: &self.disabled,
         };
         let turn = turn().await;

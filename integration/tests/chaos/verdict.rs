@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
-use spillway_integration::key_of;
 use spillway_integration::outage::Backend;
+use spillway_integration::{key_of, log_line};
 use spillway_simulator::SeenRequest;
 
 use crate::clients::KEY;
@@ -175,7 +175,7 @@ struct Attempt {
 }
 
 fn tried(line: &Value) -> Vec<Attempt> {
-    let attempts = line["attempts"].as_str().unwrap_or_default();
+    let attempts = log_line::attempts(line);
     let attempt = |one: &str| {
         let (backend, end) = one.split_once(' ')?;
         Some(Attempt { backend: backend.to_owned(), lost: end.starts_with("failed") })

@@ -19,6 +19,7 @@ mod closing;
 mod command;
 mod echo;
 mod envoy_check;
+mod export;
 mod failover;
 mod in_place;
 mod metrics;

@@ -1,6 +1,8 @@
 //! Backends over `https`, and backends' names.
 
-use spillway_integration::{Answer, Authority, Call, Gateway, Journal, region, region_with};
+use spillway_integration::{
+    Answer, Authority, Call, Gateway, Journal, log_line, region, region_with,
+};
 use spillway_simulator::Region;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -74,7 +76,7 @@ async fn a_backend_that_cannot_prove_who_it_is_gets_nothing() {
     let answer = gateway.send(&Call::chat("all").header("x-request-id", "all")).await.ok();
     assert_eq!((answer.backend(), answer.header("x-spillway-attempts")), ("good", "4"));
     let line = gateway.log_line("all").await;
-    let attempts = line["attempts"].as_str().expect("text");
+    let attempts = log_line::attempts(&line);
     let told: Vec<&str> = attempts.split(", ").map(|one| one.rsplit_once(' ').unwrap().0).collect();
     assert_eq!(told, ["foreign failed", "misnamed failed", "misplaced failed", "good 200"]);
 

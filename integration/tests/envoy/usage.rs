@@ -3,7 +3,7 @@
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use spillway_integration::{Call, Gateway, eventually, region};
+use spillway_integration::{Call, Gateway, eventually, log_line, region};
 use spillway_simulator::{Fault, Region, RetryAfter};
 
 const PAIR: &str = "
@@ -69,8 +69,8 @@ async fn the_access_log_says_what_the_backend_reported() {
         let call = call.header("x-request-id", &id).header("accept-encoding", "gzip, br");
         let answer = gateway.send(&call).await.ok();
         let line = gateway.log_line(&id).await;
-        assert_eq!(line["tokens"], reported(&eastus), "{name}: {line}");
-        assert_ne!(line["tokens"]["completion"], Value::Null, "{name}: {line}");
+        assert_eq!(log_line::tokens(&line), reported(&eastus), "{name}: {line}");
+        assert_ne!(log_line::tokens(&line)["completion"], Value::Null, "{name}: {line}");
         assert_eq!((&line["stream"], &line["pinned"]), (&json!(streams), &json!(false)), "{name}");
         assert_eq!(line["outcome"], "answered", "{name}");
         let chunk_alone =
@@ -88,7 +88,7 @@ async fn the_access_log_says_what_the_backend_reported() {
     let line = gateway.log_line("embedding").await;
     let prompt = reported(&eastus)["prompt"].clone();
     let wanted = json!({ "prompt": prompt, "completion": null, "cached": null, "reasoning": null });
-    assert_eq!(line["tokens"], wanted, "what nobody reported is unknown: {line}");
+    assert_eq!(log_line::tokens(&line), wanted, "what nobody reported is unknown: {line}");
     assert_eq!(
         (&line["deployment"], &line["api_version"]),
         (&json!("text-embedding"), &json!("2024-10-21"))
@@ -138,7 +138,8 @@ async fn behaviour_30_sums_are_the_backends_own_while_a_third_of_the_clients_han
         (lines.len() >= all.len()).then_some(lines)
     })
     .await;
-    let sum = |of: &str| lines.iter().filter_map(|line| line["tokens"][of].as_u64()).sum::<u64>();
+    let sum =
+        |of: &str| lines.iter().filter_map(|line| log_line::tokens(line)[of].as_u64()).sum::<u64>();
     let mut told = [0; 4];
     for region in [&eastus, &westus] {
         for deployment in region.stats().by_deployment.values() {
@@ -149,7 +150,7 @@ async fn behaviour_30_sums_are_the_backends_own_while_a_third_of_the_clients_han
     }
     assert_eq!(["prompt", "completion", "cached", "reasoning"].map(sum), told);
     assert!(told[0] > 0 && told[1] > 0 && told[3] > 0, "{told:?}");
-    let unknown = lines.iter().filter(|line| line["tokens"]["prompt"].is_null());
+    let unknown = lines.iter().filter(|line| log_line::tokens(line)["prompt"].is_null());
     let unknown: Vec<&Value> = unknown.collect();
     assert_eq!(unknown.len(), left, "those who left, and nobody else, are unknown");
     assert!(unknown.iter().all(|line| line["outcome"] == "client_left"), "{unknown:#?}");

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use spillway_integration::{Call, Gateway, Journal, eventually, region, region_with};
+use spillway_integration::{Call, Gateway, Journal, eventually, log_line, region, region_with};
 use spillway_simulator::{Latency, Limits};
 
 const WORKERS: usize = 4;
@@ -66,9 +66,9 @@ models:
         (lines.len() == CLIENTS * EACH).then_some(lines)
     })
     .await;
-    let at_eastus: Vec<(u64, &str)> = lines
+    let at_eastus: Vec<(u64, String)> = lines
         .iter()
-        .filter_map(|line| Some((started(line), line["attempts"].as_str()?)))
+        .map(|line| (started(line), log_line::attempts(line)))
         .filter(|(_, attempts)| attempts.contains("eastus"))
         .collect();
     let arrived = at_eastus.iter().filter_map(|(start, attempts)| Some(start + refused(attempts)?));

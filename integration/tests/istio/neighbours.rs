@@ -1,6 +1,6 @@
 //! A proxy has other hosts too, and a mesh writes on requests what no backend should read.
 
-use spillway_integration::{Call, Gateway, key_of, region};
+use spillway_integration::{Call, Gateway, key_of, log_line, region};
 use spillway_simulator::Region;
 
 use super::{extensions, mesh, proxy};
@@ -27,7 +27,7 @@ async fn a_neighbour_notices_nothing() {
 
     let ours = gateway.send(&chat()).await;
     assert_eq!(ours.status, 200, "{}", ours.text());
-    assert_eq!(gateway.log_line(ours.header("x-request-id")).await["model"], "gpt-4o");
+    assert_eq!(*log_line::model(&gateway.log_line(ours.header("x-request-id")).await), "gpt-4o");
     assert_eq!(gateway.log_lines().len(), 1, "the neighbour's request stands in our log");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use spillway_integration::{Gateway, Lent, Raw, Setup, eventually};
+use spillway_integration::{Gateway, Lent, Raw, Setup, eventually, log_line};
 use spillway_stories::http::{Answer, Headers, Reaction, Received, Request};
 use spillway_stories::stage::Stage;
 use spillway_stories::story::{Need, REGIONS, Story, environment};
@@ -120,12 +120,20 @@ impl Stage for OnEnvoy {
             (lines.len() >= self.sent).then(|| lines.last().cloned()).flatten()
         }));
         if let Some(of) = word.strip_suffix("_tokens") {
-            return line["tokens"][of].as_u64().map(|count| count.to_string()).unwrap_or_default();
+            return log_line::tokens(&line)[of]
+                .as_u64()
+                .map(|count| count.to_string())
+                .unwrap_or_default();
         }
         if word == "marks" {
             let marks = ["pinned", "stream"].into_iter().filter(|mark| line[mark] == true);
             let marks = marks.collect::<Vec<_>>().join(" ");
             return if marks.is_empty() { "none".to_owned() } else { marks };
+        }
+        match word {
+            "attempts" => return log_line::attempts(&line),
+            "model" => return log_line::model(&line).as_str().unwrap_or_default().to_owned(),
+            _ => {}
         }
         line[word].as_str().unwrap_or_default().to_owned()
     }

@@ -8,6 +8,7 @@ use super::yaml;
 use crate::cli::file::Loaded;
 use crate::cli::{Exit, Output};
 use crate::compose::{Options, compose, notes};
+use crate::otlp::Flags;
 
 /// A compose file that runs the gateway in a container
 #[derive(Debug, clap::Args)]
@@ -21,11 +22,17 @@ pub(super) struct Compose {
     /// Where clients connect, on the machine that runs it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
     publish: SocketAddr,
+    #[command(flatten)]
+    otlp: Flags,
 }
 
 impl Compose {
     pub(super) fn print(&self, loaded: &Loaded, output: &mut Output<'_>) -> io::Result<Exit> {
-        let options = Options { file: &self.file, image: &self.image, publish: self.publish };
+        if let Err(problems) = self.otlp.read(&|_| None) {
+            return super::refuse(&problems, output);
+        }
+        let (file, image, publish, otlp) = (&self.file, &self.image, self.publish, &self.otlp);
+        let options = Options { file, image, publish, otlp };
         let rendered = compose(&loaded.config, &options);
         for note in notes(&loaded.config) {
             writeln!(output.talk, "note: {note}")?;

@@ -11,6 +11,7 @@ use crate::cli::{Exit, Output};
 use crate::envoy::pieces::{Piece, pieces};
 use crate::envoy::version::Version;
 use crate::envoy::{AccessLog, Options, bootstrap, secret_files, transport};
+use crate::otlp::Flags;
 use spillway::failover_mode::FailoverMode;
 
 /// A bootstrap for `envoy -c`, as YAML; or the pieces of it for an Envoy in place
@@ -36,9 +37,8 @@ pub(super) struct Envoy {
     /// Where the line for each request goes: a file, `-` for standard output, or `off`
     #[arg(long, value_name = "PATH", default_value = "-")]
     access_log: AccessLog,
-    /// Where spans of requests and attempts go: an OpenTelemetry collector, OTLP over HTTP
-    #[arg(long, value_name = "ADDRESS")]
-    otlp: Option<SocketAddr>,
+    #[command(flatten)]
+    otlp: Flags,
     /// Where Envoy will find the files that lead to keys in files
     #[arg(long, value_name = "DIRECTORY", default_value = "/etc/spillway/secrets")]
     state_dir: String,
@@ -62,6 +62,11 @@ impl Envoy {
             writeln!(output.talk, "error: with `--metrics`, `--admin` needs a port that is known")?;
             return Ok(Exit::Failed);
         }
+        // Not by this shell's variables: what is rendered is for another place.
+        let spans = match self.otlp.read(&|_| None) {
+            Ok(spans) => spans,
+            Err(problems) => return super::refuse(&problems, output),
+        };
         let ca = self.ca_bundle.clone();
         let options = Options {
             listen: self.listen,
@@ -73,7 +78,7 @@ impl Envoy {
             state_dir: self.state_dir.clone(),
             ca_bundle: ca.unwrap_or_else(|| transport::system_ca().to_owned()),
             envoy: self.envoy_version.map(Version::abilities).unwrap_or_default(),
-            otlp: self.otlp,
+            otlp: spans.exporter,
         };
         if let Some(note) = status::note(options.status) {
             writeln!(output.talk, "note: {note}")?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cli::file::{Failure, Loaded};
 use crate::cli::{Exit, Output};
 use crate::kubernetes::{self, Entry, Options};
+use crate::otlp::Flags;
 use spillway::config::{Config, Problem, Secret};
 
 /// A hardened Deployment of the gateway and what belongs around it, as YAML for `kubectl apply`
@@ -37,6 +38,8 @@ pub(super) struct Kubernetes {
     /// The host that clients ask the Gateway for
     #[arg(long, value_name = "HOST", requires = "gateway")]
     host: Option<String>,
+    #[command(flatten)]
+    otlp: Flags,
 }
 
 impl Kubernetes {
@@ -45,7 +48,7 @@ impl Kubernetes {
         if !problems.is_empty() {
             return super::refuse(&problems, output);
         }
-        let problems = kubernetes::problems(&loaded.config);
+        let problems = kubernetes::problems(&loaded.config, &self.otlp);
         if problems.is_empty() {
             self.print(&loaded, output)
         } else {
@@ -54,7 +57,7 @@ impl Kubernetes {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems = self.otlp.read(&|_| None).err().unwrap_or_default();
         let names =
             [("name", &self.name), ("namespace", &self.namespace), ("secret", &self.secret)];
         problems.extend(
@@ -83,9 +86,10 @@ impl Kubernetes {
                 .clone()
                 .zip(self.host.clone())
                 .map(|(gateway, host)| Entry { gateway, host }),
+            otlp: self.otlp.clone(),
         };
         writeln!(output.data, "# Rendered by `spillway render kubernetes`.")?;
-        let entries = entries(&loaded.config);
+        let entries = entries(&loaded.config, &self.otlp);
         if !entries.is_empty() {
             writeln!(
                 output.data,
@@ -102,9 +106,10 @@ impl Kubernetes {
 }
 
 /// What the Secret must hold: variables, and files by their names.
-fn entries(config: &Config) -> Vec<&str> {
+fn entries<'a>(config: &'a Config, otlp: &'a Flags) -> Vec<&'a str> {
     let mut entries: Vec<&str> =
         config.secrets().into_iter().map(|(_, secret)| entry(secret)).collect();
+    entries.extend(otlp.variables());
     entries.sort_unstable();
     entries.dedup();
     entries

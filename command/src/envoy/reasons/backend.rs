@@ -75,6 +75,11 @@ pub(super) const CLUSTER: &[Row] = &[
         "all of a name's addresses, looked up as often as DNS says; IPv4 first, because with all \
          families every IPv6 address fails where the network has none",
     ),
+    note(
+        "metadata.filter_metadata.spillway.provider",
+        Same,
+        "whose API it serves, for the access log and spans",
+    ),
     yours("load_assignment.cluster_name", "Envoy wants it"),
     yours("load_assignment.endpoints[priority=0]", "the backend's host and port"),
     warning(

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use spillway::exchange::attempt_list;
 use wasmtime::{Linker, Result};
 
 use super::memory::{give, read, text, write, write_u32};
@@ -116,7 +117,13 @@ fn call_foreign(
 fn declared(arguments: &[u8]) -> Option<(String, [u8; 2])> {
     let (length, rest) = arguments.strip_prefix(&[0x0a])?.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(*length))?;
-    let how = rest.try_into().ok().filter(|how| [LASTING, TEXT].contains(how))?;
+    let (how, schema) = rest.split_first_chunk()?;
+    let known = match *how {
+        LASTING | TEXT => schema.is_empty(),
+        MESSAGE => schema.strip_prefix(&[0x22])?.get(1..)? == attempt_list::MESSAGE.as_bytes(),
+        _ => false,
+    };
+    let how = Some(*how).filter(|_| known)?;
     Some((String::from_utf8(name.to_vec()).ok()?, how))
 }
 
@@ -125,6 +132,9 @@ const LASTING: [u8; 2] = [0x28, 1];
 
 /// `type` (3), of which 1 is a string.
 const TEXT: [u8; 2] = [0x18, 1];
+
+/// The same for a message, whose type stands behind it (4).
+const MESSAGE: [u8; 2] = [0x18, 3];
 
 fn set_timer(mut vm: Vm<'_>, period: u32) -> u32 {
     let Host { clock, timers, root, .. } = vm.data_mut();

@@ -1,4 +1,4 @@
-//! A Prometheus of a test's own, that scrapes one gateway every second.
+//! A Prometheus of a test's own, that scrapes gateways every second.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -20,18 +20,19 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts one with these rules, that knows this gateway as job `spillway`, and waits until it
-    /// has scraped it.
-    pub async fn watching(gateway: SocketAddr, rules: &Path) -> Self {
+    /// Starts one with these rules, that knows these gateways as job `spillway`, and waits until it
+    /// has scraped them.
+    pub async fn watching(gateways: &[SocketAddr], rules: &Path) -> Self {
         let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
         let file = |name: &str| directory.path().join(name);
+        let targets: Vec<String> = gateways.iter().map(SocketAddr::to_string).collect();
         let config = serde_json::json!({
             "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
             "rule_files": [rules],
             "scrape_configs": [{
                 "job_name": "spillway",
                 "metrics_path": "/stats/prometheus",
-                "static_configs": [{ "targets": [gateway.to_string()] }],
+                "static_configs": [{ "targets": targets }],
             }],
         });
         fs::write(file("prometheus.yml"), config.to_string()).expect("a configuration");
@@ -49,7 +50,10 @@ impl Prometheus {
             .spawn()
             .expect("Prometheus starts");
         let started = Self { at, process, directory };
-        let scraped = async || started.query("up{job=\"spillway\"} == 1").await.pop();
+        let scraped = async || {
+            let up = started.query("up{job=\"spillway\"} == 1").await;
+            (up.len() == gateways.len()).then_some(())
+        };
         wait::eventually("a first scrape", scraped).await;
         started
     }
@@ -80,7 +84,8 @@ impl Prometheus {
         let groups = answer["data"]["groups"].as_array().cloned().unwrap_or_default();
         let rules = groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten());
         let healthy = rules.inspect(|rule| assert_ne!(rule["health"], "err", "{rule}"));
-        healthy.filter_map(|rule| Some(rule["name"].as_str()?.to_owned())).collect()
+        let alerts = healthy.filter(|rule| rule["type"] == "alerting");
+        alerts.filter_map(|rule| Some(rule["name"].as_str()?.to_owned())).collect()
     }
 }
 

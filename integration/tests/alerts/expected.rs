@@ -59,22 +59,19 @@ impl Family {
                 all.push(alert("SpillwayCredentialRefused", &backend));
             }
         }
-        if self != Self::Throttled {
-            all.push(alert("SpillwayFirstTierExhausted", ""));
-        }
         match (extent, self) {
-            (Extent::FirstTier, _) => {}
+            (Extent::FirstTier, _) => all.push(alert("SpillwayFirstTierBypassed", "")),
             (Extent::All, Self::Throttled) => all.push(alert("SpillwayClientsThrottled", "")),
             (Extent::All, _) => all.push(alert("SpillwayClientsFail", "")),
         }
         all
     }
 
-    /// Alerts that may fire or not. A circuit that is open for a short time may be open or closed at each
-    /// scrape. How often requests fail over depends on how soon a circuit opens, and how long a probe takes.
+    /// Alerts that may fire or not. How often requests fail over depends on how soon a circuit opens, and
+    /// how long a probe takes.
     pub(crate) const fn by_chance(self) -> &'static str {
         match self {
-            Self::Throttled => "SpillwayFirstTierExhausted",
+            Self::Throttled => "none",
             Self::Failing | Self::Refused => "SpillwayFailoverRateHigh",
         }
     }

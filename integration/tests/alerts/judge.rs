@@ -32,9 +32,9 @@ impl Judge {
         self.ask(span, &format!("model=\"{model}\",alertname!~\"{ignored}\""), alerts);
     }
 
-    /// Between these two moments no alert fired, but for those about these models.
-    pub(crate) fn quiet(&mut self, span: Span, but_for: &[String]) {
-        self.ask(span, &format!("model!~\"{}\"", but_for.join("|")), &[]);
+    /// Between these two moments only these alerts fired, but for those about these models.
+    pub(crate) fn quiet(&mut self, span: Span, but_for: &[String], alerts: &[String]) {
+        self.ask(span, &format!("model!~\"{}\"", but_for.join("|")), alerts);
     }
 
     fn ask(&mut self, (from, to): Span, which: &str, answer: &[String]) {

@@ -60,7 +60,7 @@ async fn each_outage_has_its_alerts_which_end_with_it() {
     let (began, ended, last) = (BEFORE - 1, BEFORE + DURING - 1, BEFORE + DURING + AFTER - 1);
     let lasting = models(pools.outages().iter().filter(|outage| !outage.passes()));
     let mut judge = Judge::new(SECONDS);
-    judge.quiet((0, began), &lasting);
+    judge.quiet((0, began), &lasting, &[]);
     for outage in pools.outages() {
         let family = outage.family();
         for extent in EXTENTS {
@@ -69,7 +69,8 @@ async fn each_outage_has_its_alerts_which_end_with_it() {
             judge.fired((began, ended), &model, &alerts, family.by_chance());
         }
     }
-    judge.quiet((last - BEFORE, last), &lasting);
+    let lingers: Vec<String> = pools.outages().iter().flat_map(Outage::lingers).collect();
+    judge.quiet((last - BEFORE, last), &lasting, &lingers);
     judge.judge(&rules, &play.recording.input_series());
     drop(play.traffic);
     play.gateway.end().await;

@@ -48,6 +48,16 @@ impl Outage {
         self.kind.as_ref().map_or(Family::Failing, Family::of)
     }
 
+    /// Alerts that are there when it is over. A second tier is not needed then, and so it does not show
+    /// that it takes the gateway's key again.
+    pub(crate) fn lingers(&self) -> Option<String> {
+        let model = self.model(Extent::All);
+        let backend = self.second.name;
+        let name = "SpillwayCredentialRefused";
+        let alert = || format!("{{alertname=\"{name}\",model=\"{model}\",backend=\"{backend}\"}}");
+        (self.family() == Family::Refused).then(alert)
+    }
+
     /// Whether it has a beginning and an end.
     pub(crate) const fn passes(&self) -> bool {
         self.kind.is_some()

@@ -121,13 +121,23 @@ async fn every_metric_says_what_was_sent() {
     assert_eq!(openings(&[("model", "denied"), ("cause", "refused")]), 1.0);
     assert_eq!(openings(&[("model", "solo"), ("cause", "failed")]), 1.0);
     assert_eq!(openings(&[]), 4.0);
-    assert_eq!(sum("breaker_state", &[model, eastus, ("tier", "1")]), 2.0);
-    assert_eq!(sum("breaker_state", &[model, westus, ("tier", "2")]), 2.0);
+    assert_eq!(sum("client_openings_total", &[eastus, ("client", "chat-app")]), 1.0);
+    assert_eq!(sum("client_openings_total", &[]), 4.0);
+    assert_eq!(sum("breaker_state", &[model, eastus]), 2.0);
+    assert_eq!(sum("breaker_state", &[model, westus]), 2.0);
+    assert_eq!(sum("pool_member_info", &[model, eastus, ("tier", "1")]), 1.0);
+    assert_eq!(sum("pool_member_info", &[model, westus, ("tier", "2")]), 1.0);
+    assert_eq!(sum("pool_member_info", &[]), 5.0);
     for series in metrics.all("spillway_breaker_open_until_seconds", &[model]) {
         assert!(series.value > 1_700_000_000.0, "{series:?}");
     }
-    assert_eq!(sum("client_throttled_total", &[model, ("client", "chat-app")]), 2.0);
-    assert_eq!(sum("client_throttled_total", &[]), 2.0);
+    let errors = |labels: &[(&str, &str)]| sum("errors_total", labels);
+    assert_eq!(errors(&[model, ("outcome", "exhausted")]), 2.0);
+    assert_eq!(errors(&[model, ("outcome", "client_error")]), 1.0);
+    assert_eq!(errors(&[model, ("outcome", "backend_refused")]), 1.0);
+    assert_eq!(errors(&[("model", "solo"), ("outcome", "unavailable")]), 13.0);
+    assert_eq!(errors(&[("outcome", "rejected")]), 1.0);
+    assert_eq!(errors(&[]), requests(&[]) - requests(&[answered]), "each is in one class");
     assert_eq!(sum("pool_exhausted_total", &[model, ("kind", "throttled")]), 2.0);
     assert_eq!(sum("pool_exhausted_total", &[("model", "solo"), ("kind", "failing")]), 1.0);
     assert_eq!(sum("rejections_total", &[("reason", "invalid_api_key")]), 1.0);
@@ -141,8 +151,19 @@ async fn every_metric_says_what_was_sent() {
     assert_eq!(sum("headroom_permille", &[("model", "solo")]), 0.0, "nobody asked for it");
 
     let first = |labels: &[(&str, &str)]| sum("first_byte_milliseconds_count", labels);
-    assert_eq!(first(&[model, westus, ("streamed", "yes")]), 2.0);
-    assert_eq!(first(&[model, eastus, ("streamed", "no")]), 12.0);
+    assert_eq!(first(&[model, ("streamed", "yes")]), 2.0);
+    assert_eq!(first(&[model, ("streamed", "no")]), 14.0, "with the client's own mistake");
+    let waited = |labels: &[(&str, &str)]| sum("attempt_first_byte_milliseconds_count", labels);
+    assert_eq!(waited(&[model, eastus, ("answer", "whole")]), 12.0);
+    assert_eq!(waited(&[model, eastus, ("answer", "error")]), 1.0);
+    assert_eq!(waited(&[model, westus, ("answer", "stream")]), 2.0);
+    assert_eq!(waited(&[]), 36.0, "one for each attempt");
+    assert_eq!(sum("attempt_milliseconds_count", &[]), 36.0);
+    assert_eq!(sum("attempts_in_flight", &[]), 0.0);
+    assert_eq!(sum("output_token_microseconds_count", &[westus]), 2.0);
+    assert_eq!(sum("config_info", &[]), 1.0);
+    assert!(sum("config_loaded_seconds", &[]) > 1_700_000_000.0);
+    assert_eq!(sum("config_refused_seconds", &[]) + sum("config_refusals_total", &[]), 0.0);
     assert_eq!(sum("request_milliseconds_count", &[]), 33.0, "one for each that asked a backend");
     assert!(sum("own_time_microseconds_sum", &[]) > 0.0);
     // The regions report tokens with every answer, and with a stream that is asked to.

@@ -63,19 +63,28 @@ const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The alerts whose expression names this metric.
+/// The alerts whose expression names this metric, or what is recorded of it.
 fn alerts(metric: &str) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    for rule in RULES.split("- alert: ").skip(1) {
-        let name = rule.lines().next().unwrap_or_default().trim();
-        let expression = rule.split("labels:").next().unwrap_or_default();
-        let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-        let part = |text: &str| text == metric || text.strip_suffix("_bucket") == Some(metric);
-        if expression.split(word).any(part) {
-            found.push(name);
-        }
-    }
-    found
+    let recorded: Vec<&str> =
+        rules("- record: ").filter(|(_, rule)| names(rule, metric)).map(|(name, _)| name).collect();
+    let reads = |rule: &str| names(rule, metric) || recorded.iter().any(|it| rule.contains(it));
+    rules("- alert: ").filter(|(_, rule)| reads(rule)).map(|(name, _)| name).collect()
+}
+
+/// The rules of this kind: each with its name and its expression.
+fn rules(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let texts = RULES
+        .split("\n      - ")
+        .filter_map(move |text| text.strip_prefix(kind.trim_start_matches("- "))?.split_once('\n'));
+    texts.map(|(name, rest)| (name, rest.split("labels:").next().unwrap_or_default()))
+}
+
+/// Whether an expression names this metric.
+fn names(expression: &str, metric: &str) -> bool {
+    let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let ends = ["", "_bucket", "_count", "_sum"];
+    let is = |text: &str| ends.iter().any(|end| text.strip_suffix(end) == Some(metric));
+    expression.split(word).any(is)
 }
 
 const RULES: &str = include_str!("../../../../deploy/prometheus/rules.yaml");

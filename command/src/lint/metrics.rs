@@ -60,7 +60,7 @@ mod tests {
         .expect("a right file");
         let gauges = 3 * 3 + 4;
         let counted = |config: &Config| {
-            let gateway = Gateway::new(config.clone(), |name| Some(name.to_owned().into()));
+            let gateway = Gateway::new(config.clone(), |name| Some(name.to_owned()));
             (from_the_start(&gateway.expect("ready")).len() + gauges) as u64
         };
         assert_eq!(series(&config, true), counted(&config));

@@ -2,7 +2,7 @@
 # The work itself is in tools/ (setting up, building, testing) and demo/ (the demo).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients bench-core accept-counts versions chaos bench fuzz clean
+.PHONY: help setup build demo up test check test-core test-simulator test-demo test-wasm test-envoy test-page test-older test-compose test-clients bench-core accept-counts versions operator-table series-table chaos bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,12 @@ accept-counts: ## Compare with these counts from now on; writes docs/micro-bench
 
 versions: ## Tell every story on five versions of Envoy and write docs/envoy-versions.md
 	@tools/versions.sh
+
+operator-table: ## Play outages on two gateways, and write docs/what-an-operator-sees.md
+	@tools/test.sh operator
+
+series-table: ## Count series and bytes of a scrape by size, and write them into docs/metrics.md
+	@tools/test.sh series
 
 chaos: ## A minute of failing backends under load on a real Envoy (CHAOS_SECONDS, CHAOS_SEED)
 	@tools/test.sh chaos

@@ -114,6 +114,20 @@ stage_chaos() {
     CHAOS_SECONDS=${CHAOS_SECONDS:-60} tests_of spillway-integration chaos --nocapture
 }
 
+# operator: what clients see, which alerts fire and what panels say, in docs/what-an-operator-sees.md. Stage
+# envoy plays it too, four times as fast.
+stage_operator() {
+    OPERATOR_TABLE=$root/docs/what-an-operator-sees.md \
+        tests_of spillway-integration operator sees_is_true --nocapture
+}
+
+# series: how many there are, in docs/metrics.md.
+stage_series() {
+    SERIES_TABLE=$root/command/src/cli/docs/series.md \
+        tests_of spillway-integration operator as_many_series --nocapture &&
+        cargo run --quiet -p spillway-command --bin spillway -- docs
+}
+
 # compose: docker-compose.yml and a rendered one, as they are written, on a real Docker engine.
 stage_compose() {
     python3 -m unittest deploy/test_compose.py
@@ -186,8 +200,8 @@ needs() {
             tools/setup.sh counts
             needs_tests
             ;;
-        chaos)
-            tools/setup.sh envoy
+        chaos | operator | series)
+            tools/setup.sh envoy prometheus
             needs_filter_and_command
             ;;
         envoy | clients)
@@ -204,7 +218,7 @@ needs() {
             tools/setup.sh oldest-envoy
             needs_filter_and_command
             ;;
-        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients chaos" ;;
+        *) fail "tools/test.sh knows no stage $1: ${stages[*]} clients chaos operator series" ;;
     esac
 }
 

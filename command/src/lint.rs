@@ -11,6 +11,7 @@ mod access;
 mod affinity;
 mod backend;
 mod breaker;
+mod metrics;
 mod older;
 mod pool;
 mod retry;
@@ -76,6 +77,7 @@ pub fn lint(config: &Config, file: &Value, failover: FailoverMode) -> Vec<Findin
     breaker::look(&mut lints);
     retry::look(&mut lints);
     timeouts::look(&mut lints);
+    metrics::look(&mut lints);
     older::look(&mut lints, failover);
     lints.found
 }

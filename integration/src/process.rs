@@ -32,6 +32,8 @@ pub(crate) struct Start<'a> {
     pub directory: &'a Path,
     /// The configuration's text.
     pub config: &'a str,
+    /// Envoy.
+    pub envoy: &'a Path,
     /// The filter.
     pub filter: &'a Path,
     /// Worker threads.
@@ -58,7 +60,7 @@ impl Process {
             .arg("--access-log")
             .arg(file(ACCESS_LOG))
             .arg("--envoy")
-            .arg(find::envoy())
+            .arg(start.envoy)
             .arg("--filter")
             .arg(start.filter)
             .envs(start.environment.iter().map(|(name, value)| (name, value)))
@@ -79,7 +81,7 @@ impl Process {
         let mut command = Command::new(find::command());
         command
             .args(["up", "--become-envoy", &std::process::id().to_string()])
-            .arg(find::envoy())
+            .arg(start.envoy)
             .arg("--config-path")
             .arg(file(BOOTSTRAP))
             .arg("--admin-address-path")

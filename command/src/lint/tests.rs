@@ -152,6 +152,25 @@ fn time_outs_that_never_come() {
 }
 
 #[test]
+fn more_series_than_a_scrape_should_have() {
+    let large = |clients: usize, more: &str| {
+        let models: String =
+            (0..100).map(|at| format!("  m{at}: {{ pool: [a, b, c, d] }}\n")).collect();
+        let clients: String = (0..clients)
+            .map(|at| format!("  - {{ name: c{at}, key: \"${{C{at}}}\" }}\n"))
+            .collect();
+        let backends: String = ["a", "b", "c", "d"]
+            .map(|name| format!("  {name}: {{ url: https://{name} }}\n"))
+            .concat();
+        let text = format!("backends:\n{backends}models:\n{models}clients:\n{clients}{more}");
+        found_by(&text, FailoverMode::Retry)
+    };
+    assert_eq!(large(5, ""), [""; 0]);
+    assert_eq!(large(10, ""), ["warning clients"]);
+    assert_eq!(large(10, "metrics: { client_label: false }\n"), [""; 0]);
+}
+
+#[test]
 fn what_an_older_envoy_cannot_do() {
     let text = QUIET.replace(
         "models:",

@@ -1,5 +1,7 @@
 //! What a gateway is started with.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,12 +27,21 @@ pub struct Setup {
     pub(super) otlp: Vec<String>,
     pub(super) bootstrap: Option<Bootstrap>,
     pub(super) disabled: Vec<String>,
+    pub(super) merges_often: bool,
 }
 
 impl Setup {
-    pub(super) fn new(config: String, environment: Vec<(String, String)>) -> Self {
-        let (may_trap, otlp, bootstrap, disabled) = (false, Vec::new(), None, Vec::new());
-        Self { config, workers: 2, environment, may_trap, otlp, bootstrap, disabled }
+    pub(super) const fn new(config: String, environment: Vec<(String, String)>) -> Self {
+        Self {
+            config,
+            workers: 2,
+            environment,
+            may_trap: false,
+            otlp: Vec::new(),
+            bootstrap: None,
+            disabled: Vec::new(),
+            merges_often: false,
+        }
     }
 
     /// With so many worker threads; two where nothing is said.
@@ -79,6 +90,12 @@ impl Setup {
         Self { disabled: extensions, ..self }
     }
 
+    /// With an Envoy that merges the histograms of its workers several times a second, and not every five.
+    #[must_use]
+    pub fn that_merges_often(self) -> Self {
+        Self { merges_often: true, ..self }
+    }
+
     /// Starts it, and waits until it takes requests.
     pub async fn start(self) -> Gateway {
         let directory = tempfile::Builder::new().prefix("spillway-test-").tempdir().expect("tmp");
@@ -96,6 +113,7 @@ impl Setup {
     ) -> Gateway {
         let start = Start {
             directory: directory.path(),
+            envoy: &if self.merges_often { merging_often(directory.path()) } else { find::envoy() },
             config: &self.config,
             filter: &if self.may_trap { find::filter_that_traps() } else { find::filter() },
             workers: self.workers,
@@ -142,4 +160,14 @@ impl Setup {
             ports,
         }
     }
+}
+
+/// The same Envoy, with one more setting than `up` gives it.
+fn merging_often(directory: &Path) -> PathBuf {
+    let (file, envoy) = (directory.join("envoy"), find::envoy());
+    let more = "--config-yaml 'stats_flush_interval: 0.1s'";
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\" {more}\n", envoy.display());
+    fs::write(&file, script).expect("a script");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a script");
+    file
 }

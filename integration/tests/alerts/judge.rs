@@ -5,10 +5,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
-use spillway_integration::find;
+use spillway_integration::promtool::{self, EVALUATED};
 
 /// From one moment to another, each the number of a scrape.
 pub(crate) type Span = (usize, usize);
@@ -63,16 +62,9 @@ impl Judge {
         let directory = tempfile::tempdir().expect("a folder");
         let file = directory.path().join("test.yaml");
         fs::write(&file, test.to_string()).expect("a file");
-        let promtool = Command::new(find::prometheus("promtool"))
-            .args(["test", "rules"])
-            .arg(&file)
-            .output()
-            .expect("promtool runs");
+        let promtool = promtool::test_rules(&file);
         let said = String::from_utf8_lossy(&promtool.stdout);
         let complained = String::from_utf8_lossy(&promtool.stderr);
         assert!(promtool.status.success(), "{}\n{complained}", said.trim());
     }
 }
-
-/// How often rules are evaluated where Prometheus is told nothing.
-const EVALUATED: &str = "1m";

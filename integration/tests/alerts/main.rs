@@ -24,18 +24,17 @@
 mod expected;
 mod judge;
 mod pools;
-mod recording;
 mod traffic;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
+use spillway_integration::recording::Recording;
 use spillway_integration::{Authority, Gateway, find, time_passes};
 
 use expected::Extent;
 use judge::Judge;
 use pools::{Outage, Pools};
-use recording::Recording;
 use traffic::Traffic;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,7 +88,7 @@ impl Play {
         for _ in 0..number {
             let end = Instant::now() + PERIOD;
             self.traffic.send().await;
-            self.recording.scrape(&self.gateway).await;
+            self.recording.scrape([("gateway", Some(&self.gateway))]).await;
             time_passes(end.saturating_duration_since(Instant::now())).await;
         }
     }

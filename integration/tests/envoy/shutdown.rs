@@ -59,9 +59,11 @@ async fn who_still_waits_when_the_time_to_drain_is_over_is_told() {
     let ends: Vec<(Value, Value)> = lines
         .map(|line: Value| (line["attempts"][0]["end"].clone(), line["error"]["type"].clone()))
         .collect();
-    let with =
-        |end: &str| ends.iter().filter(|found| **found == (json!(end), json!("shutting_down")));
-    assert_eq!((with("cut").count(), with("unfinished").count()), (4, 2), "{log}");
+    let with = |end: &str| {
+        let wanted = (json!(end), json!("shutting_down"));
+        ends.iter().filter(|found| **found == wanted).count()
+    };
+    assert_eq!((with("cut"), with("unfinished")), (4, 2), "{log}");
 }
 
 /// What arrives until it ends, however that comes.

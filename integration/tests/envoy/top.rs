@@ -46,6 +46,30 @@ async fn top_prints_the_same_once_into_a_pipe() {
     }
 }
 
+#[tokio::test]
+async fn top_shows_several_gateways_as_one_and_says_which_does_not_answer() {
+    let regions = regions().await;
+    let (one, other) = (gateway(&regions).await, gateway(&regions).await);
+    regions[0].script(Fault::too_many_requests(RetryAfter::Seconds(300)));
+    for gateway in [&one, &other] {
+        assert_eq!(gateway.send(&Call::chat("gpt-4o-mini")).await.status, 200);
+        report_of(gateway, "gpt-4o-mini", 1).await;
+    }
+    let mut at: Vec<String> = [&one, &other].map(|it| it.status().to_string()).into();
+    at.push("127.0.0.1:1".to_owned());
+    let shown = tokio::task::spawn_blocking(move || {
+        top(&at.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let shown = shown.await.expect("it ends");
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.status.success() && shown.stderr.is_empty(), "{shown:?}");
+    assert!(text.starts_with("2 of 3 gateways answer, "), "{text}");
+    assert!(text.contains("no gateway answers at 127.0.0.1:1: nothing listens there"), "{text}");
+    assert!(text.contains("gpt-4o-mini: 2 requests, 2 answered, 1 failover"), "{text}");
+    let open = format!(" left at {}; ● closed at {}", one.status(), other.status());
+    assert!(text.contains(&open), "{text}");
+}
+
 /// A terminal with `top` in it.
 struct Screen {
     terminal: File,

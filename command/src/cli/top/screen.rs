@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use super::numbers::{bars, clock, counted, part, percent, span, used};
 use spillway::breaker::Unavailability;
 use spillway::status::Report;
-use spillway::status::report::{Failover, Member, Model, Refused, State};
+use spillway::status::report::{self, Failover, Member, Model, Refused};
 use spillway_figures::grouped;
 
 /// How it is to look.
@@ -33,10 +33,25 @@ pub(super) fn screen(report: &Report, at: SocketAddr, look: &Look) -> Vec<String
         format!("Counts of the last {}, {}", span(report.span_ms), workers(report)),
     ];
     lines.extend(report.config.refused.as_ref().map(|what| refused(what, report.now_ms)));
+    lines.extend(body(report, look, &|_, member| state(member)));
+    look.fit(&mut lines);
+    lines
+}
+
+/// A member's state, as it is shown.
+pub(super) type State = String;
+
+/// The tables: each model's, with what is said of the state of each of its members, and the failovers'.
+pub(super) fn body(
+    report: &Report,
+    look: &Look,
+    state: &dyn Fn(&Model, &Member) -> State,
+) -> Vec<String> {
+    let mut lines = Vec::new();
     for model in &report.models {
         lines.push(String::new());
         lines.push(heading(&title(model), look));
-        lines.extend(table(&rows(model, look)).into_iter().map(|line| format!("  {line}")));
+        lines.extend(table(&rows(model, look, state)).into_iter().map(|line| format!("  {line}")));
     }
     lines.push(String::new());
     lines.push(heading("Recent failovers", look));
@@ -45,15 +60,19 @@ pub(super) fn screen(report: &Report, at: SocketAddr, look: &Look) -> Vec<String
     }
     let failovers: Vec<Vec<String>> = report.failovers.iter().take(FAILOVERS).map(told).collect();
     lines.extend(table(&failovers).into_iter().map(|line| format!("  {line}")));
-    if let Some(width) = look.width {
-        for line in &mut lines {
-            shorten(line, width);
-        }
-    }
     lines
 }
 
-fn refused(what: &Refused, now_ms: u64) -> String {
+impl Look {
+    /// Cuts what is wider than the terminal.
+    pub(super) fn fit(&self, lines: &mut [String]) {
+        if let Some(width) = self.width {
+            lines.iter_mut().for_each(|line| shorten(line, width));
+        }
+    }
+}
+
+pub(super) fn refused(what: &Refused, now_ms: u64) -> String {
     let ago = span(now_ms.saturating_sub(what.at_ms));
     let problems = counted(what.problems as u64, "problem", "problems");
     let places = if what.places.is_empty() { "" } else { ": " };
@@ -87,7 +106,7 @@ fn title(model: &Model) -> String {
     )
 }
 
-fn rows(model: &Model, look: &Look) -> Vec<Vec<String>> {
+fn rows(model: &Model, look: &Look, state: &dyn Fn(&Model, &Member) -> State) -> Vec<Vec<String>> {
     let head = ["tier", "backend", "state", "next", "share", "answered", "429", "failed"];
     let head = head.into_iter().chain(["prompt", "completion", "headroom", "by time"]);
     let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
@@ -101,7 +120,7 @@ fn rows(model: &Model, look: &Look) -> Vec<Vec<String>> {
             rows.push(vec![
                 tier.priority.to_string(),
                 member.backend.clone(),
-                state(member),
+                state(model, member),
                 percent(member.next_share),
                 part(member.answered, answered),
                 grouped(member.answered),
@@ -131,25 +150,26 @@ fn rows(model: &Model, look: &Look) -> Vec<Vec<String>> {
 
 /// What one looks for in a large pool.
 fn stands_out(member: &Member) -> bool {
-    member.state != State::Closed || member.throttled + member.failed + member.refused > 0
+    member.state != report::State::Closed || member.throttled + member.failed + member.refused > 0
 }
 
-fn state(member: &Member) -> String {
+/// A member's state at one gateway.
+pub(super) fn state(member: &Member) -> State {
     let why = match member.cause {
         Some(Unavailability::Throttled) => "throttled",
         Some(Unavailability::Failed) => "failed",
         None => "",
     };
     let more = match (member.state, member.remaining_ms, member.returning) {
-        (State::Open, Some(left), _) => format!(" {why}, {} left", span(left)),
-        (State::Returning, _, Some(part)) => format!(" {}", percent(part)),
+        (report::State::Open, Some(left), _) => format!(" {why}, {} left", span(left)),
+        (report::State::Returning, _, Some(part)) => format!(" {}", percent(part)),
         _ => String::new(),
     };
     let shape = match member.state {
-        State::Closed => '●',
-        State::Returning => '◐',
-        State::HalfOpen | State::Probing => '○',
-        State::Open => '■',
+        report::State::Closed => '●',
+        report::State::Returning => '◐',
+        report::State::HalfOpen | report::State::Probing => '○',
+        report::State::Open => '■',
     };
     format!("{shape} {}{more}", member.state.word())
 }
@@ -206,4 +226,4 @@ const LARGE: usize = 12;
 const FAILOVERS: usize = 10;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn member(backend: &str, more: Value) -> Value {
+pub(in crate::cli::top) fn member(backend: &str, more: Value) -> Value {
     let mut member = json!({
         "backend": backend, "deployment": "gpt-4o", "weight": 1, "next_share": 0.0,
         "state": "closed", "cause": null, "until_ms": null, "remaining_ms": null,
@@ -20,7 +20,7 @@ fn tokens() -> Value {
     json!({ "told": 0, "prompt": null, "completion": null, "cached": null, "reasoning": null })
 }
 
-fn report(tiers: &Value) -> Report {
+pub(in crate::cli::top) fn report(tiers: &Value) -> Report {
     let report = json!({
         "version": 1, "spillway": "0.1.0", "now_ms": 1_795_165_261_000_u64,
         "config": { "digest": "0123456789ab", "loaded_ms": 1_795_165_200_000_u64 },

@@ -39,6 +39,7 @@ pub mod stream;
 pub mod target;
 pub mod time;
 pub mod usage;
+mod varint;
 mod words;
 
 #[cfg(test)]

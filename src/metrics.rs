@@ -13,10 +13,13 @@
 pub mod breakers;
 pub mod definitions;
 pub mod measure;
+pub mod metric;
 pub mod series;
 pub mod standing;
+mod words;
 
 pub use breakers::breakers;
-pub use definitions::{DEFINITIONS, Definition, Kind, Label, Metric};
+pub use definitions::DEFINITIONS;
 pub use measure::{from_the_start, measure};
+pub use metric::{Definition, Kind, Label, Metric};
 pub use series::{Move, Sample, Series};

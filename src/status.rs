@@ -25,7 +25,6 @@ pub mod report;
 pub mod row;
 mod share;
 pub mod sources;
-mod wire;
 
 pub use activity::{Activity, RowId, Rows};
 pub use report::Report;

@@ -6,6 +6,7 @@
 //! then a length and so many bytes, or a double.
 
 use crate::time::Millis;
+use crate::varint;
 
 /// What the property is declared to be.
 pub const MESSAGE: &str = "type.googleapis.com/google.protobuf.ListValue";
@@ -62,12 +63,7 @@ fn number(number: u32) -> Vec<u8> {
 #[inline(never)]
 fn delimited(into: &mut Vec<u8>, key: u8, bytes: &[u8]) {
     into.push(key);
-    let mut length = bytes.len();
-    while length > 0x7f {
-        into.push(u8::try_from(length & 0x7f).unwrap_or_default() | 0x80);
-        length >>= 7;
-    }
-    into.push(u8::try_from(length).unwrap_or_default());
+    varint::put(into, bytes.len() as u64);
     into.extend_from_slice(bytes);
 }
 

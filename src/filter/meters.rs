@@ -66,7 +66,8 @@ impl Meters {
         for name in standing::gone(&before, &left) {
             set(name, 0, host);
         }
-        host::change(host, STANDING, |_| Some(left.clone()));
+        // Each worker comes here, with the same: it is written once.
+        host::change(host, STANDING, |before| (before != left).then(|| left.clone()));
         for name in standing::standing(gateway, &about.digest) {
             set(&name, 1, host);
         }

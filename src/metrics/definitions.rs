@@ -1,188 +1,13 @@
 //! Every metric, with its kind, labels and meaning.
 
+use super::metric::Kind::{Counter, Gauge, Histogram};
+use super::metric::Label::{Backend, Client, Digest, Model, Tier, Word};
+use super::metric::{Definition, Metric};
+use super::words::{
+    CAUSES, ERRORS, EXHAUSTED, FAILOVER_CAUSES, FIRST_BYTES, MICROSECONDS, MILLISECONDS,
+    OPENING_CAUSES, OUTCOMES, REASONS, TOKEN_MICROSECONDS, TOKENS, UNKNOWN,
+};
 use crate::prose::prose;
-
-use Kind::{Counter, Gauge, Histogram};
-use Label::{Backend, Client, Digest, Model, Tier, Word};
-
-/// A metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each says what it is in `DEFINITIONS`")]
-pub enum Metric {
-    Requests,
-    Errors,
-    Attempts,
-    Pinned,
-    Failovers,
-    Openings,
-    ClientOpenings,
-    Tokens,
-    UsageUnknown,
-    Rejections,
-    PoolExhausted,
-    ConfigRefusals,
-    InFlight,
-    BreakerState,
-    OpenUntil,
-    Headroom,
-    PoolMember,
-    BuildInfo,
-    ConfigInfo,
-    ConfigLoaded,
-    ConfigRefused,
-    FirstByte,
-    Request,
-    AttemptFirstByte,
-    Attempt,
-    OutputToken,
-    OwnTime,
-    HeldBodies,
-}
-
-/// What a metric does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It grows by each event.
-    Counter,
-    /// It is what is true now, for all workers of this Envoy.
-    Gauge,
-    /// It counts values by their size. Envoy puts them into these buckets.
-    Histogram(&'static [u32]),
-}
-
-/// A label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Label {
-    /// The model's name, as the configuration has it.
-    Model,
-    /// The backend's name, as the configuration has it.
-    Backend,
-    /// The client's name, as the configuration has it.
-    Client,
-    /// The rank of the member's priority in its pool: `1` for the tier that is used first.
-    Tier,
-    /// The configuration's digest.
-    Digest,
-    /// A word of a closed list, under this label.
-    Word(&'static str, &'static [&'static str]),
-}
-
-/// What is said of a metric.
-#[derive(Debug, Clone, Copy)]
-pub struct Definition {
-    /// Which one.
-    pub metric: Metric,
-    /// Its name in Prometheus.
-    pub name: &'static str,
-    /// What it does.
-    pub kind: Kind,
-    /// Its labels, in the order in which they are written.
-    pub labels: &'static [Label],
-    /// What one of it is.
-    pub unit: &'static str,
-    /// What it means and when it moves, in Markdown.
-    pub meaning: &'static str,
-}
-
-impl Metric {
-    /// What is said of it.
-    pub fn definition(self) -> &'static Definition {
-        // They are in the enum's order, as the test says.
-        let [first, ..] = DEFINITIONS;
-        DEFINITIONS.get(self as usize).unwrap_or(first)
-    }
-}
-
-impl Label {
-    /// Its name in Prometheus.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Model => "model",
-            Backend => "backend",
-            Client => "client",
-            Tier => "tier",
-            Digest => "digest",
-            Word(name, _) => name,
-        }
-    }
-}
-
-const OUTCOMES: &[&str] = &[
-    "answered",
-    "client_error",
-    "rejected",
-    "exhausted",
-    "unavailable",
-    "backend_refused",
-    "broken",
-    "shut_down",
-    "client_left",
-];
-/// The outcomes that are errors to the client.
-const ERRORS: &[&str] = &[
-    "client_error",
-    "rejected",
-    "exhausted",
-    "unavailable",
-    "backend_refused",
-    "broken",
-    "shut_down",
-];
-const CAUSES: &[&str] = &[
-    "ok",
-    "client_error",
-    "throttled",
-    "refused",
-    "server_error",
-    "bad_start",
-    "no_answer",
-    "abandoned",
-];
-const FAILOVER_CAUSES: &[&str] =
-    &["client_error", "throttled", "refused", "server_error", "bad_start", "no_answer"];
-const OPENING_CAUSES: &[&str] = &["throttled", "failed", "failure_ratio", "refused"];
-/// How an attempt's first byte came, or did not.
-const FIRST_BYTES: &[&str] = &["stream", "whole", "error", "none", "abandoned"];
-const UNKNOWN: &[&str] = &["unreported", "cut_short"];
-const TOKENS: &[&str] = &["prompt", "completion", "cached", "reasoning"];
-/// Why the gateway answers by itself: the words of `reason.rs`.
-const REASONS: &[&str] = &[
-    "unknown_path",
-    "path_ambiguous",
-    "method_not_allowed",
-    "invalid_api_key",
-    "invalid_body",
-    "unsupported_encoding",
-    "request_too_large",
-    "request_body_timeout",
-    "too_many_request_bodies",
-    "model_missing",
-    "model_not_found",
-    "model_not_permitted",
-    "exhausted",
-    "unavailable",
-    "pinned_backend_unavailable",
-    "backend_credential_refused",
-    "invalid_backend_answer",
-    "retry_budget_spent",
-    "outcome_unknown",
-    "shutting_down",
-    "gateway_misconfigured",
-];
-
-/// Milliseconds: from a rejection to an answer of a reasoning model. Fine where first tokens are.
-const MILLISECONDS: &[u32] = &[
-    5, 10, 25, 50, 100, 150, 200, 300, 400, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 7_500,
-    10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000,
-];
-/// Microseconds for each token: from 1,000 a second to one in two seconds.
-const TOKEN_MICROSECONDS: &[u32] = &[
-    1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000, 75_000, 100_000,
-    150_000, 250_000, 500_000, 1_000_000, 2_000_000,
-];
-/// Microseconds: from the filter's own work to the back-off of several failovers.
-const MICROSECONDS: &[u32] =
-    &[10, 25, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000];
 
 /// Every metric, in the order of [`Metric`].
 pub const DEFINITIONS: &[Definition; 28] = &[
@@ -289,7 +114,7 @@ pub const DEFINITIONS: &[Definition; 28] = &[
         metric: Metric::Tokens,
         name: "spillway_tokens_total",
         kind: Counter,
-        labels: &[Model, Backend, Client, Word("kind", TOKENS)],
+        labels: &[Model, Backend, Client, Word("kind", &TOKENS)],
         unit: "tokens",
         meaning: prose(
             "Tokens that backends reported for answers that clients got. `cached` is part of \
@@ -301,7 +126,7 @@ pub const DEFINITIONS: &[Definition; 28] = &[
         metric: Metric::UsageUnknown,
         name: "spillway_usage_unknown_total",
         kind: Counter,
-        labels: &[Model, Backend, Word("why", UNKNOWN)],
+        labels: &[Model, Backend, Word("why", &UNKNOWN)],
         unit: "requests",
         meaning: prose(
             "Requests for chats, completions and responses that a backend has worked for \
@@ -325,7 +150,7 @@ pub const DEFINITIONS: &[Definition; 28] = &[
         metric: Metric::PoolExhausted,
         name: "spillway_pool_exhausted_total",
         kind: Counter,
-        labels: &[Model, Word("kind", &["throttled", "failing", "session"])],
+        labels: &[Model, Word("kind", &EXHAUSTED)],
         unit: "requests",
         meaning: prose(
             "Requests whose model had no backend left that might be asked: because all are at \
@@ -532,49 +357,4 @@ pub const DEFINITIONS: &[Definition; 28] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::observation::{AttemptResult, Outcome};
-    use crate::reason::Reason;
-    use crate::testing::test;
-
-    #[test]
-    fn every_metric_is_where_its_number_says() {
-        for (place, definition) in DEFINITIONS.iter().enumerate() {
-            assert_eq!(definition.metric as usize, place, "{}", definition.name);
-        }
-        assert_eq!(DEFINITIONS.len(), Metric::HeldBodies as usize + 1);
-    }
-
-    #[test]
-    fn names_are_what_prometheus_wants() {
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        for definition in DEFINITIONS {
-            let Definition { name, kind, .. } = definition;
-            assert!(name.starts_with("spillway_") && plain(name), "{name}");
-            assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
-            for label in definition.labels {
-                assert!(plain(label.name()) && !label.name().starts_with("__"), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_lists_of_words_are_those_of_the_core() {
-        assert_eq!(OUTCOMES, Outcome::ALL.map(Outcome::word));
-        assert_eq!(CAUSES, AttemptResult::ALL.map(AttemptResult::word));
-        assert_eq!(REASONS, Reason::ALL.map(Reason::word));
-        let error = |outcome: &&str| !matches!(*outcome, "answered" | "client_left");
-        assert_eq!(ERRORS, OUTCOMES.iter().copied().filter(error).collect::<Vec<_>>());
-        assert!(FAILOVER_CAUSES.iter().all(|cause| CAUSES.contains(cause)));
-    }
-
-    #[test]
-    fn buckets_grow() {
-        for definition in DEFINITIONS {
-            if let Histogram(buckets) = definition.kind {
-                assert!(buckets.is_sorted_by(|a, b| a < b), "{}", definition.name);
-            }
-        }
-    }
-}
+mod tests;

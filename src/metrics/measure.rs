@@ -1,5 +1,6 @@
 //! From what was observed to what is counted.
 
+use super::words::{EXHAUSTED, TOKENS, UNKNOWN};
 use super::{Metric, Sample, Series};
 use crate::breaker::OpenReason;
 use crate::breaker::store::Transition;
@@ -163,8 +164,7 @@ pub fn from_the_start(gateway: &Gateway) -> Vec<Series> {
     all.push(Series::of(Metric::Errors).word(Outcome::Rejected.word()));
     for (id, model) in Id::each(&gateway.config.models) {
         let of = |metric| Series::of(metric).model(Some(id));
-        let kinds = ["throttled", "failing", "session"];
-        all.extend(kinds.map(|kind| of(Metric::PoolExhausted).word(kind)));
+        all.extend(EXHAUSTED.map(|kind| of(Metric::PoolExhausted).word(kind)));
         let errors = Outcome::ALL.into_iter().filter(|outcome| outcome.is_error());
         all.extend(errors.map(|outcome| of(Metric::Errors).word(outcome.word())));
         for member in 0..model.pool.len() {
@@ -210,12 +210,6 @@ fn tokens(config: &Config, model: ModelId, member: usize) -> Vec<Series> {
         Some(clients) => Id::each(clients).flat_map(|(id, _)| of(Some(id))).collect(),
     }
 }
-
-/// In the order of [`Usage`](crate::usage::Usage).
-const TOKENS: [&str; 4] = ["prompt", "completion", "cached", "reasoning"];
-
-/// Why tokens are not known.
-const UNKNOWN: [&str; 2] = ["unreported", "cut_short"];
 
 #[cfg(test)]
 mod tests {

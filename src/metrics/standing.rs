@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::definitions::Metric;
+use super::metric::Metric;
 use super::series::{Series, with_digest};
 use crate::config::Id;
 use crate::gateway::Gateway;

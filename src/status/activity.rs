@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::row::{ClientMark, Fault, Row, SLICE, kept, slice};
-use super::wire;
 use crate::config::{BackendId, ClientId, Config, ModelId};
 use crate::host::{Store, change};
 use crate::time::Timestamp;
+use crate::varint;
 
 /// The name of the shared value.
 pub const KEY: &str = "spillway.activity";
@@ -196,24 +196,24 @@ impl Activity {
     /// It as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
-        wire::put(&mut bytes, self.rows.len() as u64);
+        varint::put(&mut bytes, self.rows.len() as u64);
         for (id, row) in &self.rows {
-            wire::put(&mut bytes, id.0);
+            varint::put(&mut bytes, id.0);
             row.encode(&mut bytes);
         }
-        wire::put(&mut bytes, self.failovers.len() as u64);
+        varint::put(&mut bytes, self.failovers.len() as u64);
         for failover in &self.failovers {
-            wire::put(&mut bytes, failover.model.0);
-            wire::put(&mut bytes, failover.from.0);
+            varint::put(&mut bytes, failover.model.0);
+            varint::put(&mut bytes, failover.from.0);
             // A hash may have any value: whether there is one is a number of its own.
-            wire::put(&mut bytes, u64::from(failover.to.is_some()));
-            wire::put(&mut bytes, failover.to.map_or(0, |to| to.0));
+            varint::put(&mut bytes, u64::from(failover.to.is_some()));
+            varint::put(&mut bytes, failover.to.map_or(0, |to| to.0));
             failover.fault.encode(&mut bytes);
         }
-        wire::put(&mut bytes, self.workers.len() as u64);
+        varint::put(&mut bytes, self.workers.len() as u64);
         for (id, worker) in &self.workers {
             for number in [*id, worker.since.0, worker.at.0] {
-                wire::put(&mut bytes, number);
+                varint::put(&mut bytes, number);
             }
         }
         bytes
@@ -231,18 +231,18 @@ impl Activity {
         if version != VERSION {
             return None;
         }
-        for _ in 0..wire::take(rest)? {
-            read.rows.insert(RowId(wire::take(rest)?), Row::decode(rest)?);
+        for _ in 0..varint::take(rest)? {
+            read.rows.insert(RowId(varint::take(rest)?), Row::decode(rest)?);
         }
-        for _ in 0..wire::take(rest)? {
-            let (model, from) = (RowId(wire::take(rest)?), RowId(wire::take(rest)?));
-            let (has_next, to) = (wire::take(rest)? == 1, RowId(wire::take(rest)?));
+        for _ in 0..varint::take(rest)? {
+            let (model, from) = (RowId(varint::take(rest)?), RowId(varint::take(rest)?));
+            let (has_next, to) = (varint::take(rest)? == 1, RowId(varint::take(rest)?));
             let to = has_next.then_some(to);
             read.failovers.push(Failover { model, from, to, fault: Fault::decode(rest)? });
         }
-        for _ in 0..wire::take(rest)? {
-            let id = wire::take(rest)?;
-            let (since, at) = (Timestamp(wire::take(rest)?), Timestamp(wire::take(rest)?));
+        for _ in 0..varint::take(rest)? {
+            let id = varint::take(rest)?;
+            let (since, at) = (Timestamp(varint::take(rest)?), Timestamp(varint::take(rest)?));
             read.workers.insert(id, Worker { since, at });
         }
         rest.is_empty().then_some(read)

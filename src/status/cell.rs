@@ -2,7 +2,7 @@
 //!
 //! A count that was never made is not a zero: a backend that tells no tokens has not used none.
 
-use super::wire;
+use crate::varint;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,20 +71,20 @@ impl Cell {
     }
 
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
-        wire::put(bytes, u64::from(self.made));
+        varint::put(bytes, u64::from(self.made));
         for (at, count) in self.counts.iter().enumerate() {
             if self.made >> at & 1 == 1 {
-                wire::put(bytes, *count);
+                varint::put(bytes, *count);
             }
         }
     }
 
     pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
-        let made = u16::try_from(wire::take(rest)?).ok().filter(|made| made >> KINDS == 0)?;
+        let made = u16::try_from(varint::take(rest)?).ok().filter(|made| made >> KINDS == 0)?;
         let mut cell = Self { made, ..Self::default() };
         for (at, count) in cell.counts.iter_mut().enumerate() {
             if made >> at & 1 == 1 {
-                *count = wire::take(rest)?;
+                *count = varint::take(rest)?;
             }
         }
         Some(cell)

@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 
 use super::cause::Cause;
 use super::cell::Cell;
-use super::wire;
 use crate::time::{Millis, Timestamp};
+use crate::varint;
 
 /// How long a slice of time is.
 pub const SLICE: Millis = Millis::from_secs(10);
@@ -89,36 +89,36 @@ impl Row {
     }
 
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
-        wire::put(bytes, self.cells.len() as u64);
+        varint::put(bytes, self.cells.len() as u64);
         let mut before = 0;
         for (slice, cell) in &self.cells {
-            wire::put(bytes, slice.saturating_sub(before));
+            varint::put(bytes, slice.saturating_sub(before));
             before = *slice;
             cell.encode(bytes);
         }
-        wire::put_some(bytes, self.headroom.map(|(at, _)| at.0));
-        wire::put(bytes, self.headroom.map_or(0, |(_, share)| u64::from(share)));
-        wire::put(bytes, u64::from(self.fault.is_some()));
+        varint::put_some(bytes, self.headroom.map(|(at, _)| at.0));
+        varint::put(bytes, self.headroom.map_or(0, |(_, share)| u64::from(share)));
+        varint::put(bytes, u64::from(self.fault.is_some()));
         if let Some(fault) = &self.fault {
             fault.encode(bytes);
         }
-        wire::put_some(bytes, self.opened_by.map(|(at, _)| at.0));
-        wire::put(bytes, self.opened_by.map_or(0, |(_, client)| client.0));
+        varint::put_some(bytes, self.opened_by.map(|(at, _)| at.0));
+        varint::put(bytes, self.opened_by.map_or(0, |(_, client)| client.0));
     }
 
     pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
         let mut row = Self::default();
         let mut slice: u64 = 0;
-        for _ in 0..wire::take(rest)? {
-            slice = slice.checked_add(wire::take(rest)?)?;
+        for _ in 0..varint::take(rest)? {
+            slice = slice.checked_add(varint::take(rest)?)?;
             row.cells.insert(slice, Cell::decode(rest)?);
         }
-        let (at, share) = (wire::take_some(rest)?, u32::try_from(wire::take(rest)?).ok()?);
+        let (at, share) = (varint::take_some(rest)?, u32::try_from(varint::take(rest)?).ok()?);
         row.headroom = at.map(|at| (Timestamp(at), share));
-        if wire::take(rest)? == 1 {
+        if varint::take(rest)? == 1 {
             row.fault = Some(Fault::decode(rest)?);
         }
-        let (at, client) = (wire::take_some(rest)?, ClientMark(wire::take(rest)?));
+        let (at, client) = (varint::take_some(rest)?, ClientMark(varint::take(rest)?));
         row.opened_by = at.map(|at| (Timestamp(at), client));
         Some(row)
     }
@@ -126,15 +126,15 @@ impl Row {
 
 impl Fault {
     pub(super) fn encode(self, bytes: &mut Vec<u8>) {
-        wire::put(bytes, self.at.0);
-        wire::put(bytes, self.cause.number());
-        wire::put_some(bytes, self.status.map(u64::from));
+        varint::put(bytes, self.at.0);
+        varint::put(bytes, self.cause.number());
+        varint::put_some(bytes, self.status.map(u64::from));
     }
 
     pub(super) fn decode(rest: &mut &[u8]) -> Option<Self> {
-        let at = Timestamp(wire::take(rest)?);
-        let cause = Cause::numbered(wire::take(rest)?)?;
-        let status = match wire::take_some(rest)? {
+        let at = Timestamp(varint::take(rest)?);
+        let cause = Cause::numbered(varint::take(rest)?)?;
+        let status = match varint::take_some(rest)? {
             Some(status) => Some(u16::try_from(status).ok()?),
             None => None,
         };

@@ -1,6 +1,6 @@
 //! Whose API a backend serves, as OpenTelemetry names it: for logs and spans.
 //!
-//! It stands in the cluster's metadata, so that it is known for each attempt, and follows the file.
+//! The cluster's metadata holds it: each attempt knows it, and a reload changes it.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn provider(host: &str) -> &'static str {
     if is_azure { "azure.ai.openai" } else { "openai" }
 }
 
-/// Where it stands in the metadata.
+/// Its name in the metadata.
 pub(super) const NAMESPACE: &str = "spillway";
 pub(super) const KEY: &str = "provider";
 

@@ -61,7 +61,7 @@ pub(super) struct Istio {
     /// annotations
     #[arg(long)]
     proxy_patch: bool,
-    /// The Deployment that the proxies run in: its name stands in the patch then, as kustomize wants it
+    /// Name the Deployment of the proxies in the patch, as kustomize wants it
     #[arg(long, value_name = "NAME", requires = "proxy_patch")]
     deployment: Option<String>,
     /// Print the same as values for Istio's `gateway` chart

@@ -295,7 +295,7 @@ impl<'a> Reloader<'a> {
     }
 }
 
-/// What is shown of a file that was refused now. Paths hold names alone: what stands there may be a key.
+/// What is shown of a file that was refused now. It has paths and no values, because a value may be a key.
 #[expect(clippy::disallowed_methods, reason = "an operator reads it off the clock on the wall")]
 fn refused(problems: &[Problem]) -> Refused {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -21,8 +21,8 @@ fn several_gateways_are_one_screen_that_says_where_they_differ() {
         { "priority": 2, "members": [member("westus", json!({ "headroom": 0.5 }))] },
     ]));
     other.config.digest = "ba9876543210".to_owned();
-    let nobody = "no gateway answers at 127.0.0.1:3: nothing listens there".to_owned();
-    let asked = vec![(at(1), Ok(one)), (at(2), Ok(other)), (at(3), Err(nobody))];
+    let silent = "no gateway answers at 127.0.0.1:3: nothing listens there".to_owned();
+    let asked = vec![(at(1), Ok(one)), (at(2), Ok(other)), (at(3), Err(silent))];
     let wanted = "\
 2 of 3 gateways answer, 09:01:01 UTC, counts of the last 5 min
   127.0.0.1:1: Spillway 0.1.0, configuration 0123456789ab loaded 1 min 1 s ago

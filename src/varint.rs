@@ -1,7 +1,8 @@
-//! Numbers as bytes: seven bits a byte, because most numbers here are small.
+//! Numbers as bytes: seven bits a byte, the lowest first, because most numbers are small. Protobuf writes
+//! lengths so, too.
 
 /// Adds a number.
-pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -10,7 +11,7 @@ pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Takes a number from the front; `None`: there is none.
-pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take(rest: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let (&byte, tail) = rest.split_first()?;
@@ -25,12 +26,12 @@ pub(super) fn take(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// Adds a number that may be missing.
-pub(super) fn put_some(bytes: &mut Vec<u8>, number: Option<u64>) {
+pub(crate) fn put_some(bytes: &mut Vec<u8>, number: Option<u64>) {
     put(bytes, number.map_or(0, |number| number.saturating_add(1)));
 }
 
 /// Takes a number that may be missing.
-pub(super) fn take_some(rest: &mut &[u8]) -> Option<Option<u64>> {
+pub(crate) fn take_some(rest: &mut &[u8]) -> Option<Option<u64>> {
     take(rest).map(|number| number.checked_sub(1))
 }
 
